@@ -1,0 +1,1 @@
+//! A local lab of real PostgreSQL servers.

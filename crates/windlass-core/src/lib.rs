@@ -1,0 +1,1 @@
+//! The decisions: plan, events, state, decide, evolve, outstanding; no I/O, clock or randomness.

@@ -1,0 +1,1 @@
+//! Drives runs: appends what the core decided, then performs what is outstanding.

@@ -1,0 +1,1 @@
+//! The durable, hash-chained journal: append and fsync, replay, verification.

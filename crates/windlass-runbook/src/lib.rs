@@ -1,0 +1,1 @@
+//! YAML runbooks to plans, with diagnostics that carry spans.

@@ -1,0 +1,1 @@
+//! Native step kinds: their catalog entries and their runners.
