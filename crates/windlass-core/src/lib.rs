@@ -1,1 +1,6 @@
-//! The decisions: plan, events, state, decide, evolve, outstanding; no I/O, clock or randomness.
+//! The decisions of windlass: plan, events, state, and the three functions
+//! `decide`, `evolve` and `outstanding`. Data in, events out: this crate has no
+//! I/O, no clock, no randomness and no async, and must stay that way.
+
+pub mod expr;
+pub mod value;
