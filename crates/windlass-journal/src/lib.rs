@@ -1,1 +1,31 @@
-//! The durable, hash-chained journal: append and fsync, replay, verification.
+//! The durable, hash-chained journal: append and fsync, read, chain, verify.
+//!
+//! This crate knows bytes. It orders records, fences their writers, links their
+//! headers and finds damage. It does not know what an event means, it holds no
+//! owner lock (the engine does), and it reads no clock: every time is handed in.
+//! The format is specified in `docs/journal-format.md`.
+
+mod append;
+mod chain;
+mod error;
+mod hash;
+mod header;
+mod index;
+mod key;
+mod limits;
+mod memory;
+mod pending;
+mod quarantine;
+mod store;
+
+pub use append::{Append, Appended, Fence, NewRecord, OutboxEntry, OutboxRow, Remembered};
+pub use error::{AppendError, OpenError, ReadError, StorageError, WriteError};
+pub use hash::{Hash, HashParseError};
+pub use header::{Header, HeaderError};
+pub use index::{RunIndexRow, RunOrder, RunQuery, RunState};
+pub use key::{IdempotencyKey, KeyError, RunKey};
+pub use limits::*;
+pub use memory::{Fault, MemoryStore};
+pub use pending::Pending;
+pub use quarantine::Quarantined;
+pub use store::{Head, Record, Store, Tip};

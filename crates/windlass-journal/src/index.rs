@@ -1,0 +1,116 @@
+//! The `runs` index: one row a run, so that listing runs needs no replay.
+//! It is a cache: an engine can rebuild it from the records, `verify` compares it.
+
+use crate::append::within;
+use crate::error::AppendError;
+use crate::key::RunKey;
+use crate::limits::{INDEX_TEXT_BYTES_MAX, LIST_ROWS_MAX};
+
+/// A run as lists show it. The journal stores the texts and judges none of them;
+/// each is at most [`INDEX_TEXT_BYTES_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunIndexRow {
+    pub run: RunKey,
+    pub runbook: String,
+    pub title: String,
+    pub state: String,
+    /// What the run waits for, in words; empty when it does not wait.
+    pub waiting_for: String,
+    /// The target's value once it is fixed; empty before.
+    pub target: String,
+    pub requester: String,
+    pub plan_digest: String,
+    /// UTC in milliseconds since 1970, as all times here.
+    pub started_at_ms: i64,
+    pub updated_at_ms: i64,
+    /// Set when the run has ended.
+    pub ended_at_ms: Option<i64>,
+    /// When the run must be looked at again without any command.
+    pub next_wake_at_ms: Option<i64>,
+    /// The `seq` that the run's next record will have.
+    pub next_seq: u64,
+    /// Whether an unpaid debt is held against the run.
+    pub owes: bool,
+}
+
+impl RunIndexRow {
+    pub(crate) fn validate(&self) -> Result<(), AppendError> {
+        let texts = [
+            &self.runbook,
+            &self.title,
+            &self.state,
+            &self.waiting_for,
+            &self.target,
+            &self.requester,
+            &self.plan_digest,
+        ];
+        texts
+            .iter()
+            .try_for_each(|text| within("bytes of an index text", text.len(), INDEX_TEXT_BYTES_MAX))
+    }
+}
+
+/// Whether a listed run has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunState {
+    #[default]
+    Any,
+    Live,
+    Ended,
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunOrder {
+    /// By `started_at_ms` downwards, then by name downwards.
+    #[default]
+    NewestFirst,
+    /// By `next_wake_at_ms` upwards, then by name upwards; runs without one are left out.
+    SoonestWake,
+}
+
+/// Which rows of the index to list, and in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunQuery {
+    pub ended: RunState,
+    /// Only runs in this state.
+    pub state: Option<String>,
+    pub runbook: Option<String>,
+    pub target: Option<String>,
+    /// Only runs with (or without) an unpaid debt.
+    pub owes: Option<bool>,
+    /// Only runs whose wake time is at or before this.
+    pub wake_at_or_before_ms: Option<i64>,
+    pub order: RunOrder,
+    /// The last row of the page before: its order key (`started_at_ms`, or
+    /// `next_wake_at_ms` for [`RunOrder::SoonestWake`]) and name.
+    pub after: Option<(i64, RunKey)>,
+    /// At most [`LIST_ROWS_MAX`], whatever is asked for.
+    pub limit: usize,
+}
+
+impl Default for RunQuery {
+    fn default() -> Self {
+        Self {
+            ended: RunState::Any,
+            state: None,
+            runbook: None,
+            target: None,
+            owes: None,
+            wake_at_or_before_ms: None,
+            order: RunOrder::NewestFirst,
+            after: None,
+            limit: LIST_ROWS_MAX,
+        }
+    }
+}
+
+impl RunQuery {
+    /// The key by which `row` is ordered, or `None` when the order leaves it out.
+    pub fn order_key(&self, row: &RunIndexRow) -> Option<i64> {
+        match self.order {
+            RunOrder::NewestFirst => Some(row.started_at_ms),
+            RunOrder::SoonestWake => row.next_wake_at_ms,
+        }
+    }
+}
