@@ -194,7 +194,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut map = BTreeMap::new();
         while let Some((key, value)) = access.next_entry::<String, Value>()? {
             if map.insert(key.clone(), value).is_some() {
-                return Err(de::Error::custom(format_args!("the key {key:?} stands twice")));
+                return Err(de::Error::custom(format_args!(
+                    "the key {key:?} stands twice"
+                )));
             }
         }
         Ok(Value::Map(map))

@@ -106,6 +106,16 @@ impl ExprBuilder {
         Ok(NodeId(id))
     }
 
+    /// Takes the last node back, so that its children may get another parent.
+    pub fn pop(&mut self) -> Option<Node> {
+        let node = self.nodes.pop()?;
+        self.shapes.pop();
+        for child in node.kind.children() {
+            self.shapes[child.index()].has_parent = false;
+        }
+        Some(node)
+    }
+
     /// The expression whose root is the last node.
     pub fn finish(self) -> Result<Expr, BuildError> {
         let (_, others) = self.shapes.split_last().ok_or(BuildError::Empty)?;

@@ -1,0 +1,150 @@
+//! Commands: what an operator, a timer or a runner asks of a run. `decide` may
+//! reject them. They are never stored.
+
+use std::sync::Arc;
+
+use crate::id::{NodeId, StepId};
+use crate::operator::Operator;
+use crate::outcome::{Answer, Outcome};
+use crate::plan::{Digest, IndexedPlan};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// A request to a run.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Begins a run; only a new one accepts it.
+    Start {
+        plan: Arc<IndexedPlan>,
+        requester: Operator,
+        single_user: bool,
+    },
+    /// A process took the run over: whatever was in flight is interrupted.
+    /// `orphans` are processes of its attempts that still live.
+    Open {
+        orphans: Vec<Orphan>,
+    },
+    /// Time passed.
+    Tick,
+    /// A runner's attempt ended.
+    Ended {
+        node: NodeId,
+        attempt: u32,
+        outcome: Outcome,
+    },
+    /// A runner wants something kept for a later reconcile.
+    Checkpoint {
+        node: NodeId,
+        attempt: u32,
+        data: String,
+    },
+    /// A native reconcile answered.
+    Reconciled {
+        node: NodeId,
+        attempt: u32,
+        asked_at: Timestamp,
+        answer: Answer,
+    },
+    /// The read action of a `reconcile:` block ended; its outputs are still to be judged.
+    Observed {
+        node: NodeId,
+        attempt: u32,
+        asked_at: Timestamp,
+        outcome: Outcome,
+    },
+    /// A process that outlived the engine has ended.
+    OrphanEnded(Orphan),
+    Approve {
+        gate: StepId,
+        by: Operator,
+        seen: Option<Statement>,
+        note: String,
+    },
+    Reject {
+        gate: StepId,
+        by: Operator,
+        reason: String,
+    },
+    /// What an approval rests on does not hold any more.
+    Withdraw {
+        gate: StepId,
+        reason: String,
+    },
+    Pause {
+        by: Operator,
+        reason: String,
+    },
+    Resume {
+        by: Operator,
+    },
+    Cancel {
+        by: Operator,
+        reason: String,
+        undo: bool,
+    },
+    /// A person says what became of a change in doubt.
+    Resolve {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        verdict: Verdict,
+    },
+    /// A person wants a failed node, step or gate tried again.
+    Retry {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        nothing_remains: bool,
+    },
+    /// A person states that a failed node's purpose is met, and the run goes on.
+    Attest {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        outputs: Value,
+    },
+    /// A person gives up the whole run that waits after an irreversible step.
+    Abandon {
+        by: Operator,
+        reason: String,
+    },
+    /// A person takes over the work that a debt demands.
+    TakeOver {
+        step: StepId,
+        by: Operator,
+        reason: String,
+    },
+    /// A person has seen that a resolution was contradicted.
+    Acknowledge {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+    },
+}
+
+/// A process of an attempt that outlived the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    pub node: NodeId,
+    pub attempt: u32,
+    pub pid: u32,
+}
+
+/// What an approver had before his eyes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub plan: Digest,
+    /// The gate's attempt.
+    pub attempt: u32,
+}
+
+/// A person's word on a change in doubt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    Happened {
+        outputs: Value,
+    },
+    NotHappened,
+    /// Nobody will ever know: the doubt ends as "unknown, given up by NAME".
+    GiveUp,
+}

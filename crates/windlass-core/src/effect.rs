@@ -1,0 +1,51 @@
+//! Effects: the work that the shell must have in flight for a run, derived from
+//! its state by `outstanding`. Never stored; the shell compares them with what it
+//! has in flight.
+
+use crate::event::{Ask, Dispatch};
+use crate::id::NodeId;
+use crate::plan::{EffectClass, Verb};
+use crate::time::{Millis, Timestamp};
+
+/// One piece of outstanding work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Hand an attempt to its runner, unless that was done in this process already.
+    /// For a change the attempt is never handed over twice and never cancelled:
+    /// when it leaves the list, its runner goes on and its late outcome still counts.
+    Attempt {
+        node: NodeId,
+        attempt: u32,
+        verb: Verb,
+        effect: EffectClass,
+        call: Dispatch,
+        deadline: Timestamp,
+        /// After this the shell answers `Failed(none)` instead of handing it over.
+        send_by: Timestamp,
+        /// What an earlier part of the attempt kept.
+        checkpoint: Option<String>,
+    },
+    /// Look whether a change in doubt happened, no earlier than `at`.
+    Reconcile {
+        node: NodeId,
+        attempt: u32,
+        verb: Verb,
+        at: Timestamp,
+        timeout: Millis,
+        how: Look,
+    },
+    /// Send `Command::Tick` at this time; the earliest of all timers.
+    WakeAt { at: Timestamp },
+}
+
+/// How to look at the target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Look {
+    /// By the action's own reconcile, which is given what the attempt was given.
+    Native {
+        call: Dispatch,
+        checkpoint: Option<String>,
+    },
+    /// By a read action, answered with `Command::Observed`.
+    Read { ask: Ask },
+}

@@ -1,0 +1,371 @@
+//! Events: what happened in a run, in the past tense. They and the data inside
+//! them are the only frozen types of this crate; `docs/events.schema.json` holds
+//! their shape and a test fails when it changes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ActionName, NodeId, StepId};
+use crate::operator::Operator;
+use crate::outcome::{Answer, Failure, LogRef, Resolution, Witness};
+use crate::plan::{Digest, Input, Plan};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// The version of the event bodies that this crate writes.
+pub const EVENT_VERSION: u16 = 1;
+
+/// A fact about a run. The time of each stands in its record, not in here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The first record of every run.
+    RunStarted {
+        plan: Box<Plan>,
+        digest: Digest,
+        requester: Operator,
+        /// Without a policy one person is every group and may approve his own run.
+        single_user: bool,
+        /// No new step starts after this.
+        #[serde(default)]
+        deadline: Option<Timestamp>,
+    },
+    RunPaused {
+        by: Operator,
+        reason: String,
+    },
+    RunResumed {
+        by: Operator,
+    },
+    RunCancelRequested {
+        by: Operator,
+        reason: String,
+        undo: bool,
+    },
+    RunTimedOut {},
+    /// A read said that there is nothing to do.
+    RunFoundNothingToDo {
+        step: StepId,
+    },
+    /// A person gave up a run that waited after an irreversible step.
+    RunAbandoned {
+        by: Operator,
+        reason: String,
+    },
+    /// From here on only undo, debts and `finally` run.
+    RunEndingBegan {
+        end: End,
+        reason: String,
+        undo: bool,
+    },
+    RunEnded {
+        end: End,
+        reason: String,
+    },
+
+    StepSkipped {
+        step: StepId,
+    },
+    /// `for_each` gave these items.
+    StepExpanded {
+        step: StepId,
+        items: Vec<Value>,
+    },
+    /// An expression of the step could not be evaluated, or the step may not run.
+    StepRefused {
+        step: StepId,
+        message: String,
+    },
+    WaitStarted {
+        step: StepId,
+        until: Timestamp,
+    },
+    WaitEnded {
+        step: StepId,
+    },
+
+    /// The intent: durable before anything is handed to the runner.
+    AttemptStarted {
+        node: NodeId,
+        attempt: u32,
+        call: Dispatch,
+        /// When waiting for the outcome ends.
+        deadline: Timestamp,
+        /// After this the work is not handed over any more.
+        send_by: Timestamp,
+    },
+    AttemptCheckpointed {
+        node: NodeId,
+        attempt: u32,
+        data: String,
+    },
+    AttemptSucceeded {
+        node: NodeId,
+        attempt: u32,
+        outputs: Value,
+        #[serde(default)]
+        log: Option<LogRef>,
+    },
+    AttemptFailed {
+        node: NodeId,
+        attempt: u32,
+        failure: Failure,
+    },
+    /// The next attempt starts no earlier than this.
+    RetryScheduled {
+        node: NodeId,
+        attempt: u32,
+        at: Timestamp,
+    },
+    /// `until` does not hold yet; the next look is no earlier than this.
+    PollScheduled {
+        node: NodeId,
+        attempt: u32,
+        at: Timestamp,
+        seen: Value,
+    },
+    /// Every attempt failed, or the failure is final.
+    NodeFailed {
+        node: NodeId,
+        failure: Failure,
+    },
+    /// The run is ending; what waited to be tried again never is.
+    NodeStopped {
+        node: NodeId,
+    },
+
+    /// Nobody knows whether the change took effect.
+    DoubtOpened {
+        node: NodeId,
+        attempt: u32,
+        /// Before this no "not happened" counts and no next attempt starts.
+        quiet_at: Timestamp,
+        /// After this a person is asked.
+        observe_until: Timestamp,
+        #[serde(default)]
+        ask: Option<Ask>,
+    },
+    DoubtAnswered {
+        node: NodeId,
+        attempt: u32,
+        answer: Answer,
+        /// When to look again; `None` when the answer settles it or a person is needed.
+        #[serde(default)]
+        again_at: Option<Timestamp>,
+    },
+    /// From here on a person must say.
+    DoubtEscalated {
+        node: NodeId,
+        attempt: u32,
+        reason: String,
+    },
+    DoubtResolved {
+        node: NodeId,
+        attempt: u32,
+        resolution: Resolution,
+        witness: Witness,
+    },
+    /// A process of the attempt outlived the engine.
+    OrphanFound {
+        node: NodeId,
+        attempt: u32,
+        pid: u32,
+    },
+    OrphanEnded {
+        node: NodeId,
+        attempt: u32,
+        pid: u32,
+    },
+    /// A later outcome disagrees with a recorded resolution.
+    ResolutionContradicted {
+        node: NodeId,
+        attempt: u32,
+        resolution: Resolution,
+        arrived: String,
+    },
+    ContradictionAcknowledged {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+    },
+
+    /// A person ordered another attempt of what had failed.
+    RetryOrdered {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        nothing_remains: bool,
+    },
+    /// A person states that the failed node's purpose is met.
+    NodeAttested {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        outputs: Value,
+    },
+    /// A person gave up a failed undo.
+    UndoAbandoned {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+    },
+    DebtTakenOver {
+        step: StepId,
+        by: Operator,
+        reason: String,
+    },
+
+    GateOpened {
+        step: StepId,
+        attempt: u32,
+        #[serde(default)]
+        expires_at: Option<Timestamp>,
+        shown: BTreeMap<String, Value>,
+    },
+    GateApproved {
+        step: StepId,
+        attempt: u32,
+        by: Operator,
+        note: String,
+        rule: String,
+    },
+    GateRejected {
+        step: StepId,
+        attempt: u32,
+        by: Operator,
+        reason: String,
+    },
+    /// Nobody approved in time.
+    GateExpired {
+        step: StepId,
+        attempt: u32,
+    },
+    /// An approval does not hold any more; the gate opens again, or fails.
+    GateWithdrawn {
+        step: StepId,
+        attempt: u32,
+        reason: String,
+    },
+    /// The run is ending; nobody is asked any more.
+    GateClosed {
+        step: StepId,
+        attempt: u32,
+    },
+}
+
+/// What is handed to the runner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dispatch {
+    pub uses: ActionName,
+    pub input: Input,
+    /// The same for all attempts of a read or idempotent step; its own for each attempt of a change.
+    pub idempotency_key: String,
+}
+
+/// The question that a reconcile puts to the target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    pub uses: ActionName,
+    pub input: Input,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl End {
+    /// The word that every view shows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            End::Succeeded => "succeeded",
+            End::Failed => "failed",
+            End::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why stored bytes are no event of a known kind and version.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("version {found} of event bodies is unknown: this program reads up to {EVENT_VERSION}")]
+    Version { found: u16 },
+    #[error("the record says {header}, its body is {body}")]
+    KindMismatch { header: String, body: &'static str },
+    #[error("the body is no event: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Event {
+    /// The body's bytes: JSON, one key naming the kind.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an event has only text keys and finite numbers")
+    }
+
+    /// Reads a body back, holding it against what the record's header says.
+    pub fn decode(kind: &str, version: u16, body: &[u8]) -> Result<Self, DecodeError> {
+        if version != EVENT_VERSION {
+            return Err(DecodeError::Version { found: version });
+        }
+        let event: Event = serde_json::from_slice(body)?;
+        if event.kind() == kind {
+            Ok(event)
+        } else {
+            Err(DecodeError::KindMismatch {
+                header: kind.to_owned(),
+                body: event.kind(),
+            })
+        }
+    }
+
+    /// The kind's name: the key of the JSON body and the type in the record's header.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::RunStarted { .. } => "run_started",
+            Event::RunPaused { .. } => "run_paused",
+            Event::RunResumed { .. } => "run_resumed",
+            Event::RunCancelRequested { .. } => "run_cancel_requested",
+            Event::RunTimedOut {} => "run_timed_out",
+            Event::RunFoundNothingToDo { .. } => "run_found_nothing_to_do",
+            Event::RunAbandoned { .. } => "run_abandoned",
+            Event::RunEndingBegan { .. } => "run_ending_began",
+            Event::RunEnded { .. } => "run_ended",
+            Event::StepSkipped { .. } => "step_skipped",
+            Event::StepExpanded { .. } => "step_expanded",
+            Event::StepRefused { .. } => "step_refused",
+            Event::WaitStarted { .. } => "wait_started",
+            Event::WaitEnded { .. } => "wait_ended",
+            Event::AttemptStarted { .. } => "attempt_started",
+            Event::AttemptCheckpointed { .. } => "attempt_checkpointed",
+            Event::AttemptSucceeded { .. } => "attempt_succeeded",
+            Event::AttemptFailed { .. } => "attempt_failed",
+            Event::RetryScheduled { .. } => "retry_scheduled",
+            Event::PollScheduled { .. } => "poll_scheduled",
+            Event::NodeFailed { .. } => "node_failed",
+            Event::NodeStopped { .. } => "node_stopped",
+            Event::DoubtOpened { .. } => "doubt_opened",
+            Event::DoubtAnswered { .. } => "doubt_answered",
+            Event::DoubtEscalated { .. } => "doubt_escalated",
+            Event::DoubtResolved { .. } => "doubt_resolved",
+            Event::OrphanFound { .. } => "orphan_found",
+            Event::OrphanEnded { .. } => "orphan_ended",
+            Event::ResolutionContradicted { .. } => "resolution_contradicted",
+            Event::ContradictionAcknowledged { .. } => "contradiction_acknowledged",
+            Event::RetryOrdered { .. } => "retry_ordered",
+            Event::NodeAttested { .. } => "node_attested",
+            Event::UndoAbandoned { .. } => "undo_abandoned",
+            Event::DebtTakenOver { .. } => "debt_taken_over",
+            Event::GateOpened { .. } => "gate_opened",
+            Event::GateApproved { .. } => "gate_approved",
+            Event::GateRejected { .. } => "gate_rejected",
+            Event::GateExpired { .. } => "gate_expired",
+            Event::GateWithdrawn { .. } => "gate_withdrawn",
+            Event::GateClosed { .. } => "gate_closed",
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! A plan with what `decide` looks up often, and the structural rules that every
+//! plan keeps whoever built it. The front end finds the same faults with spans;
+//! this is the last word, also for plans read back from a journal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{ATTEMPTS_MAX, EffectClass, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind};
+use crate::id::StepId;
+
+/// A plan that keeps the structural rules, with its edges by index.
+#[derive(Debug)]
+pub struct IndexedPlan {
+    plan: Plan,
+    by_id: BTreeMap<StepId, u32>,
+    needs: Vec<Vec<u32>>,
+    successors: Vec<Vec<u32>>,
+    /// For each step, every gate that precedes it.
+    gates_before: Vec<Vec<u32>>,
+    /// For each step, every change that owes it.
+    owed_by: Vec<Vec<u32>>,
+}
+
+/// A structural fault of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("a plan has from 1 to {STEPS_MAX} steps, this one has {0}")]
+    StepCount(usize),
+    #[error("two steps are called {0}")]
+    DuplicateStep(StepId),
+    #[error("{step} needs {needs}, which does not exist")]
+    UnknownNeed { step: StepId, needs: StepId },
+    #[error("the steps {} need each other in a circle", join(.0))]
+    Cycle(Vec<StepId>),
+    #[error("{step} needs {needs}: steps of `finally` and other steps cannot need each other")]
+    AcrossFinally { step: StepId, needs: StepId },
+    #[error("{0}: {1}")]
+    Rule(StepId, &'static str),
+    #[error("{change} ensures {step}, {why}")]
+    Ensure {
+        change: StepId,
+        step: StepId,
+        why: &'static str,
+    },
+    #[error("max_parallel is from 1 to {PARALLEL_MAX}, not {0}")]
+    Parallel(u32),
+}
+
+fn join(ids: &[StepId]) -> String {
+    ids.iter()
+        .map(StepId::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+impl IndexedPlan {
+    /// Checks the structural rules and builds the index.
+    pub fn new(plan: Plan) -> Result<Arc<Self>, PlanError> {
+        if plan.steps.is_empty() || plan.steps.len() > STEPS_MAX {
+            return Err(PlanError::StepCount(plan.steps.len()));
+        }
+        if plan.max_parallel == 0 || plan.max_parallel > PARALLEL_MAX {
+            return Err(PlanError::Parallel(plan.max_parallel));
+        }
+        let mut by_id = BTreeMap::new();
+        for (index, step) in (0u32..).zip(&plan.steps) {
+            if by_id.insert(step.id.clone(), index).is_some() {
+                return Err(PlanError::DuplicateStep(step.id.clone()));
+            }
+            check_step(step)?;
+        }
+        let needs = resolve_needs(&plan, &by_id)?;
+        let mut successors = vec![Vec::new(); plan.steps.len()];
+        for (index, needs) in (0u32..).zip(&needs) {
+            for need in needs {
+                successors[*need as usize].push(index);
+            }
+        }
+        let order = topological_order(&plan, &needs, &successors)?;
+        let gates_before = gates_before(&plan, &needs, &order);
+        let mut indexed = Self {
+            owed_by: vec![Vec::new(); plan.steps.len()],
+            plan,
+            by_id,
+            needs,
+            successors,
+            gates_before,
+        };
+        indexed.check_ensures()?;
+        indexed.check_done()?;
+        Ok(Arc::new(indexed))
+    }
+
+    /// The plan itself.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// A step's index.
+    pub fn index_of(&self, id: &StepId) -> Option<u32> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The step at an index, which must come from this plan.
+    pub fn step(&self, index: u32) -> &Step {
+        &self.plan.steps[index as usize]
+    }
+
+    pub(crate) fn needs(&self, index: u32) -> &[u32] {
+        &self.needs[index as usize]
+    }
+
+    pub(crate) fn successors(&self, index: u32) -> &[u32] {
+        &self.successors[index as usize]
+    }
+
+    pub(crate) fn gates_before(&self, index: u32) -> &[u32] {
+        &self.gates_before[index as usize]
+    }
+
+    /// The changes whose `ensure` names this step.
+    pub(crate) fn owed_by(&self, index: u32) -> &[u32] {
+        &self.owed_by[index as usize]
+    }
+
+    /// Every step that precedes `index`, in no particular order.
+    fn ancestors(&self, index: u32) -> Vec<u32> {
+        let mut seen = vec![false; self.plan.steps.len()];
+        let mut stack = self.needs[index as usize].clone();
+        let mut found = Vec::new();
+        while let Some(at) = stack.pop() {
+            if !std::mem::replace(&mut seen[at as usize], true) {
+                found.push(at);
+                stack.extend_from_slice(&self.needs[at as usize]);
+            }
+        }
+        found
+    }
+
+    fn check_ensures(&mut self) -> Result<(), PlanError> {
+        for index in 0..self.plan.steps.len() as u32 {
+            let step = self.step(index);
+            let Some(ensured) = step.ensure.clone() else {
+                continue;
+            };
+            let change = step.id.clone();
+            let fault = |why| PlanError::Ensure {
+                change: change.clone(),
+                step: ensured.clone(),
+                why,
+            };
+            if !is_change(step) {
+                return Err(fault("but is no change"));
+            }
+            let Some(target) = self.index_of(&ensured) else {
+                return Err(fault("which does not exist"));
+            };
+            match &self.step(target).kind {
+                StepKind::Action { for_each: None, .. } => {}
+                StepKind::Action {
+                    for_each: Some(_), ..
+                } => {
+                    return Err(fault(
+                        "which runs over items; an ensured step is one action",
+                    ));
+                }
+                StepKind::Wait { .. } | StepKind::Gate(_) => {
+                    return Err(fault("which is no action"));
+                }
+            }
+            if !self.ancestors(target).contains(&index) {
+                return Err(fault(
+                    "which does not come after it: let it need the change",
+                ));
+            }
+            self.owed_by[target as usize].push(index);
+        }
+        Ok(())
+    }
+
+    fn check_done(&self) -> Result<(), PlanError> {
+        for index in 0..self.plan.steps.len() as u32 {
+            let step = self.step(index);
+            let StepKind::Action {
+                done: Some(_),
+                effect,
+                ..
+            } = &step.kind
+            else {
+                continue;
+            };
+            if *effect != EffectClass::Read {
+                return Err(PlanError::Rule(
+                    step.id.clone(),
+                    "`done` is for a read step",
+                ));
+            }
+            if self
+                .ancestors(index)
+                .iter()
+                .any(|before| is_change(self.step(*before)))
+            {
+                return Err(PlanError::Rule(
+                    step.id.clone(),
+                    "`done` is for a step that no change precedes",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a step is a change.
+pub(crate) fn is_change(step: &Step) -> bool {
+    match &step.kind {
+        StepKind::Action { effect, .. } => effect.is_change(),
+        StepKind::Wait { .. } | StepKind::Gate(_) => false,
+    }
+}
+
+fn check_step(step: &Step) -> Result<(), PlanError> {
+    let rule = |why| Err(PlanError::Rule(step.id.clone(), why));
+    match &step.kind {
+        StepKind::Action {
+            effect,
+            call,
+            for_each,
+            until,
+            done,
+            undo,
+            ..
+        } => {
+            for call in [Some(call), undo.as_ref()].into_iter().flatten() {
+                if call.retry.attempts == 0 || call.retry.attempts > ATTEMPTS_MAX {
+                    return rule("`retry` has from 1 to 100 attempts");
+                }
+                if call.timeout.0 == 0 || call.send_within.0 == 0 {
+                    return rule("a timeout is longer than nothing");
+                }
+            }
+            if effect.is_change() && until.is_some() {
+                return rule("`until` repeats reads; a change is never repeated for it");
+            }
+            if undo.is_some() && *effect != EffectClass::Reversible {
+                return rule("`undo` is for a reversible step");
+            }
+            if for_each.as_ref().is_some_and(|each| each.max_parallel == 0) {
+                return rule("`max_parallel` is at least 1");
+            }
+            if until.as_ref().is_some_and(|until| until.every.0 == 0) {
+                return rule("`every` is longer than nothing");
+            }
+            if step.finally && *effect == EffectClass::Irreversible {
+                return rule("`finally` has no irreversible steps");
+            }
+            if (step.finally || for_each.is_some()) && done.is_some() {
+                return rule("`done` is for a single step before every change");
+            }
+        }
+        StepKind::Wait { .. } => {}
+        StepKind::Gate(_) if step.finally => return rule("`finally` has no gates"),
+        StepKind::Gate(_) if step.when.is_some() => {
+            return rule("a gate has no `when`: one that can be skipped protects nothing");
+        }
+        StepKind::Gate(_) => {}
+    }
+    Ok(())
+}
+
+fn resolve_needs(plan: &Plan, by_id: &BTreeMap<StepId, u32>) -> Result<Vec<Vec<u32>>, PlanError> {
+    plan.steps
+        .iter()
+        .map(|step| {
+            let mut indices: Vec<u32> = step
+                .needs
+                .iter()
+                .map(|need| {
+                    let unknown = || PlanError::UnknownNeed {
+                        step: step.id.clone(),
+                        needs: need.clone(),
+                    };
+                    let index = *by_id.get(need).ok_or_else(unknown)?;
+                    if plan.steps[index as usize].finally != step.finally {
+                        let (step, needs) = (step.id.clone(), need.clone());
+                        return Err(PlanError::AcrossFinally { step, needs });
+                    }
+                    Ok(index)
+                })
+                .collect::<Result<_, _>>()?;
+            indices.sort_unstable();
+            indices.dedup();
+            Ok(indices)
+        })
+        .collect()
+}
+
+fn topological_order(
+    plan: &Plan,
+    needs: &[Vec<u32>],
+    successors: &[Vec<u32>],
+) -> Result<Vec<u32>, PlanError> {
+    let mut unmet: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut order: Vec<u32> = (0u32..)
+        .zip(&unmet)
+        .filter(|(_, unmet)| **unmet == 0)
+        .map(|(index, _)| index)
+        .collect();
+    let mut next = 0;
+    while let Some(index) = order.get(next).copied() {
+        next += 1;
+        for successor in &successors[index as usize] {
+            unmet[*successor as usize] -= 1;
+            if unmet[*successor as usize] == 0 {
+                order.push(*successor);
+            }
+        }
+    }
+    if order.len() == plan.steps.len() {
+        return Ok(order);
+    }
+    let circle = plan
+        .steps
+        .iter()
+        .zip(&unmet)
+        .filter(|(_, unmet)| **unmet > 0);
+    Err(PlanError::Cycle(
+        circle.map(|(step, _)| step.id.clone()).collect(),
+    ))
+}
+
+fn gates_before(plan: &Plan, needs: &[Vec<u32>], order: &[u32]) -> Vec<Vec<u32>> {
+    let mut before: Vec<Vec<u32>> = vec![Vec::new(); plan.steps.len()];
+    for index in order {
+        let mut gates = Vec::new();
+        for need in &needs[*index as usize] {
+            gates.extend_from_slice(&before[*need as usize]);
+            if matches!(plan.steps[*need as usize].kind, StepKind::Gate(_)) {
+                gates.push(*need);
+            }
+        }
+        gates.sort_unstable();
+        gates.dedup();
+        before[*index as usize] = gates;
+    }
+    before
+}

@@ -1,0 +1,135 @@
+//! The plan: a validated, resolved runbook as data. It is what a run's first
+//! event keeps, what an approval binds by digest, and all that `decide` knows
+//! of the author's intent. Not responsible for reading YAML (`windlass-runbook`).
+
+mod index;
+mod step;
+mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub use index::{IndexedPlan, PlanError};
+pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
+pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
+
+use crate::id::SecretName;
+use crate::time::Millis;
+use crate::value::Value;
+
+/// The most steps that a plan may have.
+pub const STEPS_MAX: usize = 10_000;
+/// The most items that one `for_each` may have.
+pub const ITEMS_MAX: usize = 1_000;
+/// The most attempts that a retry policy may ask for.
+pub const ATTEMPTS_MAX: u32 = 100;
+/// The most nodes of a run that are in flight at once, unless the plan says less.
+pub const PARALLEL_MAX: u32 = 64;
+
+/// What happens with finished reversible steps when the run fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// They stay as they are.
+    #[default]
+    Stop,
+    /// They are undone in reverse order of completion, never past an irreversible step.
+    Undo,
+}
+
+/// A runbook with its inputs resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub name: String,
+    pub title: String,
+    pub owner: String,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// SHA-256 of the runbook's bytes.
+    pub source: Digest,
+    #[serde(default)]
+    pub inputs: BTreeMap<String, Value>,
+    /// Names of the secrets that steps may use. Values never enter a plan.
+    #[serde(default)]
+    pub secrets: BTreeSet<SecretName>,
+    /// All steps in the author's order, those of `finally` among them.
+    pub steps: Vec<Step>,
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// The span from start after which no new step starts.
+    #[serde(default)]
+    pub timeout: Option<Millis>,
+    /// How many nodes may be in flight at once; from 1 to [`PARALLEL_MAX`].
+    pub max_parallel: u32,
+}
+
+impl Plan {
+    /// The digest that approvals bind: SHA-256 over a fixed prefix and the
+    /// plan's JSON, whose field order is the declaration order of these types.
+    pub fn digest(&self) -> Digest {
+        let json = serde_json::to_vec(self).expect("a plan has only text keys and finite numbers");
+        let mut hasher = Sha256::new();
+        hasher.update(b"windlass plan 1\n");
+        hasher.update(&json);
+        Digest(hasher.finalize().into())
+    }
+}
+
+/// A SHA-256 digest; its text form is 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The first twelve hex digits: enough for people to compare by eye.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const BAD: &str = "a digest is 64 lower-case hex digits";
+        let text = text.as_bytes();
+        if text.len() != 64 {
+            return Err(BAD);
+        }
+        let nibble = |byte: u8| match byte {
+            b'0'..=b'9' => Ok(byte - b'0'),
+            b'a'..=b'f' => Ok(byte - b'a' + 10),
+            _ => Err(BAD),
+        };
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Ok(Self(bytes))
+    }
+}

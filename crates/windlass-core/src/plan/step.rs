@@ -1,0 +1,198 @@
+//! A step of the plan: what it does, when, how often, and what it does to the world.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Expr;
+use crate::id::{ActionName, StepId};
+use crate::plan::Template;
+use crate::time::Millis;
+
+/// What an action does to the world. Ordered: a runbook may raise it, never lower it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectClass {
+    /// Looks and changes nothing.
+    Read,
+    /// May be done again with the same key and the same end.
+    Idempotent,
+    /// A change that an undo can take back.
+    Reversible,
+    /// A change that nothing takes back.
+    Irreversible,
+}
+
+impl EffectClass {
+    /// Whether the class is a *change*: never done twice without proof.
+    pub fn is_change(self) -> bool {
+        match self {
+            EffectClass::Read | EffectClass::Idempotent => false,
+            EffectClass::Reversible | EffectClass::Irreversible => true,
+        }
+    }
+
+    /// The word that authors write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EffectClass::Read => "read",
+            EffectClass::Idempotent => "idempotent",
+            EffectClass::Reversible => "reversible",
+            EffectClass::Irreversible => "irreversible",
+        }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub id: StepId,
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Steps that must have succeeded, or been skipped by their own `when`.
+    #[serde(default)]
+    pub needs: Vec<StepId>,
+    /// When false, the step is skipped; skips do not cascade.
+    #[serde(default)]
+    pub when: Option<Expr>,
+    pub kind: StepKind,
+    /// The step that must run once this change may have taken effect.
+    #[serde(default)]
+    pub ensure: Option<StepId>,
+    /// Whether the step belongs to `finally`.
+    #[serde(default)]
+    pub finally: bool,
+}
+
+/// What kind of step it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// A step kind's or plugin's action.
+    Action {
+        effect: EffectClass,
+        call: Call,
+        /// Over which items, or one item when absent.
+        #[serde(default)]
+        for_each: Option<ForEach>,
+        /// Must hold over the outputs, or the attempt failed.
+        #[serde(default)]
+        expect: Option<Expr>,
+        /// Repeats a read until it holds over the outputs.
+        #[serde(default)]
+        until: Option<Until>,
+        /// When it holds over the outputs, the run has nothing to do.
+        #[serde(default)]
+        done: Option<Expr>,
+        /// How a finished reversible step is taken back.
+        #[serde(default)]
+        undo: Option<Call>,
+    },
+    /// Waits for a span, given in milliseconds by an integer.
+    Wait { span: Template },
+    /// Stops until an operator approves.
+    Gate(Gate),
+}
+
+/// How an action is called: the same for doing and for undoing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub uses: ActionName,
+    /// Which of the runner's two verbs: `undo` where the action itself can undo.
+    #[serde(default)]
+    pub verb: Verb,
+    pub with: Template,
+    pub retry: Retry,
+    /// The span after which waiting for the outcome ends.
+    pub timeout: Millis,
+    /// The span from the intent in which the work must be handed over, or it never is.
+    pub send_within: Millis,
+    /// How long after the send deadline an effect may still become visible at the target.
+    pub settle: Millis,
+    /// How long after the attempt's deadline a doubt is looked into before a person is asked.
+    pub observe: Millis,
+    pub reconcile: Reconcile,
+}
+
+/// Which verb of the runner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    #[default]
+    Run,
+    Undo,
+}
+
+/// How a doubt about a change is looked into.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reconcile {
+    /// Not at all: a person must say.
+    None,
+    /// The action's own reconcile.
+    Native { timeout: Millis },
+    /// A read action whose outputs these expressions judge, in this order:
+    /// happened, in progress, not happened; none true means unknown.
+    Read {
+        uses: ActionName,
+        with: Template,
+        timeout: Millis,
+        happened: Expr,
+        #[serde(default)]
+        in_progress: Option<Expr>,
+        #[serde(default)]
+        not_happened: Option<Expr>,
+    },
+}
+
+/// When a failed attempt is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// All attempts, the first among them; at least 1.
+    pub attempts: u32,
+    /// The wait before the second attempt; it doubles with each further one.
+    pub backoff: Millis,
+    /// The longest wait.
+    pub backoff_max: Millis,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 1,
+            backoff: Millis::from_secs(1),
+            backoff_max: Millis::from_secs(60),
+        }
+    }
+}
+
+/// A step over the items of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForEach {
+    pub items: Expr,
+    /// How many items may be in flight at once; at least 1.
+    pub max_parallel: u32,
+    /// How many items may fail without failing the step.
+    pub failure_budget: u32,
+}
+
+/// A read that is repeated until something holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Until {
+    pub that: Expr,
+    pub every: Millis,
+    /// From the first attempt's start.
+    pub within: Millis,
+}
+
+/// What a gate asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// How long after opening an approval can be given and used.
+    #[serde(default)]
+    pub expires: Option<Millis>,
+    /// What the approver is shown, in order.
+    #[serde(default)]
+    pub show: Vec<(String, Template)>,
+    /// Whether the person who started the run may not approve.
+    #[serde(default)]
+    pub not_requester: bool,
+}

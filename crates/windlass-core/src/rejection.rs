@@ -1,0 +1,100 @@
+//! Rejections: why an operator's or runner's command was refused.
+
+use crate::id::NodeId;
+use crate::operator::Operator;
+use crate::time::Timestamp;
+
+/// A refused command: nothing was recorded and nothing changed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    #[error("the run has already been started")]
+    AlreadyStarted,
+    #[error("the run has not been started")]
+    NotStarted,
+    #[error("the run has ended: {end}")]
+    RunEnded { end: &'static str },
+    #[error("the run is ending: {why}")]
+    RunEnding { why: String },
+    #[error("the plan has no step {step}")]
+    UnknownStep { step: String },
+    #[error("{node} has not come to run yet")]
+    UnknownNode { node: NodeId },
+    #[error("{step} is no gate")]
+    NotAGate { step: String },
+    #[error("the gate {gate} is {state}, not open")]
+    GateNotOpen { gate: String, state: &'static str },
+    #[error("the gate {gate} was approved by {by} already")]
+    GateAlreadyApproved { gate: String, by: Operator },
+    #[error("the gate {gate} expired at {at:?}")]
+    GateExpired { gate: String, at: Timestamp },
+    #[error(
+        "the approval is for another plan or another attempt of gate {gate}: look again, then approve what you see"
+    )]
+    StaleStatement { gate: String },
+    #[error("{by} may not do this: {why}")]
+    NotAuthorised { by: Operator, why: String },
+    #[error("{node} is {state}: {expected}")]
+    WrongState {
+        node: NodeId,
+        state: &'static str,
+        expected: &'static str,
+    },
+    #[error("attempt {attempt} of {node} is not the one in question (that is {current})")]
+    StaleAttempt {
+        node: NodeId,
+        attempt: u32,
+        current: u32,
+    },
+    #[error("the run is paused already, by {by}")]
+    AlreadyPaused { by: Operator },
+    #[error("the run is not paused")]
+    NotPaused,
+    #[error("the run is being cancelled already, by {by}")]
+    AlreadyCancelled { by: Operator },
+    #[error("a reason is needed, of 1 to {REASON_BYTES_MAX} bytes")]
+    BadReason,
+    #[error("what it did may remain: say that nothing of it remains, or attest that it is done")]
+    MayRemain,
+    #[error("process {pid} of {node} still lives: end it first, or wait for it")]
+    OrphanLives { node: NodeId, pid: u32 },
+    #[error("the run does not wait for this decision")]
+    NothingToDecide,
+    #[error("{step} owes nothing")]
+    NoDebt { step: String },
+    #[error("the data is larger than {max} bytes")]
+    TooLarge { max: usize },
+}
+
+/// The longest reason or note, in bytes.
+pub const REASON_BYTES_MAX: usize = 2_000;
+
+impl Rejection {
+    /// A stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rejection::AlreadyStarted => "already_started",
+            Rejection::NotStarted => "not_started",
+            Rejection::RunEnded { .. } => "run_ended",
+            Rejection::RunEnding { .. } => "run_ending",
+            Rejection::UnknownStep { .. } => "unknown_step",
+            Rejection::UnknownNode { .. } => "unknown_node",
+            Rejection::NotAGate { .. } => "not_a_gate",
+            Rejection::GateNotOpen { .. } => "gate_not_open",
+            Rejection::GateAlreadyApproved { .. } => "gate_already_approved",
+            Rejection::GateExpired { .. } => "gate_expired",
+            Rejection::StaleStatement { .. } => "stale_statement",
+            Rejection::NotAuthorised { .. } => "not_authorised",
+            Rejection::WrongState { .. } => "wrong_state",
+            Rejection::StaleAttempt { .. } => "stale_attempt",
+            Rejection::AlreadyPaused { .. } => "already_paused",
+            Rejection::NotPaused => "not_paused",
+            Rejection::AlreadyCancelled { .. } => "already_cancelled",
+            Rejection::BadReason => "bad_reason",
+            Rejection::MayRemain => "may_remain",
+            Rejection::OrphanLives { .. } => "orphan_lives",
+            Rejection::NothingToDecide => "nothing_to_decide",
+            Rejection::NoDebt { .. } => "no_debt",
+            Rejection::TooLarge { .. } => "too_large",
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What an attempt is handed: the token that proves its intent, the signal to
+//! stop, the durable checkpoint, the progress line and the bounded, redacted log.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{mpsc, oneshot, watch};
+use windlass_core::outcome::{CHECKPOINT_BYTES_MAX, Effected, Failure, LogRef, Outcome};
+
+use crate::ports::Secrets;
+
+/// The most bytes of an attempt's log; what comes after is counted, not kept.
+pub const LOG_BYTES_MAX: u64 = 1024 * 1024;
+/// Secrets shorter than this are not looked for in logs: they would hide everything.
+pub const REDACTED_BYTES_MIN: usize = 4;
+/// The longest line that the log redacts and keeps whole; longer ones are cut there.
+pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Proof that the attempt's intent is durable. It cannot be cloned, and only the
+/// engine makes one, after the journal has answered the append of the intent.
+#[derive(Debug)]
+#[must_use = "a token is the right to act once: use it or refuse the attempt"]
+pub struct DispatchToken {
+    _private: (),
+}
+
+impl DispatchToken {
+    /// For the engine, and only after the append of the intent was answered.
+    pub(crate) fn after_durable_intent() -> Self {
+        Self { _private: () }
+    }
+
+    /// Gives the token up: the outcome of an attempt that was never sent.
+    pub fn refuse(self, message: impl Into<String>) -> Outcome {
+        Outcome::Failed(Failure {
+            effect: Effected::None,
+            code: "not_sent".to_owned(),
+            message: message.into(),
+            evidence: None,
+            log: None,
+        })
+    }
+
+    /// For tests of runners outside this crate.
+    #[cfg(feature = "test-support")]
+    pub fn for_test() -> Self {
+        Self::after_durable_intent()
+    }
+}
+
+/// Becomes set when nobody waits for the attempt any more.
+#[derive(Clone, Debug)]
+pub struct CancelSignal(watch::Receiver<bool>);
+
+impl CancelSignal {
+    /// A signal and the sender that sets it.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Returns once the signal is set; never, when its sender is gone unset.
+    pub async fn cancelled(&mut self) {
+        if self.0.wait_for(|set| *set).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Why a checkpoint was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("a checkpoint has at most {CHECKPOINT_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("the run does not take checkpoints of this attempt any more")]
+    Closed,
+}
+
+/// A checkpoint on its way to the journal.
+pub(crate) type CheckpointRequest = (String, oneshot::Sender<()>);
+
+/// Keeps data that a later reconcile is given back.
+#[derive(Clone, Debug)]
+pub struct Checkpoints(mpsc::Sender<CheckpointRequest>);
+
+impl Checkpoints {
+    /// A sink and the receiver that the engine serves.
+    pub fn new() -> (Self, mpsc::Receiver<(String, oneshot::Sender<()>)>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// Returns once the data is durable.
+    pub async fn save(&self, data: String) -> Result<(), CheckpointError> {
+        if data.len() > CHECKPOINT_BYTES_MAX {
+            return Err(CheckpointError::TooLarge);
+        }
+        let (done, durable) = oneshot::channel();
+        self.0
+            .send((data, done))
+            .await
+            .map_err(|_| CheckpointError::Closed)?;
+        durable.await.map_err(|_| CheckpointError::Closed)
+    }
+}
+
+/// The last line that an attempt said of itself; shown, never journalled.
+#[derive(Clone, Debug)]
+pub struct Progress(watch::Sender<String>);
+
+impl Progress {
+    /// A progress line and its reader.
+    pub fn new() -> (Self, watch::Receiver<String>) {
+        let (sender, receiver) = watch::channel(String::new());
+        (Self(sender), receiver)
+    }
+
+    /// Replaces the line.
+    pub fn say(&self, line: &str) {
+        self.0.send_replace(line.to_owned());
+    }
+}
+
+/// The log of one attempt: one bounded file, with every secret of the attempt
+/// replaced by `[secret]` before a byte is written.
+#[derive(Clone)]
+pub struct AttemptLog(Arc<Mutex<LogFile>>);
+
+struct LogFile {
+    path: PathBuf,
+    file: Option<std::fs::File>,
+    hasher: Sha256,
+    bytes: u64,
+    dropped: u64,
+    secrets: Vec<SecretString>,
+    progress: Progress,
+}
+
+impl std::fmt::Debug for AttemptLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AttemptLog")
+    }
+}
+
+impl AttemptLog {
+    /// A log at `path`, created with the first line. Each line is also the progress line.
+    pub fn new(path: PathBuf, secrets: &Secrets, progress: Progress) -> Self {
+        let mut secrets: Vec<SecretString> = secrets.values().cloned().collect();
+        secrets.retain(|secret| secret.expose_secret().len() >= REDACTED_BYTES_MIN);
+        // A secret that contains another one must be found first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+        Self(Arc::new(Mutex::new(LogFile {
+            path,
+            file: None,
+            hasher: Sha256::new(),
+            bytes: 0,
+            dropped: 0,
+            secrets,
+            progress,
+        })))
+    }
+
+    /// Adds one line, without its line end. Errors of the file are told once in the
+    /// process's own log and end the attempt's log, never the attempt.
+    pub fn line(&self, line: &str) {
+        let mut log = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        log.write_line(line);
+    }
+
+    /// The text with every secret of the attempt replaced; for outputs and messages.
+    pub fn redact(&self, text: &str) -> String {
+        let log = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        log.redact(text)
+    }
+
+    /// What the outcome says about the log; `None` when nothing was written.
+    pub fn finish(&self) -> Option<LogRef> {
+        let mut log = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if log.dropped > 0 {
+            let note = format!("[{} more bytes were dropped]\n", log.dropped);
+            log.dropped = 0;
+            log.write_raw(note.as_bytes());
+        }
+        let file = log.file.take()?;
+        drop(file);
+        let sha256 = log.hasher.clone().finalize();
+        let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(LogRef {
+            bytes: log.bytes,
+            sha256,
+        })
+    }
+}
+
+impl LogFile {
+    fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.expose_secret(), "[secret]")
+        })
+    }
+
+    fn write_line(&mut self, line: &str) {
+        // Redact before cutting, so that no half of a secret is left at the cut.
+        let mut line = self.redact(line);
+        if line.len() > LOG_LINE_BYTES_MAX {
+            let cut = (0..=LOG_LINE_BYTES_MAX)
+                .rev()
+                .find(|at| line.is_char_boundary(*at));
+            line.truncate(cut.unwrap_or(0));
+            line.push('…');
+        }
+        if !line.trim().is_empty() {
+            self.progress.say(line.trim());
+        }
+        line.push('\n');
+        if self.bytes + line.len() as u64 > LOG_BYTES_MAX {
+            self.dropped += line.len() as u64;
+        } else {
+            self.write_raw(line.as_bytes());
+        }
+    }
+
+    fn write_raw(&mut self, bytes: &[u8]) {
+        if self.file.is_none() && self.bytes == 0 {
+            match open_log(&self.path) {
+                Ok(file) => self.file = Some(file),
+                Err(error) => {
+                    tracing::warn!(path = %self.path.display(), %error, "cannot open the attempt's log");
+                    return;
+                }
+            }
+        }
+        let Some(file) = &mut self.file else { return };
+        if let Err(error) = file.write_all(bytes) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot write the attempt's log");
+            self.file = None;
+            self.bytes = LOG_BYTES_MAX;
+            return;
+        }
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+}
+
+fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
