@@ -1,0 +1,315 @@
+//! Makes a lab: two builds, a primary with seed data, three standbys.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::builds::{self, Build, BuildSource, PINNED_NEW, PINNED_OLD};
+use crate::command::{command, run};
+use crate::description::{Description, FILE_NAME};
+use crate::passwords::{Passwords, write_private};
+use crate::server::{Release, RoleName, Server};
+use crate::{Account, Error, Lab, Result, Tools};
+
+/// Ports below the range that Linux hands to outgoing connections, so that
+/// none of those takes a server's port while it restarts.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// How long the standbys may take until they stream.
+pub(crate) const STREAMING_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a lab is to be made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where fetched builds are kept between labs, such as `target/lab/builds`.
+    pub cache: PathBuf,
+    /// The build to start with.
+    pub pg_old: BuildSource,
+    /// The build to upgrade to.
+    pub pg_new: BuildSource,
+    /// An absent or empty directory, which the servers' account must be able
+    /// to reach; a fresh one below the system's temporary directory if `None`.
+    pub dir: Option<PathBuf>,
+    /// Rows of the seed table.
+    pub rows: u32,
+    /// Runs the servers with `fsync = off` and copies without syncing, for
+    /// tests. Killed servers and processes still lose nothing; a crash of the
+    /// machine may corrupt every server, so nothing that is to prove durable
+    /// writes may use it.
+    pub fast_and_unsafe: bool,
+    /// Installs the system's PostgreSQL 15 when it is missing and this is root.
+    pub install_tools: bool,
+}
+
+impl Options {
+    /// The pinned builds, 5,000 rows, fsync on, a fresh temporary directory.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: cache.into(),
+            pg_old: BuildSource::Pinned(&PINNED_OLD),
+            pg_new: BuildSource::Pinned(&PINNED_NEW),
+            dir: None,
+            rows: 5000,
+            fast_and_unsafe: false,
+            install_tools: true,
+        }
+    }
+}
+
+impl Lab {
+    /// Makes a lab and starts it: four servers on the old build, three of them
+    /// streaming from the primary. On an error nothing of it keeps running.
+    pub fn create(options: &Options) -> Result<Self> {
+        let tools = if options.install_tools {
+            Tools::ensure(None)?
+        } else {
+            Tools::locate(None)?
+        };
+        // After the tools: their package may have brought the account.
+        let account = Account::choose()?;
+        let old = options.pg_old.resolve(&options.cache)?;
+        let new = options.pg_new.resolve(&options.cache)?;
+
+        let (dir, own_dir) = make_dir(options.dir.as_deref())?;
+        account.check_reach(&dir)?;
+        make_below(&dir, "secrets", 0o700)?;
+        make_below(&dir, "builds", 0o755)?;
+        make_below(&dir, "servers", 0o755)?;
+        let place = |from: &Path, release: Release, source: &BuildSource| -> Result<Build> {
+            let entry = dir.join("builds").join(release.as_str());
+            builds::place(from, &entry, source.describe(), &account)
+        };
+        let builds = [
+            place(&old, Release::Old, &options.pg_old)?,
+            place(&new, Release::New, &options.pg_new)?,
+        ];
+        let passwords = Passwords::generate(&dir)?;
+        let mut description = Description::new(&dir, account, tools, builds, free_ports()?);
+        description.fast_and_unsafe = options.fast_and_unsafe;
+
+        // From here on an early return drops the lab and so stops its servers.
+        let lab = Self::created(description, passwords, own_dir.is_some());
+        own_dir.map(TempDir::keep);
+        for server in Server::ALL {
+            let home = make_below(&dir.join("servers"), server.as_str(), 0o755)?;
+            lab.description.account.own(&home)?;
+            lab.install(server, Release::Old)?;
+        }
+        lab.make_primary()?;
+        lab.seed(options.rows)?;
+        // One after the other: each copy makes the primary checkpoint.
+        for server in Server::STANDBYS {
+            lab.make_standby(server)?;
+        }
+        lab.each(&Server::STANDBYS, |server| lab.start(server))?;
+        lab.wait_streaming(&Server::STANDBYS, STREAMING_PATIENCE)?;
+        lab.description.write()?;
+        Ok(lab)
+    }
+
+    fn make_primary(&self) -> Result<()> {
+        let account = &self.description.account;
+        let primary = self.description.server(Server::Primary);
+        let password_file = primary.home().join("initdb.password");
+        write_private(&password_file, self.password(RoleName::Admin))?;
+        account.own(&password_file)?;
+        let made = run(account.applied(
+            command(primary.current.join("bin/initdb"))
+                .args([
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--locale=C",
+                    "--data-checksums",
+                ])
+                // Small segments keep the data directories small enough to copy often.
+                .args([
+                    "--wal-segsize=1",
+                    "--no-sync",
+                    "--username",
+                    RoleName::Admin.user(),
+                ])
+                .arg("--pwfile")
+                .arg(&password_file)
+                .arg("--pgdata")
+                .arg(&primary.data_dir),
+            primary.home(),
+        ));
+        std::fs::remove_file(&password_file).map_err(Error::io("remove", &password_file))?;
+        made?;
+        let main = primary.data_dir.join("postgresql.conf");
+        let text = std::fs::read_to_string(&main).map_err(Error::io("read", &main))?;
+        let included = format!("{text}\ninclude 'lab.conf'\n");
+        std::fs::write(&main, included).map_err(Error::io("write", &main))?;
+        self.configure(Server::Primary)?;
+        self.start(Server::Primary)
+    }
+
+    fn make_standby(&self, server: Server) -> Result<()> {
+        let described = self.description.server(server);
+        let role = RoleName::Replication;
+        let primary = format!(
+            "host={} port={} user={} application_name={server} sslmode=disable gssencmode=disable",
+            self.description.host,
+            self.description.server(Server::Primary).port,
+            role.user(),
+        );
+        let mut copy = command(&self.description.tools.pg_basebackup);
+        copy.args([
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-C",
+            "-S",
+            server.as_str(),
+            "-d",
+            &primary,
+        ])
+        .arg("-D")
+        .arg(&described.data_dir)
+        .env("PGPASSWORD", self.password(role));
+        if self.description.fast_and_unsafe {
+            copy.arg("--no-sync");
+        }
+        run(self
+            .description
+            .account
+            .applied(&mut copy, described.home()))?;
+        self.configure(server)
+    }
+
+    /// Writes what differs between the servers, and what must not.
+    fn configure(&self, server: Server) -> Result<()> {
+        let described = self.description.server(server);
+        let path = described.data_dir.join("lab.conf");
+        let fsync = if self.description.fast_and_unsafe {
+            "off"
+        } else {
+            "on"
+        };
+        let text = format!(
+            "cluster_name = '{server}'\nport = {}\nfsync = {fsync}\n{SETTINGS}",
+            described.port
+        );
+        std::fs::write(&path, text).map_err(Error::io("write", &path))?;
+        self.description.account.own(&path)
+    }
+
+    fn seed(&self, rows: u32) -> Result<()> {
+        let roles = format!(
+            "create role {} login in role pg_monitor password '{}';\n\
+             create role {} login replication password '{}';\n\
+             create database {};\n",
+            RoleName::Monitor.user(),
+            self.password(RoleName::Monitor),
+            RoleName::Replication.user(),
+            self.password(RoleName::Replication),
+            self.description.database,
+        );
+        self.script(Server::Primary, "postgres", &roles)?;
+        let data = format!(
+            "create table accounts (aid int primary key, bid int not null, \
+               abalance bigint not null, filler text not null);\n\
+             insert into accounts select n, n % 10 + 1, n::bigint * 7919 % 100000, md5(n::text) \
+               from generate_series(1, {rows}) n;\n\
+             create index on accounts (bid);\n\
+             create table write_probe (run text, id bigint, at timestamptz not null default \
+               clock_timestamp(), primary key (run, id));\n\
+             vacuum analyze;\n"
+        );
+        self.script(Server::Primary, &self.description.database, &data)
+    }
+}
+
+/// The same everywhere: a standby refuses to start with smaller limits than
+/// its primary, and any standby may have to become one.
+const SETTINGS: &str = "\
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+wal_level = replica
+hot_standby = on
+max_connections = 30
+max_wal_senders = 10
+max_replication_slots = 10
+max_worker_processes = 4
+max_prepared_transactions = 0
+max_locks_per_transaction = 64
+autovacuum_max_workers = 1
+shared_buffers = 16MB
+min_wal_size = 5MB
+max_wal_size = 64MB
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] '
+# Standbys look for their primary this often, and say this often how far they are.
+wal_retrieve_retry_interval = '200ms'
+wal_receiver_status_interval = '1s'
+";
+
+/// The lab's directory, and its guard when the lab chose it.
+fn make_dir(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
+    let Some(dir) = wanted else {
+        let parent = std::env::temp_dir();
+        let guard = tempfile::Builder::new()
+            .prefix("rds-lab-")
+            .tempdir_in(&parent)
+            .map_err(Error::io("create a directory in", &parent))?;
+        set_mode(guard.path(), 0o755)?;
+        return Ok((guard.path().to_owned(), Some(guard)));
+    };
+    if dir.join(FILE_NAME).exists() {
+        let text = format!("create a lab in {}: one is there already", dir.display());
+        return Err(Error::Refused(text));
+    }
+    std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+    let mut entries = std::fs::read_dir(dir).map_err(Error::io("read", dir))?;
+    if entries.next().is_some() {
+        let text = format!("create a lab in {}: it is not empty", dir.display());
+        return Err(Error::Refused(text));
+    }
+    set_mode(dir, 0o755)?;
+    let dir = dir.canonicalize().map_err(Error::io("resolve", dir))?;
+    Ok((dir, None))
+}
+
+fn make_below(dir: &Path, name: &str, mode: u32) -> Result<PathBuf> {
+    let path = dir.join(name);
+    std::fs::create_dir(&path).map_err(Error::io("create", &path))?;
+    set_mode(&path, mode)?;
+    Ok(path)
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path, permissions).map_err(Error::io("set the mode of", path))
+}
+
+/// Four ports that nobody listens on now.
+fn free_ports() -> Result<[u16; 4]> {
+    let mut listeners = Vec::new();
+    // Labs that are made at once begin at different places.
+    let span = PORTS.end - PORTS.start;
+    let spread = std::process::id().wrapping_mul(97) ^ clock_noise();
+    let first = u16::try_from(spread % u32::from(span)).expect("a remainder of a u16 fits");
+    for step in 0..span {
+        let port = PORTS.start + (first + step) % span;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            listeners.push((listener, port));
+        }
+        if let [a, b, c, d] = listeners.as_slice() {
+            return Ok([a.1, b.1, c.1, d.1]);
+        }
+    }
+    Err(Error::Refused(format!("find four free ports in {PORTS:?}")))
+}
+
+fn clock_noise() -> u32 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |now| now.subsec_nanos())
+}
