@@ -1,1 +1,4 @@
 //! YAML runbooks to plans, with diagnostics that carry spans.
+
+pub mod expr;
+mod suggest;

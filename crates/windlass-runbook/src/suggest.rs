@@ -1,0 +1,68 @@
+//! "Did you mean": the known name that is closest to an unknown one.
+
+/// The nearest of `known` to `name`, when it is near enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Long names are no typing mistakes, and the table below is quadratic.
+    const NAME_CHARS_MAX: usize = 64;
+    let length = name.chars().count();
+    if length > NAME_CHARS_MAX {
+        return None;
+    }
+    let allowed = (length / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .filter(|candidate| candidate.chars().count() <= NAME_CHARS_MAX)
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A help line for a [`nearest`] name.
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// Edit distance in which exchanging two neighbours counts once.
+fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().flat_map(char::to_lowercase).collect();
+    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (row, left_char) in left.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, right_char) in right.iter().enumerate() {
+            let substituted = last[column] + usize::from(left_char != right_char);
+            let mut best = substituted
+                .min(last[column + 1] + 1)
+                .min(current[column] + 1);
+            if row > 0
+                && column > 0
+                && *left_char == right[column - 1]
+                && left[row - 1] == *right_char
+            {
+                best = best.min(before_last[column - 1] + 1);
+            }
+            current.push(best);
+        }
+        before_last = std::mem::replace(&mut last, current);
+    }
+    last[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_found_and_far_ones_are_not() {
+        let known = ["upgrade", "backup", "precheck"];
+        assert_eq!(nearest("upgrad", known), Some("upgrade"));
+        assert_eq!(nearest("bakcup", known), Some("backup"));
+        assert_eq!(nearest("verify", known), None);
+        assert_eq!(nearest("", known), None);
+    }
+}
