@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::command::{command, output, run, succeeded};
 use crate::server::{Release, Server};
-use crate::{Error, Lab, Result, builds};
+use crate::{Error, Lab, Result, builds, processes};
 
 /// `pg_ctl` gives up after this time; a lab's servers are small.
 const PG_CTL_SECONDS_MAX: &str = "60";
@@ -24,13 +24,6 @@ pub enum Status {
     Stopped,
     /// Its data directory is missing or is not one.
     NoData,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum StopMode {
-    Fast,
-    /// Without a checkpoint: for servers whose data is about to go.
-    Immediate,
 }
 
 impl Lab {
@@ -54,7 +47,7 @@ impl Lab {
 
     /// Stops a server (`-m fast`) and waits. A stopped one is left alone.
     pub fn stop(&self, server: Server) -> Result<()> {
-        self.stop_with(server, StopMode::Fast)
+        self.stop_with(server, "fast")
     }
 
     /// Stops all servers, the primary first so that the standbys receive all
@@ -123,20 +116,27 @@ impl Lab {
         }
     }
 
-    pub(crate) fn stop_with(&self, server: Server, mode: StopMode) -> Result<()> {
-        if !matches!(self.status(server)?, Status::Running(_)) {
-            return Ok(());
+    /// Stops a server whose data is about to go: at once, and also when its
+    /// pid file is lost or its postmaster was killed.
+    pub(crate) fn stop_for_good(&self, server: Server) -> Result<()> {
+        let stopped = self.stop_with(server, "immediate");
+        processes::end_in(&self.description.server(server).data_dir)?;
+        match self.status(server)? {
+            Status::Running(_) => stopped,
+            Status::Stopped | Status::NoData => Ok(()),
         }
-        let mode = match mode {
-            StopMode::Fast => "fast",
-            StopMode::Immediate => "immediate",
+    }
+
+    fn stop_with(&self, server: Server, mode: &str) -> Result<()> {
+        let Status::Running(pid) = self.status(server)? else {
+            return Ok(());
         };
         let stopped = run(self.pg_ctl(server, "stop").args(["-m", mode]));
-        match stopped {
-            // Somebody else, a runbook say, may have stopped it in between.
-            Err(_) if !matches!(self.status(server)?, Status::Running(_)) => Ok(()),
-            stopped => stopped.map(drop),
+        if let (Err(error), Status::Running(_)) = (stopped, self.status(server)?) {
+            return Err(error);
         }
+        // Else it stopped, or somebody else, a runbook say, stopped it first.
+        processes::wait_until_gone(pid)
     }
 
     /// Does the same to several servers at once; the first error wins.

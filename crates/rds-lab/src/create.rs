@@ -63,15 +63,16 @@ impl Lab {
     /// Makes a lab and starts it: four servers on the old build, three of them
     /// streaming from the primary. On an error nothing of it keeps running.
     pub fn create(options: &Options) -> Result<Self> {
-        let tools = if options.install_tools {
-            Tools::ensure(None)?
-        } else {
-            Tools::locate(None)?
-        };
-        // After the tools: their package may have brought the account.
-        let account = Account::choose()?;
         let old = options.pg_old.resolve(&options.cache)?;
         let new = options.pg_new.resolve(&options.cache)?;
+        let old_bin = old.join("bin");
+        if options.install_tools {
+            Tools::ensure(Some(&old_bin))?;
+        } else {
+            Tools::locate(Some(&old_bin))?;
+        }
+        // After the tools: their package may have brought the account.
+        let account = Account::choose()?;
 
         let (dir, own_dir) = make_dir(options.dir.as_deref())?;
         account.check_reach(&dir)?;
@@ -86,6 +87,9 @@ impl Lab {
             place(&old, Release::Old, &options.pg_old)?,
             place(&new, Release::New, &options.pg_new)?,
         ];
+        same_major(&builds)?;
+        // Again, because a build in the lab is where the account can run it.
+        let tools = Tools::locate(Some(&dir.join("builds/old/bin")))?;
         let passwords = Passwords::generate(&dir)?;
         let mut description = Description::new(&dir, account, tools, builds, free_ports()?);
         description.fast_and_unsafe = options.fast_and_unsafe;
@@ -251,10 +255,26 @@ wal_retrieve_retry_interval = '200ms'
 wal_receiver_status_interval = '1s'
 ";
 
+/// Only minors of one major can take over each other's data directory.
+fn same_major([old, new]: &[Build; 2]) -> Result<()> {
+    let major = |build: &Build| build.version.split('.').next().map(str::to_owned);
+    if major(old) == major(new) {
+        return Ok(());
+    }
+    let (old, new) = (&old.version, &new.version);
+    Err(Error::Refused(format!(
+        "pair {old} with {new}: a swap of binaries never crosses major versions"
+    )))
+}
+
 /// The lab's directory, and its guard when the lab chose it.
 fn make_dir(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
     let Some(dir) = wanted else {
+        // Resolved, because processes are found by the path the kernel shows.
         let parent = std::env::temp_dir();
+        let parent = parent
+            .canonicalize()
+            .map_err(Error::io("resolve", &parent))?;
         let guard = tempfile::Builder::new()
             .prefix("rds-lab-")
             .tempdir_in(&parent)

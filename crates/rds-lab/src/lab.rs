@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::control::StopMode;
 use crate::description::Description;
 use crate::passwords::Passwords;
 use crate::server::{RoleName, Server};
@@ -58,6 +57,11 @@ impl Lab {
         self.at_drop = AtDrop::Leave;
     }
 
+    /// Makes an opened lab one's own: dropping it stops its servers.
+    pub fn adopt(&mut self) {
+        self.at_drop = AtDrop::Stop;
+    }
+
     /// What `lab.json` says.
     pub fn description(&self) -> &Description {
         &self.description
@@ -89,9 +93,7 @@ impl Lab {
     }
 
     fn stop_every_server(&self) -> Result<()> {
-        let stopped = self.each(&Server::ALL, |server| {
-            self.stop_with(server, StopMode::Immediate)
-        });
+        let stopped = self.each(&Server::ALL, |server| self.stop_for_good(server));
         stopped.map_err(|error| {
             Error::Refused(format!("stop the lab in {}: {error}", self.dir().display()))
         })

@@ -34,6 +34,7 @@ mod inputs;
 mod lab;
 mod passwords;
 mod probe;
+mod processes;
 mod query;
 mod server;
 mod snapshot;

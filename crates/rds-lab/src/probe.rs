@@ -54,8 +54,9 @@ impl Lab {
         let stop = Arc::new(AtomicBool::new(false));
         let mut psql = self.psql(Server::Primary);
         psql.args(["-A", "-t", "-v", "ON_ERROR_STOP=1"]);
-        // The first session is opened here, so that a lab that takes no writes
-        // at all is an error and not a very long outage.
+        // Asked here, so that a primary that does not answer at all is an
+        // error and not one long outage.
+        self.sql(Server::Primary, "select 1")?;
         let session = Session::open(&mut psql)?;
         let thread = {
             let (run, stop) = (run.clone(), Arc::clone(&stop));

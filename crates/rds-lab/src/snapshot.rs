@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::command::{command, run};
-use crate::control::StopMode;
 use crate::create::STREAMING_PATIENCE;
 use crate::lab::remove_dir;
 use crate::server::{Release, Server};
@@ -60,7 +59,7 @@ impl Lab {
         }
         self.each(&Server::ALL, |server| {
             let described = self.description.server(server);
-            self.stop_with(server, StopMode::Immediate)?;
+            self.stop_for_good(server)?;
             if described.data_dir.exists() {
                 remove_dir(&described.data_dir)?;
             }
