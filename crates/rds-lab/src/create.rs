@@ -1,7 +1,8 @@
 //! Makes a lab: two builds, a primary with seed data, three standbys.
 
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+mod directory;
+mod ports;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,14 +10,12 @@ use tempfile::TempDir;
 
 use crate::builds::{self, Build, BuildSource, PINNED_NEW, PINNED_OLD};
 use crate::command::{command, run};
-use crate::description::{Description, FILE_NAME};
+use crate::description::Description;
 use crate::passwords::{Passwords, write_private};
 use crate::server::{Release, RoleName, Server};
 use crate::{Account, Error, Lab, Result, Tools};
-
-/// Ports below the range that Linux hands to outgoing connections, so that
-/// none of those takes a server's port while it restarts.
-const PORTS: std::ops::Range<u16> = 15_000..32_000;
+use directory::{make_below, make_dir};
+use ports::free_ports;
 
 /// How long the standbys may take until they stream.
 pub(crate) const STREAMING_PATIENCE: Duration = Duration::from_secs(60);
@@ -265,71 +264,4 @@ fn same_major([old, new]: &[Build; 2]) -> Result<()> {
     Err(Error::Refused(format!(
         "pair {old} with {new}: a swap of binaries never crosses major versions"
     )))
-}
-
-/// The lab's directory, and its guard when the lab chose it.
-fn make_dir(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
-    let Some(dir) = wanted else {
-        // Resolved, because processes are found by the path the kernel shows.
-        let parent = std::env::temp_dir();
-        let parent = parent
-            .canonicalize()
-            .map_err(Error::io("resolve", &parent))?;
-        let guard = tempfile::Builder::new()
-            .prefix("rds-lab-")
-            .tempdir_in(&parent)
-            .map_err(Error::io("create a directory in", &parent))?;
-        set_mode(guard.path(), 0o755)?;
-        return Ok((guard.path().to_owned(), Some(guard)));
-    };
-    if dir.join(FILE_NAME).exists() {
-        let text = format!("create a lab in {}: one is there already", dir.display());
-        return Err(Error::Refused(text));
-    }
-    std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
-    let mut entries = std::fs::read_dir(dir).map_err(Error::io("read", dir))?;
-    if entries.next().is_some() {
-        let text = format!("create a lab in {}: it is not empty", dir.display());
-        return Err(Error::Refused(text));
-    }
-    set_mode(dir, 0o755)?;
-    let dir = dir.canonicalize().map_err(Error::io("resolve", dir))?;
-    Ok((dir, None))
-}
-
-fn make_below(dir: &Path, name: &str, mode: u32) -> Result<PathBuf> {
-    let path = dir.join(name);
-    std::fs::create_dir(&path).map_err(Error::io("create", &path))?;
-    set_mode(&path, mode)?;
-    Ok(path)
-}
-
-fn set_mode(path: &Path, mode: u32) -> Result<()> {
-    let permissions = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(path, permissions).map_err(Error::io("set the mode of", path))
-}
-
-/// Four ports that nobody listens on now.
-fn free_ports() -> Result<[u16; 4]> {
-    let mut listeners = Vec::new();
-    // Labs that are made at once begin at different places.
-    let span = PORTS.end - PORTS.start;
-    let spread = std::process::id().wrapping_mul(97) ^ clock_noise();
-    let first = u16::try_from(spread % u32::from(span)).expect("a remainder of a u16 fits");
-    for step in 0..span {
-        let port = PORTS.start + (first + step) % span;
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-            listeners.push((listener, port));
-        }
-        if let [a, b, c, d] = listeners.as_slice() {
-            return Ok([a.1, b.1, c.1, d.1]);
-        }
-    }
-    Err(Error::Refused(format!("find four free ports in {PORTS:?}")))
-}
-
-fn clock_noise() -> u32 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |now| now.subsec_nanos())
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rds_lab::{Lab, Options, ProbeOptions, Release, Server, Status};
+use rds_lab::{BuildSource, Lab, Options, ProbeOptions, Release, Server, Status, Tools};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -148,7 +148,8 @@ fn a_lab_lives_through_an_upgrade_and_back() {
 
 #[test]
 fn pg_ctl_restart_starts_the_build_that_ran_before() {
-    let lab = Lab::create(&options()).unwrap();
+    // With fsync, as the other tests do not have it.
+    let lab = timed("create with fsync", || Lab::create(&Options::new(cache())));
     let server = lab.description().server(Server::Dr).clone();
     lab.install(Server::Dr, Release::New).unwrap();
     assert_eq!(lab.installed_version(Server::Dr).unwrap(), "15.18");
@@ -231,8 +232,17 @@ fn a_kept_lab_outlives_its_maker_and_is_restored_after_a_kill() {
 fn a_panic_stops_the_servers_and_leaves_their_logs() {
     let mut dir = PathBuf::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let lab = Lab::create(&options()).unwrap();
+        // The system's own build, as `--pg-new DIR` would name it.
+        let psql = Tools::ensure(None).unwrap().psql.canonicalize().unwrap();
+        let mut options = options();
+        options.pg_new = BuildSource::Directory(psql.ancestors().nth(2).unwrap().into());
+        let lab = Lab::create(&options).unwrap();
         dir = lab.dir().to_owned();
+        upgrade(&lab, Server::Dr);
+        assert_eq!(
+            lab.version(Server::Dr).unwrap(),
+            lab.description().new.version
+        );
         panic!("as a failing test does");
     }));
     assert!(panicked.is_err());
