@@ -26,7 +26,7 @@ pub struct NewRecord {
 /// What must hold for an append to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fence {
-    /// The owner epoch that [`crate::Store::take_epoch`] returned.
+    /// The owner epoch that [`crate::Store::take_epoch`] returned; never 0.
     pub epoch: u64,
     /// The next `seq` of the run; 0 for a new run.
     pub expected_seq: u64,
@@ -101,6 +101,9 @@ impl Append {
 
     /// Checks everything that needs no look into the store.
     pub(crate) fn validate(&self) -> Result<(), AppendError> {
+        if self.fence.epoch == 0 {
+            return invalid("epoch 0 is nobody's, the store must be taken first");
+        }
         within("records", self.records.len(), APPEND_RECORDS_MAX)?;
         within("outbox rows", self.outbox.len(), APPEND_OUTBOX_ROWS_MAX)?;
         within(

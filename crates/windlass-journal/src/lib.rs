@@ -16,7 +16,9 @@ mod limits;
 mod memory;
 mod pending;
 mod quarantine;
+mod sqlite;
 mod store;
+mod verify;
 
 pub use append::{Append, Appended, Fence, NewRecord, OutboxEntry, OutboxRow, Remembered};
 pub use error::{AppendError, OpenError, ReadError, StorageError, WriteError};
@@ -28,4 +30,6 @@ pub use limits::*;
 pub use memory::{Fault, MemoryStore};
 pub use pending::Pending;
 pub use quarantine::Quarantined;
+pub use sqlite::{Access, Facts, FilesystemRule, Options, SqliteStore, Stats};
 pub use store::{Head, Record, Store, Tip};
+pub use verify::{Bad, HeadCheck, IndexProblem, VerifyError, VerifyReport, verify};
