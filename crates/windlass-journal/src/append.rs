@@ -62,7 +62,8 @@ pub struct Append {
     /// The key of the request and the answer that a repeat of it receives.
     pub idempotency: Option<(IdempotencyKey, Vec<u8>)>,
     pub outbox: Vec<OutboxRow>,
-    /// The run's row of the `runs` index; `next_seq` must be what the append leaves behind.
+    /// The run's row of the `runs` index; `next_seq` must be what the append
+    /// leaves behind. Without it, `next_seq` of a row that is there goes along.
     pub index: Option<RunIndexRow>,
     /// Runs whose bodies are erased for good; their headers stay. The records
     /// of this append must say so, so it needs at least one, in another run.

@@ -197,8 +197,13 @@ impl Data {
                 row,
             });
         }
-        if let Some(row) = append.index {
-            self.index.insert(row.run.clone(), row);
+        match append.index {
+            Some(row) => drop(self.index.insert(row.run.clone(), row)),
+            None => {
+                if let Some(row) = self.index.get_mut(&append.run) {
+                    row.next_seq = appended.next_seq;
+                }
+            }
         }
     }
 }

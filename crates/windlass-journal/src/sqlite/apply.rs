@@ -27,6 +27,7 @@ pub(super) struct Statements<'c> {
     insert_outbox: Statement<'c>,
     delete_outbox: Statement<'c>,
     replace_index: Statement<'c>,
+    advance_index: Statement<'c>,
     erase: Statement<'c>,
 }
 
@@ -78,6 +79,7 @@ impl<'c> Statements<'c> {
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                 rows::INDEX_COLUMNS
             ))?,
+            advance_index: prepare("UPDATE runs SET next_seq = ?2 WHERE run = ?1")?,
             erase: prepare(
                 "UPDATE bodies SET body = NULL, erased = 1 \
                  WHERE position IN (SELECT position FROM records WHERE run = ?1)",
@@ -248,16 +250,24 @@ impl<'c> Statements<'c> {
             let values = (name, &row.topic, &row.key, &row.body);
             run(path, "write an outbox row", &mut self.insert_outbox, values)?;
         }
-        if let Some(row) = &append.index {
-            let next_seq = rows::sql(row.next_seq);
-            let values = rows::index_values(row, &next_seq, &name);
-            run(
+        let next_seq = rows::sql(appended.next_seq);
+        match &append.index {
+            Some(row) => {
+                let values = rows::index_values(row, &next_seq, &name);
+                run(
+                    path,
+                    "write an index row",
+                    &mut self.replace_index,
+                    &values[..],
+                )?
+            }
+            None => run(
                 path,
                 "write an index row",
-                &mut self.replace_index,
-                &values[..],
-            )?;
-        }
+                &mut self.advance_index,
+                (name, next_seq),
+            )?,
+        };
         Ok(())
     }
 }

@@ -57,13 +57,15 @@ pub(super) fn run(
         .serve(),
         Err(error) => shared.poison(error),
     }
-    // After poison, and should `serve` end early, nobody may wait for ever.
+    if shared.poisoned().is_none() {
+        last_checkpoint(&connection, &path);
+    }
+    // Closing gives up an open transaction and writes nothing, since the
+    // checkpoint on close is off; a process that lingers holds no lock.
+    drop(connection);
     while let Some(group) = shared.queue.take_group() {
         let error = shared.poisoned().unwrap_or_else(|| shared.stopped());
         group.into_iter().for_each(|job| fail(job, &error));
-    }
-    if shared.poisoned().is_none() {
-        last_checkpoint(&connection, &path);
     }
 }
 

@@ -86,11 +86,13 @@ fn compare_index(
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT run, next_seq FROM runs ORDER BY run")?;
     let mut found = statement.query([])?;
+    let mut known = 0;
     while let Some(row) = found.next()? {
         report.index_rows += 1;
         let name: String = row.get(0)?;
         let indexed: i64 = row.get(1)?;
         let records = walk.next_seq(&name);
+        known += u64::from(records > 0);
         if u64::try_from(indexed) != Ok(records) {
             report.index_problems_count += 1;
             if report.index_problems.len() < INDEX_PROBLEMS_MAX {
@@ -102,5 +104,6 @@ fn compare_index(
             }
         }
     }
+    report.runs_without_row = walk.indexable().saturating_sub(known);
     Ok(())
 }

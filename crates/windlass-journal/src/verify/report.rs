@@ -54,6 +54,8 @@ pub struct VerifyReport {
     pub first_bad: Option<Bad>,
     pub head_check: HeadCheck,
     pub index_rows: u64,
+    /// Runs that lists do not show. The stream of the store is not counted.
+    pub runs_without_row: u64,
     /// Not compared when a record is bad. At most 100 are listed.
     pub index_problems: Vec<IndexProblem>,
     pub index_problems_count: u64,
@@ -141,8 +143,8 @@ impl VerifyReport {
         }
         writeln!(
             f,
-            "runs index: {} rows, {} differ",
-            self.index_rows, self.index_problems_count
+            "runs index: {} rows, {} differ, {} runs have none",
+            self.index_rows, self.index_problems_count, self.runs_without_row
         )?;
         for IndexProblem {
             run,

@@ -130,6 +130,11 @@ impl Walk {
         });
     }
 
+    /// Runs that the index should know.
+    pub(super) fn indexable(&self) -> u64 {
+        self.runs.keys().filter(|run| !run.is_store()).count() as u64
+    }
+
     /// What the records say about a run's end; 0 when it has none.
     pub(super) fn next_seq(&self, run: &str) -> u64 {
         let run = RunKey::new(run).ok();
@@ -155,6 +160,7 @@ impl Walk {
             first_bad: self.bad.clone(),
             head_check,
             index_rows: 0,
+            runs_without_row: 0,
             index_problems: Vec::new(),
             index_problems_count: 0,
             sqlite_problem: None,

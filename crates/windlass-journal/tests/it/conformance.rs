@@ -211,6 +211,9 @@ fn the_index_must_fit_the_append(store: &dyn Store) {
     }
     ok(store, with("a", 2, index("a", 2)));
     assert_eq!(store.run(&run("a")).unwrap(), Some(index("a", 2)));
+    // An append that brings no row still moves the row that is there.
+    ok(store, append("a", epoch, 2, 3));
+    assert_eq!(store.run(&run("a")).unwrap(), Some(index("a", 5)));
 }
 
 fn runs_are_listed_filtered_and_paged(store: &dyn Store) {
