@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::id::{NodeId, StepId};
-use crate::operator::Operator;
+use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Outcome};
 use crate::plan::{Digest, IndexedPlan};
 use crate::time::Timestamp;
@@ -17,6 +17,7 @@ pub enum Command {
     Start {
         plan: Arc<IndexedPlan>,
         requester: Operator,
+        owner: Identity,
         single_user: bool,
     },
     /// A process took the run over: whatever was in flight is interrupted.
@@ -57,7 +58,7 @@ pub enum Command {
     Approve {
         gate: StepId,
         by: Operator,
-        seen: Option<Statement>,
+        seen: Statement,
         note: String,
     },
     Reject {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ActionName, NodeId, StepId};
-use crate::operator::Operator;
+use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan};
 use crate::time::Timestamp;
@@ -25,6 +25,8 @@ pub enum Event {
         plan: Box<Plan>,
         digest: Digest,
         requester: Operator,
+        /// Who owns the state directory that the run lives in.
+        owner: Identity,
         /// Without a policy one person is every group and may approve his own run.
         single_user: bool,
         /// No new step starts after this.
@@ -44,10 +46,6 @@ pub enum Event {
         undo: bool,
     },
     RunTimedOut {},
-    /// A read said that there is nothing to do.
-    RunFoundNothingToDo {
-        step: StepId,
-    },
     /// A person gave up a run that waited after an irreversible step.
     RunAbandoned {
         by: Operator,
@@ -106,6 +104,9 @@ pub enum Event {
         outputs: Value,
         #[serde(default)]
         log: Option<LogRef>,
+        /// The step's `done` held: the run has nothing to do.
+        #[serde(default)]
+        nothing_to_do: bool,
     },
     AttemptFailed {
         node: NodeId,
@@ -129,10 +130,6 @@ pub enum Event {
     NodeFailed {
         node: NodeId,
         failure: Failure,
-    },
-    /// The run is ending; what waited to be tried again never is.
-    NodeStopped {
-        node: NodeId,
     },
 
     /// Nobody knows whether the change took effect.
@@ -247,11 +244,6 @@ pub enum Event {
         attempt: u32,
         reason: String,
     },
-    /// The run is ending; nobody is asked any more.
-    GateClosed {
-        step: StepId,
-        attempt: u32,
-    },
 }
 
 /// What is handed to the runner.
@@ -331,7 +323,6 @@ impl Event {
             Event::RunResumed { .. } => "run_resumed",
             Event::RunCancelRequested { .. } => "run_cancel_requested",
             Event::RunTimedOut {} => "run_timed_out",
-            Event::RunFoundNothingToDo { .. } => "run_found_nothing_to_do",
             Event::RunAbandoned { .. } => "run_abandoned",
             Event::RunEndingBegan { .. } => "run_ending_began",
             Event::RunEnded { .. } => "run_ended",
@@ -347,7 +338,6 @@ impl Event {
             Event::RetryScheduled { .. } => "retry_scheduled",
             Event::PollScheduled { .. } => "poll_scheduled",
             Event::NodeFailed { .. } => "node_failed",
-            Event::NodeStopped { .. } => "node_stopped",
             Event::DoubtOpened { .. } => "doubt_opened",
             Event::DoubtAnswered { .. } => "doubt_answered",
             Event::DoubtEscalated { .. } => "doubt_escalated",
@@ -365,7 +355,6 @@ impl Event {
             Event::GateRejected { .. } => "gate_rejected",
             Event::GateExpired { .. } => "gate_expired",
             Event::GateWithdrawn { .. } => "gate_withdrawn",
-            Event::GateClosed { .. } => "gate_closed",
         }
     }
 }

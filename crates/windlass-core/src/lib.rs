@@ -1,16 +1,25 @@
 //! The decisions of windlass: plan, events, state, and the three functions
-//! `decide`, `evolve` and `outstanding`. Data in, events out: this crate has no
+//! [`decide`], [`evolve`] and [`outstanding`]. Data in, events out: this crate has no
 //! I/O, no clock, no randomness and no async, and must stay that way.
 
+pub mod authorise;
 pub mod catalog;
 pub mod command;
+mod decide;
 pub mod effect;
 pub mod event;
+mod evolve;
 pub mod expr;
 pub mod id;
 pub mod operator;
 pub mod outcome;
+mod outstanding;
 pub mod plan;
 pub mod rejection;
+pub mod state;
 pub mod time;
 pub mod value;
+
+pub use decide::{GATE_OPENINGS_MAX, INTERRUPTIONS_MAX, decide};
+pub use evolve::{CODE_GIVEN_UP, CODE_INTERRUPTED, CODE_NOT_HAPPENED, IllegalEvent, evolve};
+pub use outstanding::outstanding;

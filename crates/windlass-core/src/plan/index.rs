@@ -17,8 +17,6 @@ pub struct IndexedPlan {
     successors: Vec<Vec<u32>>,
     /// For each step, every gate that precedes it.
     gates_before: Vec<Vec<u32>>,
-    /// For each step, every change that owes it.
-    owed_by: Vec<Vec<u32>>,
 }
 
 /// A structural fault of a plan.
@@ -78,8 +76,7 @@ impl IndexedPlan {
         }
         let order = topological_order(&plan, &needs, &successors)?;
         let gates_before = gates_before(&plan, &needs, &order);
-        let mut indexed = Self {
-            owed_by: vec![Vec::new(); plan.steps.len()],
+        let indexed = Self {
             plan,
             by_id,
             needs,
@@ -118,11 +115,6 @@ impl IndexedPlan {
         &self.gates_before[index as usize]
     }
 
-    /// The changes whose `ensure` names this step.
-    pub(crate) fn owed_by(&self, index: u32) -> &[u32] {
-        &self.owed_by[index as usize]
-    }
-
     /// Every step that precedes `index`, in no particular order.
     fn ancestors(&self, index: u32) -> Vec<u32> {
         let mut seen = vec![false; self.plan.steps.len()];
@@ -137,7 +129,7 @@ impl IndexedPlan {
         found
     }
 
-    fn check_ensures(&mut self) -> Result<(), PlanError> {
+    fn check_ensures(&self) -> Result<(), PlanError> {
         for index in 0..self.plan.steps.len() as u32 {
             let step = self.step(index);
             let Some(ensured) = step.ensure.clone() else {
@@ -173,7 +165,6 @@ impl IndexedPlan {
                     "which does not come after it: let it need the change",
                 ));
             }
-            self.owed_by[target as usize].push(index);
         }
         Ok(())
     }

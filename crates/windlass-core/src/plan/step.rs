@@ -65,6 +65,10 @@ pub struct Step {
 /// What kind of step it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a plan is built once, and most steps are actions"
+)]
 pub enum StepKind {
     /// A step kind's or plugin's action.
     Action {
@@ -124,6 +128,10 @@ pub enum Verb {
 /// How a doubt about a change is looked into.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a plan is built once, and boxing helps no reader"
+)]
 pub enum Reconcile {
     /// Not at all: a person must say.
     None,

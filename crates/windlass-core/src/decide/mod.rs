@@ -1,0 +1,241 @@
+//! Decisions: whether a command is accepted, and which events follow from it.
+//! Pure: state, command and time in, events out. Nothing here changes the caller's state.
+
+mod advance;
+mod operator;
+mod outcome;
+mod start;
+
+pub use advance::{GATE_OPENINGS_MAX, INTERRUPTIONS_MAX};
+pub(crate) use start::is_startable;
+
+use crate::command::{Command, Orphan};
+use crate::event::Event;
+use crate::evolve::{CODE_INTERRUPTED, evolve};
+use crate::outcome::{CHECKPOINT_BYTES_MAX, Effected, Failure};
+use crate::plan::IndexedPlan;
+use crate::rejection::Rejection;
+use crate::state::{Live, NodePhase, RunState};
+use crate::time::Timestamp;
+
+/// The most events that may follow from one command: a plan of the largest size,
+/// expanded, stays far below it. Reaching it is a fault of this program.
+const EVENTS_MAX: usize = 200_000;
+
+/// Decides a command at `now`.
+///
+/// The events must be taken in by `evolve` in order, all or none; every prefix of
+/// them is a valid history too.
+///
+/// # Errors
+/// A [`Rejection`]: nothing is recorded.
+pub fn decide(state: &RunState, command: Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    let mut decider = Decider {
+        state: state.clone(),
+        now,
+        events: Vec::new(),
+    };
+    decider.accept(command)?;
+    decider.advance();
+    Ok(decider.events)
+}
+
+/// A decision in the making, on a copy of the state.
+struct Decider {
+    state: RunState,
+    now: Timestamp,
+    events: Vec<Event>,
+}
+
+impl Decider {
+    fn live(&self) -> Result<&Live, Rejection> {
+        self.state.live.as_ref().ok_or(Rejection::NotStarted)
+    }
+
+    /// Records an event and takes it into the copy.
+    fn emit(&mut self, event: Event) {
+        assert!(
+            self.events.len() < EVENTS_MAX,
+            "a command led to {EVENTS_MAX} events"
+        );
+        if let Err(illegal) = evolve(&mut self.state, &event, self.now) {
+            panic!("decide made an event that evolve refuses: {illegal}; {event:?}");
+        }
+        self.events.push(event);
+    }
+
+    fn accept(&mut self, command: Command) -> Result<(), Rejection> {
+        match command {
+            Command::Start {
+                plan,
+                requester,
+                owner,
+                single_user,
+            } => {
+                if self.state.live.is_some() {
+                    return Err(Rejection::AlreadyStarted);
+                }
+                self.start(&plan, requester, owner, single_user)
+            }
+            Command::Open { orphans } => self.open(&orphans),
+            Command::Tick => self.live().map(|_| ()),
+            Command::Ended {
+                node,
+                attempt,
+                outcome,
+            } => self.ended(node, attempt, outcome),
+            Command::Checkpoint {
+                node,
+                attempt,
+                data,
+            } => {
+                if data.len() > CHECKPOINT_BYTES_MAX {
+                    return Err(Rejection::TooLarge {
+                        max: CHECKPOINT_BYTES_MAX,
+                    });
+                }
+                let key = self.current(&node, attempt)?;
+                let live = self.live()?;
+                let state = live.nodes.get(&key).expect("current nodes exist");
+                if let NodePhase::Running { .. } = state.phase {
+                    self.emit(Event::AttemptCheckpointed {
+                        node,
+                        attempt,
+                        data,
+                    });
+                    Ok(())
+                } else {
+                    let state = state.phase.name();
+                    Err(Rejection::WrongState {
+                        node,
+                        state,
+                        expected: "an attempt in flight",
+                    })
+                }
+            }
+            Command::Reconciled {
+                node,
+                attempt,
+                asked_at,
+                answer,
+            } => self.reconciled(node, attempt, asked_at, answer),
+            Command::Observed {
+                node,
+                attempt,
+                asked_at,
+                outcome,
+            } => self.observed(node, attempt, asked_at, outcome),
+            Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
+            Command::Approve { .. }
+            | Command::Reject { .. }
+            | Command::Withdraw { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Cancel { .. }
+            | Command::Resolve { .. }
+            | Command::Retry { .. }
+            | Command::Attest { .. }
+            | Command::Abandon { .. }
+            | Command::TakeOver { .. }
+            | Command::Acknowledge { .. } => self.operate(command),
+        }
+    }
+
+    fn start(
+        &mut self,
+        plan: &IndexedPlan,
+        requester: crate::operator::Operator,
+        owner: crate::operator::Identity,
+        single_user: bool,
+    ) -> Result<(), Rejection> {
+        use crate::authorise::{Act, Circumstances, authorise};
+        let circumstances = Circumstances {
+            owner: &owner,
+            requester: None,
+            single_user,
+        };
+        if let Err(why) = authorise(Act::Start, &requester, circumstances) {
+            return Err(Rejection::NotAuthorised {
+                by: requester,
+                why: why.to_owned(),
+            });
+        }
+        let plan = plan.plan().clone();
+        self.emit(Event::RunStarted {
+            digest: plan.digest(),
+            deadline: plan.timeout.map(|timeout| self.now + timeout),
+            plan: Box::new(plan),
+            requester,
+            owner,
+            single_user,
+        });
+        Ok(())
+    }
+
+    /// A new owner: what was in flight was cut off, but for what a living process
+    /// of it may still do.
+    fn open(&mut self, orphans: &[Orphan]) -> Result<(), Rejection> {
+        let live = self.live()?;
+        if live.ended.is_some() {
+            return Ok(());
+        }
+        let known: Vec<(crate::id::NodeId, u32, u32)> = live
+            .nodes
+            .iter()
+            .filter_map(|(key, node)| {
+                let (attempt, pid) = node.orphan?;
+                Some((live.id_of(*key), attempt, pid))
+            })
+            .collect();
+        let running: Vec<_> = live
+            .running
+            .iter()
+            .filter_map(|key| Some((live.id_of(*key), live.nodes.get(key)?.attempt)))
+            .collect();
+        for (node, attempt, pid) in known {
+            let lives = orphans
+                .iter()
+                .any(|orphan| orphan.node == node && orphan.pid == pid);
+            if !lives {
+                self.emit(Event::OrphanEnded { node, attempt, pid });
+            }
+        }
+        for orphan in orphans {
+            let live = self.live()?;
+            let key = live.key_of(&orphan.node);
+            let node = key.and_then(|key| live.nodes.get(&key));
+            if node.is_some_and(|node| node.orphan.is_none()) {
+                let (node, attempt, pid) = (orphan.node.clone(), orphan.attempt, orphan.pid);
+                self.emit(Event::OrphanFound { node, attempt, pid });
+            }
+        }
+        for (node, attempt) in running {
+            let failure = Failure {
+                effect: Effected::Unknown,
+                code: CODE_INTERRUPTED.to_owned(),
+                message: "the engine ended while the attempt was in flight".to_owned(),
+                evidence: None,
+                log: None,
+            };
+            self.emit(Event::AttemptFailed {
+                node,
+                attempt,
+                failure,
+            });
+        }
+        Ok(())
+    }
+
+    fn orphan_ended(&mut self, orphan: Orphan) -> Result<(), Rejection> {
+        let live = self.live()?;
+        let key = live.key_of(&orphan.node);
+        let known = key
+            .and_then(|key| live.nodes.get(&key))
+            .and_then(|node| node.orphan);
+        if live.ended.is_none() && known == Some((orphan.attempt, orphan.pid)) {
+            let Orphan { node, attempt, pid } = orphan;
+            self.emit(Event::OrphanEnded { node, attempt, pid });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,513 @@
+//! What people ask of a run. Each command is authorised first, then held against
+//! the state; a refused one records nothing.
+
+use std::collections::BTreeMap;
+
+use super::Decider;
+use crate::authorise::{Act, Circumstances, Rule, authorise};
+use crate::command::{Command, Statement, Verdict};
+use crate::event::Event;
+use crate::id::{NodeId, Phase, StepId};
+use crate::operator::Operator;
+use crate::outcome::{Effected, OUTPUTS_BYTES_MAX, Resolution, Witness};
+use crate::plan::{Gate, StepKind};
+use crate::rejection::{REASON_BYTES_MAX, Rejection};
+use crate::state::{Key, Live, NodePhase, StepPhase};
+use crate::value::Value;
+
+impl Decider {
+    /// Commands that come from people, and `Withdraw`, which comes from their facts.
+    pub(super) fn operate(&mut self, command: Command) -> Result<(), Rejection> {
+        let live = self.live()?;
+        if let Some((end, _)) = live.ended {
+            return Err(Rejection::RunEnded { end: end.as_str() });
+        }
+        match command {
+            Command::Approve {
+                gate,
+                by,
+                seen,
+                note,
+            } => self.approve(gate, by, seen, note),
+            Command::Reject { gate, by, reason } => self.reject(gate, by, reason),
+            Command::Withdraw { gate, reason } => self.withdraw(gate, reason),
+            Command::Pause { by, reason } => {
+                self.direct(&by)?;
+                if let Some((by, _)) = &self.live()?.paused {
+                    return Err(Rejection::AlreadyPaused { by: by.clone() });
+                }
+                let reason = stated(reason)?;
+                self.emit(Event::RunPaused { by, reason });
+                Ok(())
+            }
+            Command::Resume { by } => {
+                self.direct(&by)?;
+                if self.live()?.paused.is_none() {
+                    return Err(Rejection::NotPaused);
+                }
+                self.emit(Event::RunResumed { by });
+                Ok(())
+            }
+            Command::Cancel { by, reason, undo } => {
+                self.direct(&by)?;
+                if let Some(cancelled) = &self.live()?.cancelled {
+                    return Err(Rejection::AlreadyCancelled {
+                        by: cancelled.by.clone(),
+                    });
+                }
+                let reason = stated(reason)?;
+                self.emit(Event::RunCancelRequested { by, reason, undo });
+                Ok(())
+            }
+            Command::Resolve {
+                node,
+                by,
+                reason,
+                verdict,
+            } => self.resolve(node, by, reason, verdict),
+            Command::Retry {
+                node,
+                by,
+                reason,
+                nothing_remains,
+            } => self.retry(node, by, reason, nothing_remains),
+            Command::Attest {
+                node,
+                by,
+                reason,
+                outputs,
+            } => self.attest(node, by, reason, outputs),
+            Command::Abandon { by, reason } => self.abandon(by, reason),
+            Command::TakeOver { step, by, reason } => self.take_over(step, by, reason),
+            Command::Acknowledge { node, by, reason } => {
+                self.direct(&by)?;
+                let live = self.live()?;
+                let key = live.key_of(&node);
+                if !key.is_some_and(|key| live.contradicted.contains(&key)) {
+                    return Err(Rejection::NothingToDecide);
+                }
+                let reason = stated(reason)?;
+                self.emit(Event::ContradictionAcknowledged { node, by, reason });
+                Ok(())
+            }
+            Command::Start { .. }
+            | Command::Open { .. }
+            | Command::Tick
+            | Command::Ended { .. }
+            | Command::Checkpoint { .. }
+            | Command::Reconciled { .. }
+            | Command::Observed { .. }
+            | Command::OrphanEnded(_) => unreachable!("`accept` keeps these to itself"),
+        }
+    }
+
+    fn authorised(&self, act: Act, by: &Operator) -> Result<Rule, Rejection> {
+        let live = self.live()?;
+        let circumstances = Circumstances {
+            owner: &live.owner,
+            requester: Some(&live.requester),
+            single_user: live.single_user,
+        };
+        authorise(act, by, circumstances).map_err(|why| Rejection::NotAuthorised {
+            by: by.clone(),
+            why: why.to_owned(),
+        })
+    }
+
+    fn direct(&self, by: &Operator) -> Result<(), Rejection> {
+        self.authorised(Act::Direct, by).map(|_| ())
+    }
+
+    fn gate(&self, id: &StepId) -> Result<(u32, bool), Rejection> {
+        let live = self.live()?;
+        let unknown = || Rejection::UnknownStep {
+            step: id.to_string(),
+        };
+        let index = live.plan.index_of(id).ok_or_else(unknown)?;
+        match &live.plan.step(index).kind {
+            StepKind::Gate(Gate { not_requester, .. }) => Ok((index, *not_requester)),
+            StepKind::Action { .. } | StepKind::Wait { .. } => Err(Rejection::NotAGate {
+                step: id.to_string(),
+            }),
+        }
+    }
+
+    /// The attempt of an open gate that may still be decided.
+    fn decidable(&self, id: &StepId, index: u32) -> Result<u32, Rejection> {
+        let live = self.live()?;
+        if live.ending.is_some() || live.cancelled.is_some() {
+            return Err(Rejection::RunEnding {
+                why: ending_reason(live),
+            });
+        }
+        let state = live.step(index);
+        let gate = id.to_string();
+        match &state.phase {
+            StepPhase::GateOpen {
+                expires_at: Some(at),
+                ..
+            } if *at <= self.now => Err(Rejection::GateExpired { gate, at: *at }),
+            StepPhase::GateOpen { .. } => Ok(state.gate_attempt),
+            StepPhase::GateApproved { by, .. } => Err(Rejection::GateAlreadyApproved {
+                gate,
+                by: by.clone(),
+            }),
+            phase @ (StepPhase::Pending
+            | StepPhase::Begun
+            | StepPhase::Waiting { .. }
+            | StepPhase::GateWithdrawn
+            | StepPhase::Succeeded
+            | StepPhase::Skipped
+            | StepPhase::Failed
+            | StepPhase::Stopped) => Err(Rejection::GateNotOpen {
+                gate,
+                state: phase.name(),
+            }),
+        }
+    }
+
+    fn approve(
+        &mut self,
+        step: StepId,
+        by: Operator,
+        seen: Statement,
+        note: String,
+    ) -> Result<(), Rejection> {
+        let (index, not_requester) = self.gate(&step)?;
+        let rule = self.authorised(Act::Decide { not_requester }, &by)?;
+        let attempt = self.decidable(&step, index)?;
+        if seen
+            != (Statement {
+                plan: self.live()?.digest,
+                attempt,
+            })
+        {
+            return Err(Rejection::StaleStatement {
+                gate: step.to_string(),
+            });
+        }
+        if note.len() > REASON_BYTES_MAX {
+            return Err(Rejection::TooLarge {
+                max: REASON_BYTES_MAX,
+            });
+        }
+        let rule = rule.as_str().to_owned();
+        self.emit(Event::GateApproved {
+            step,
+            attempt,
+            by,
+            note,
+            rule,
+        });
+        Ok(())
+    }
+
+    fn reject(&mut self, step: StepId, by: Operator, reason: String) -> Result<(), Rejection> {
+        let (index, not_requester) = self.gate(&step)?;
+        // Whoever may approve may reject; the requester may always reject his own.
+        if self.direct(&by).is_err() {
+            self.authorised(Act::Decide { not_requester }, &by)?;
+        }
+        let attempt = self.decidable(&step, index)?;
+        let reason = stated(reason)?;
+        self.emit(Event::GateRejected {
+            step,
+            attempt,
+            by,
+            reason,
+        });
+        Ok(())
+    }
+
+    fn withdraw(&mut self, step: StepId, reason: String) -> Result<(), Rejection> {
+        let (index, _) = self.gate(&step)?;
+        let live = self.live()?;
+        let state = live.step(index);
+        let attempt = state.gate_attempt;
+        match &state.phase {
+            StepPhase::GateApproved { spent: false, .. } if live.ending.is_none() => {
+                let reason = stated(reason)?;
+                self.emit(Event::GateWithdrawn {
+                    step,
+                    attempt,
+                    reason,
+                });
+                Ok(())
+            }
+            StepPhase::GateApproved { .. }
+            | StepPhase::GateOpen { .. }
+            | StepPhase::Pending
+            | StepPhase::Begun
+            | StepPhase::Waiting { .. }
+            | StepPhase::GateWithdrawn
+            | StepPhase::Succeeded
+            | StepPhase::Skipped
+            | StepPhase::Failed
+            | StepPhase::Stopped => {
+                let state = state.phase.name();
+                Err(Rejection::GateNotOpen {
+                    gate: step.to_string(),
+                    state,
+                })
+            }
+        }
+    }
+
+    fn existing(&self, node: &NodeId) -> Result<Key, Rejection> {
+        let live = self.live()?;
+        let unknown = || Rejection::UnknownStep {
+            step: node.to_string(),
+        };
+        let key = live.key_of(node).ok_or_else(unknown)?;
+        if live.nodes.contains_key(&key) {
+            Ok(key)
+        } else {
+            Err(Rejection::UnknownNode { node: node.clone() })
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        verdict: Verdict,
+    ) -> Result<(), Rejection> {
+        self.direct(&by)?;
+        let key = self.existing(&node)?;
+        let state = self.live()?.nodes.get(&key).expect("it exists");
+        if !matches!(state.phase, NodePhase::InDoubt(_)) {
+            let state = state.phase.name();
+            return Err(Rejection::WrongState {
+                node,
+                state,
+                expected: "a change in doubt",
+            });
+        }
+        if let Some((_, pid)) = state.orphan {
+            return Err(Rejection::OrphanLives { node, pid });
+        }
+        let attempt = state.attempt;
+        let reason = stated(reason)?;
+        let resolution = match verdict {
+            Verdict::Happened { outputs } => Resolution::Happened {
+                outputs: attested(outputs)?,
+            },
+            Verdict::NotHappened => {
+                let evidence = Value::Text(format!("attested by {by}: {reason}"));
+                Resolution::NotHappened { evidence }
+            }
+            Verdict::GiveUp => Resolution::GivenUp,
+        };
+        let witness = Witness::Operator { by, reason };
+        self.emit(Event::DoubtResolved {
+            node,
+            attempt,
+            resolution,
+            witness,
+        });
+        Ok(())
+    }
+
+    /// Whether a failed node may still be retried or attested.
+    fn failed(&self, node: &NodeId) -> Result<Key, Rejection> {
+        let live = self.live()?;
+        let unknown = || Rejection::UnknownStep {
+            step: node.to_string(),
+        };
+        let key = live.key_of(node).ok_or_else(unknown)?;
+        let failed = match live.nodes.get(&key) {
+            Some(state) => matches!(state.phase, NodePhase::Failed),
+            None => {
+                key.item == 0
+                    && key.phase == Phase::Do
+                    && matches!(live.step(key.step).phase, StepPhase::Failed)
+            }
+        };
+        if !failed {
+            let state = match live.nodes.get(&key) {
+                Some(state) => state.phase.name(),
+                None => live.step(key.step).phase.name(),
+            };
+            let node = node.clone();
+            return Err(Rejection::WrongState {
+                node,
+                state,
+                expected: "something that failed",
+            });
+        }
+        if live.is_finally(key.step) {
+            let node = node.clone();
+            let expected = "a failed step of `finally` is recorded and changes nothing";
+            return Err(Rejection::WrongState {
+                node,
+                state: "failed",
+                expected,
+            });
+        }
+        let of_the_ending = key.phase == Phase::Undo || live.debts.contains_key(&key.step);
+        let over = live.ending.is_some()
+            || live.cancelled.is_some()
+            || live.timed_out
+            || live.abandoned.is_some();
+        if over && !of_the_ending {
+            return Err(Rejection::RunEnding {
+                why: ending_reason(live),
+            });
+        }
+        Ok(key)
+    }
+
+    fn retry(
+        &mut self,
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        nothing_remains: bool,
+    ) -> Result<(), Rejection> {
+        self.direct(&by)?;
+        let key = self.failed(&node)?;
+        let live = self.live()?;
+        let is_change = live
+            .call_of(key)
+            .is_some_and(|(_, effect)| effect.is_change());
+        let effect = live
+            .nodes
+            .get(&key)
+            .and_then(|state| state.failure.as_ref())
+            .map(|f| f.effect);
+        let may_remain = match effect {
+            Some(Effected::Settled | Effected::Unknown) => is_change,
+            Some(Effected::None) | None => false,
+        };
+        if may_remain && !nothing_remains {
+            return Err(Rejection::MayRemain);
+        }
+        let reason = stated(reason)?;
+        self.emit(Event::RetryOrdered {
+            node,
+            by,
+            reason,
+            nothing_remains,
+        });
+        Ok(())
+    }
+
+    fn attest(
+        &mut self,
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        outputs: Value,
+    ) -> Result<(), Rejection> {
+        self.direct(&by)?;
+        let key = self.failed(&node)?;
+        let live = self.live()?;
+        let attestable = match &live.plan.step(key.step).kind {
+            StepKind::Action { for_each, .. } => {
+                for_each.is_none() || live.nodes.contains_key(&key)
+            }
+            StepKind::Wait { .. } | StepKind::Gate(_) => false,
+        };
+        if !attestable {
+            let expected = "an action: a gate, a wait or a step without items cannot be attested";
+            return Err(Rejection::WrongState {
+                node,
+                state: "failed",
+                expected,
+            });
+        }
+        let outputs = attested(outputs)?;
+        let reason = stated(reason)?;
+        self.emit(Event::NodeAttested {
+            node,
+            by,
+            reason,
+            outputs,
+        });
+        Ok(())
+    }
+
+    /// Gives up a run that waits after an irreversible step, or an undo that failed.
+    fn abandon(&mut self, by: Operator, reason: String) -> Result<(), Rejection> {
+        self.direct(&by)?;
+        let live = self.live()?;
+        if live.waits_after_irreversible() && live.is_quiet() {
+            let reason = stated(reason)?;
+            self.emit(Event::RunAbandoned { by, reason });
+            return Ok(());
+        }
+        let undo = live.undo_head().filter(|key| {
+            live.nodes
+                .get(key)
+                .is_some_and(|node| matches!(node.phase, NodePhase::Failed))
+        });
+        let node = undo
+            .map(|key| live.id_of(key))
+            .ok_or(Rejection::NothingToDecide)?;
+        let reason = stated(reason)?;
+        self.emit(Event::UndoAbandoned { node, by, reason });
+        Ok(())
+    }
+
+    fn take_over(&mut self, step: StepId, by: Operator, reason: String) -> Result<(), Rejection> {
+        self.direct(&by)?;
+        let live = self.live()?;
+        let unknown = || Rejection::UnknownStep {
+            step: step.to_string(),
+        };
+        let index = live.plan.index_of(&step).ok_or_else(unknown)?;
+        if !live.debts.contains_key(&index) {
+            return Err(Rejection::NoDebt {
+                step: step.to_string(),
+            });
+        }
+        let key = Key::of(index);
+        if live.running.contains(&key) || live.doubts.contains(&key) {
+            let state = live
+                .nodes
+                .get(&key)
+                .map_or("running", |node| node.phase.name());
+            let expected = "not in flight and not in doubt";
+            return Err(Rejection::WrongState {
+                node: NodeId::of(step),
+                state,
+                expected,
+            });
+        }
+        let reason = stated(reason)?;
+        self.emit(Event::DebtTakenOver { step, by, reason });
+        Ok(())
+    }
+}
+
+fn ending_reason(live: &Live) -> String {
+    match (&live.ending, &live.cancelled) {
+        (_, Some(cancelled)) => format!("cancelled by {}: {}", cancelled.by, cancelled.reason),
+        (Some(ending), None) => ending.reason.clone(),
+        (None, None) if live.timed_out => "the run's timeout passed".to_owned(),
+        (None, None) => "it was given up".to_owned(),
+    }
+}
+
+/// A reason that says something, within its bound.
+fn stated(reason: String) -> Result<String, Rejection> {
+    let trimmed = reason.trim();
+    if trimmed.is_empty() || reason.len() > REASON_BYTES_MAX {
+        return Err(Rejection::BadReason);
+    }
+    Ok(trimmed.to_owned())
+}
+
+/// Outputs that a person states: a map within the bound; nothing means none.
+fn attested(outputs: Value) -> Result<Value, Rejection> {
+    if outputs.weight_bytes() > OUTPUTS_BYTES_MAX {
+        return Err(Rejection::TooLarge {
+            max: OUTPUTS_BYTES_MAX,
+        });
+    }
+    match outputs {
+        Value::Null => Ok(Value::Map(BTreeMap::new())),
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,355 @@
+//! Starting: which step, node or gate may begin now, and the event that begins it.
+//! Every expression is evaluated here, once, and its value goes into the event.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Decider;
+use super::advance::{CODE_EXPRESSION, GATE_OPENINGS_MAX};
+use crate::event::{Dispatch, Event};
+use crate::id::{NodeId, Phase, RunId};
+use crate::outcome::{Effected, Failure};
+use crate::plan::{Gate, ITEMS_MAX, Input, StepKind, Template};
+use crate::state::{Key, Live, NodePhase, NodeScope, StepPhase, Timer};
+use crate::time::Millis;
+use crate::value::Value;
+
+impl Decider {
+    /// Gates and waits: they take no slot.
+    pub(super) fn start_free(&self, live: &Live) -> Option<Event> {
+        if let Some(gate) = live.withdrawn_gates.first() {
+            return self.open_gate(live, *gate);
+        }
+        live.eligible_free
+            .iter()
+            .find_map(|index| self.begin_free(live, *index))
+    }
+
+    fn begin_free(&self, live: &Live, index: u32) -> Option<Event> {
+        let step = live.plan.step(index);
+        match &step.kind {
+            StepKind::Gate(_) => self.open_gate(live, index),
+            StepKind::Wait { span } => {
+                Some(
+                    self.skipped(live, index)
+                        .unwrap_or_else(|| match self.span(live, span) {
+                            Ok(span) => Event::WaitStarted {
+                                step: step.id.clone(),
+                                until: self.now + span,
+                            },
+                            Err(message) => Event::StepRefused {
+                                step: step.id.clone(),
+                                message,
+                            },
+                        }),
+                )
+            }
+            StepKind::Action { .. } => None,
+        }
+    }
+
+    fn span(&self, live: &Live, span: &Template) -> Result<Millis, String> {
+        match span.resolve(&self.scope(live, None)) {
+            Ok(Input::Value(Value::Int(ms))) => u64::try_from(ms)
+                .map(Millis)
+                .map_err(|_| format!("a wait of {ms} ms")),
+            Ok(_) => Err("the span of a wait is a duration".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn open_gate(&self, live: &Live, index: u32) -> Option<Event> {
+        let step = live.plan.step(index);
+        let StepKind::Gate(Gate { expires, show, .. }) = &step.kind else {
+            return None;
+        };
+        let attempt = live.step(index).gate_attempt + 1;
+        let refused = |message| {
+            Some(Event::StepRefused {
+                step: step.id.clone(),
+                message,
+            })
+        };
+        if attempt > GATE_OPENINGS_MAX {
+            return refused(format!("it opened {GATE_OPENINGS_MAX} times in vain"));
+        }
+        let mut shown = BTreeMap::new();
+        for (name, template) in show {
+            match template
+                .resolve(&self.scope(live, None))
+                .map(Input::into_value)
+            {
+                Ok(Some(value)) => shown.insert(name.clone(), value),
+                Ok(None) => return refused(format!("`show: {name}` would show a secret")),
+                Err(error) => return refused(format!("`show: {name}`: {error}")),
+            };
+        }
+        let expires_at = expires.map(|expires| self.now + expires);
+        Some(Event::GateOpened {
+            step: step.id.clone(),
+            attempt,
+            expires_at,
+            shown,
+        })
+    }
+
+    /// Main actions: attempts that are due, items, and steps whose needs are met.
+    pub(super) fn start_work(&self, live: &Live) -> Option<Event> {
+        if !has_slot(live) {
+            return None;
+        }
+        due_nodes(live, self.now)
+            .chain(live.ready.iter().copied())
+            .find_map(|key| self.start_node(live, key))
+            .or_else(|| {
+                live.eligible
+                    .iter()
+                    .find_map(|index| self.begin_action(live, *index))
+            })
+    }
+
+    /// Steps that a change owes. While the run is not ending yet they need their needs.
+    pub(super) fn start_debts(&self, live: &Live, ending: bool) -> Option<Event> {
+        if !live.doubts.is_empty() || !has_slot(live) {
+            return None;
+        }
+        live.debts.keys().find_map(|index| {
+            let state = live.step(*index);
+            if live.nodes.contains_key(&Key::of(*index)) {
+                return self.start_node(live, Key::of(*index));
+            }
+            let pending = matches!(state.phase, StepPhase::Pending);
+            let may_begin = pending && (ending || state.unmet == 0);
+            may_begin.then(|| self.begin_action(live, *index)).flatten()
+        })
+    }
+
+    pub(super) fn start_finally(&self, live: &Live) -> Option<Event> {
+        let free = live
+            .eligible_finally
+            .iter()
+            .find_map(|index| self.begin_free(live, *index));
+        if free.is_some() || !has_slot(live) {
+            return free;
+        }
+        due_nodes(live, self.now)
+            .chain(live.ready.iter().copied())
+            .find_map(|key| self.start_node(live, key))
+            .or_else(|| {
+                live.eligible_finally
+                    .iter()
+                    .find_map(|index| self.begin_action(live, *index))
+            })
+    }
+
+    /// `when: false` skips; one that cannot be evaluated refuses.
+    fn skipped(&self, live: &Live, index: u32) -> Option<Event> {
+        let step = live.plan.step(index);
+        let when = step.when.as_ref()?;
+        match when.eval_bool(&self.scope(live, None)) {
+            Ok(true) => None,
+            Ok(false) => Some(Event::StepSkipped {
+                step: step.id.clone(),
+            }),
+            Err(error) => {
+                let message = format!("`when`: {error}");
+                Some(Event::StepRefused {
+                    step: step.id.clone(),
+                    message,
+                })
+            }
+        }
+    }
+
+    fn begin_action(&self, live: &Live, index: u32) -> Option<Event> {
+        let step = live.plan.step(index);
+        let StepKind::Action { for_each, .. } = &step.kind else {
+            return None;
+        };
+        // A debt waits for doubts of other changes, also when its turn came by its needs.
+        if live.debts.contains_key(&index) && !live.doubts.is_empty() {
+            return None;
+        }
+        if let Some(event) = self.gates(live, index) {
+            return event;
+        }
+        if let Some(event) = self.skipped(live, index) {
+            return Some(event);
+        }
+        let Some(each) = for_each else {
+            return self.start_node(live, Key::of(index));
+        };
+        let refused = |message| {
+            Some(Event::StepRefused {
+                step: step.id.clone(),
+                message,
+            })
+        };
+        match each.items.eval(&self.scope(live, None)) {
+            Ok(Value::List(items)) if items.len() <= ITEMS_MAX => Some(Event::StepExpanded {
+                step: step.id.clone(),
+                items,
+            }),
+            Ok(Value::List(items)) => refused(format!(
+                "`for_each` has {} items, at most {ITEMS_MAX}",
+                items.len()
+            )),
+            Ok(other) => refused(format!("`for_each` is a {}, not a list", other.type_name())),
+            Err(error) => refused(format!("`for_each`: {error}")),
+        }
+    }
+
+    /// `Some` when the gates before a step forbid its start: with the event that
+    /// withdraws an approval which expired unused, or with none.
+    fn gates(&self, live: &Live, index: u32) -> Option<Option<Event>> {
+        if live.debts.contains_key(&index) {
+            return None;
+        }
+        for gate in live.plan.gates_before(index) {
+            let state = live.step(*gate);
+            match &state.phase {
+                StepPhase::GateApproved {
+                    spent: false,
+                    expires_at: Some(at),
+                    ..
+                } if *at <= self.now => {
+                    return Some(Some(Event::GateWithdrawn {
+                        step: live.plan.step(*gate).id.clone(),
+                        attempt: state.gate_attempt,
+                        reason: "the approval expired before it was used".to_owned(),
+                    }));
+                }
+                StepPhase::GateApproved { .. } => {}
+                StepPhase::Pending
+                | StepPhase::Begun
+                | StepPhase::Waiting { .. }
+                | StepPhase::GateOpen { .. }
+                | StepPhase::GateWithdrawn
+                | StepPhase::Succeeded
+                | StepPhase::Skipped
+                | StepPhase::Failed
+                | StepPhase::Stopped => return Some(None),
+            }
+        }
+        None
+    }
+
+    /// Begins the next attempt of a node that may have one now.
+    pub(super) fn start_node(&self, live: &Live, key: Key) -> Option<Event> {
+        let node = live.nodes.get(&key);
+        if !is_startable(live, key) || !has_slot(live) {
+            return None;
+        }
+        match node.map(|node| &node.phase) {
+            None | Some(NodePhase::Ready) => {}
+            Some(NodePhase::Backoff { at } | NodePhase::Polling { at }) if *at <= self.now => {}
+            Some(
+                NodePhase::Backoff { .. }
+                | NodePhase::Polling { .. }
+                | NodePhase::Running { .. }
+                | NodePhase::AttemptFailed
+                | NodePhase::InDoubt(_)
+                | NodePhase::Succeeded { .. }
+                | NodePhase::Failed
+                | NodePhase::Stopped,
+            ) => return None,
+        }
+        if key.phase == Phase::Do
+            && let Some(event) = self.gates(live, key.step)
+        {
+            return event;
+        }
+        let (call, effect) = live.call_of(key)?;
+        let id = live.id_of(key);
+        let item = node.map_or(&Value::Null, |node| &node.item);
+        let attempt = node.map_or(0, |node| node.attempt) + 1;
+        let input = match call.with.resolve(&self.scope(live, Some(item))) {
+            Ok(input) => input,
+            Err(error) => {
+                let failure = Failure {
+                    effect: Effected::None,
+                    code: CODE_EXPRESSION.to_owned(),
+                    message: format!("`with`: {error}"),
+                    evidence: None,
+                    log: None,
+                };
+                return Some(Event::NodeFailed { node: id, failure });
+            }
+        };
+        let deadline = self.now + call.timeout;
+        let own_key = effect.is_change().then_some(attempt);
+        let idempotency_key = idempotency_key(self.state.run(), &id, own_key);
+        Some(Event::AttemptStarted {
+            attempt,
+            call: Dispatch {
+                uses: call.uses.clone(),
+                input,
+                idempotency_key,
+            },
+            deadline,
+            send_by: (self.now + call.send_within).min(deadline),
+            node: id,
+        })
+    }
+
+    pub(super) fn scope<'a>(&'a self, live: &'a Live, item: Option<&'a Value>) -> NodeScope<'a> {
+        NodeScope {
+            run: self.state.run(),
+            live,
+            item,
+            outputs: None,
+        }
+    }
+}
+
+fn has_slot(live: &Live) -> bool {
+    live.running.size() < live.plan.plan().max_parallel as usize
+}
+
+/// Nodes whose wait for the next attempt is over.
+fn due_nodes(live: &Live, now: crate::time::Timestamp) -> impl Iterator<Item = Key> + '_ {
+    live.timers
+        .iter()
+        .take_while(move |(at, _)| *at <= now)
+        .filter_map(|(_, timer)| match timer {
+            Timer::Node(key) => Some(*key),
+            Timer::Step(_) | Timer::Run => None,
+        })
+}
+
+/// Whether nothing but time and slots keeps a node from its next attempt.
+pub(crate) fn is_startable(live: &Live, key: Key) -> bool {
+    if live
+        .nodes
+        .get(&key)
+        .is_some_and(|node| node.orphan.is_some())
+    {
+        return false;
+    }
+    if live.debts.contains_key(&key.step) && !live.doubts.is_empty() {
+        return false;
+    }
+    let limit = match &live.plan.step(key.step).kind {
+        StepKind::Action {
+            for_each: Some(each),
+            ..
+        } => each.max_parallel,
+        StepKind::Action { for_each: None, .. } | StepKind::Wait { .. } | StepKind::Gate(_) => 1,
+    };
+    live.step(key.step).items_running < limit
+}
+
+/// A key that a target can recognise an attempt by: 32 hex digits. Attempts of a
+/// change have their own each; attempts of anything else share one.
+fn idempotency_key(run: &RunId, node: &NodeId, attempt: Option<u32>) -> String {
+    let text = match attempt {
+        Some(attempt) => format!("windlass {run}/{node}/{attempt}"),
+        None => format!("windlass {run}/{node}"),
+    };
+    Sha256::digest(text)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

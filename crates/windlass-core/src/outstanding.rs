@@ -1,0 +1,111 @@
+//! What should be in flight for a run right now, derived from its state.
+
+use crate::decide::is_startable;
+use crate::effect::{Effect, Look};
+use crate::plan::Reconcile;
+use crate::state::{Key, Live, NodePhase, RunState, Timer};
+use crate::time::Timestamp;
+
+/// All work that must be in flight. Its size grows with what is in flight or due,
+/// not with the plan.
+pub fn outstanding(state: &RunState) -> Vec<Effect> {
+    let Some(live) = state.live.as_ref().filter(|live| live.ended.is_none()) else {
+        return Vec::new();
+    };
+    let attempts = live.running.iter().filter_map(|key| attempt(live, *key));
+    let looks = live.doubts.iter().filter_map(|key| look(live, *key));
+    let wake = next_wake(live).map(|at| Effect::WakeAt { at });
+    attempts.chain(looks).chain(wake).collect()
+}
+
+fn attempt(live: &Live, key: Key) -> Option<Effect> {
+    let node = live.nodes.get(&key)?;
+    let NodePhase::Running {
+        call,
+        deadline,
+        send_by,
+    } = &node.phase
+    else {
+        return None;
+    };
+    let (planned, effect) = live.call_of(key)?;
+    Some(Effect::Attempt {
+        node: live.id_of(key),
+        attempt: node.attempt,
+        verb: planned.verb,
+        effect,
+        call: call.clone(),
+        deadline: *deadline,
+        send_by: *send_by,
+        checkpoint: node.checkpoint.clone(),
+    })
+}
+
+fn look(live: &Live, key: Key) -> Option<Effect> {
+    let node = live.nodes.get(&key)?;
+    let NodePhase::InDoubt(doubt) = &node.phase else {
+        return None;
+    };
+    // A living process of the attempt counts as in progress: nothing of it is looked into.
+    if doubt.escalated.is_some() || node.orphan.is_some() {
+        return None;
+    }
+    let (planned, _) = live.call_of(key)?;
+    let (timeout, how) = match &planned.reconcile {
+        Reconcile::None => return None,
+        Reconcile::Native { timeout } => {
+            let (call, checkpoint) = (doubt.call.clone(), node.checkpoint.clone());
+            (*timeout, Look::Native { call, checkpoint })
+        }
+        Reconcile::Read { timeout, .. } => (
+            *timeout,
+            Look::Read {
+                ask: doubt.ask.clone()?,
+            },
+        ),
+    };
+    Some(Effect::Reconcile {
+        node: live.id_of(key),
+        attempt: node.attempt,
+        verb: planned.verb,
+        at: doubt.look_at,
+        timeout,
+        how,
+    })
+}
+
+/// The earliest timer that would change something when it comes: an attempt that a
+/// pause, a full house or a living process holds back is woken by what ends that.
+pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
+    let held = live.paused.is_some() || !live.contradicted.is_empty();
+    let full = live.running.size() >= live.plan.plan().max_parallel as usize;
+    live.timers
+        .iter()
+        .find(|(_, timer)| match timer {
+            Timer::Run => live.ending.is_none(),
+            Timer::Step(_) => true,
+            Timer::Node(key) => match live.nodes.get(key).map(|node| &node.phase) {
+                Some(NodePhase::Backoff { .. } | NodePhase::Polling { .. }) => {
+                    !held && !full && may_start(live, *key)
+                }
+                Some(
+                    NodePhase::Ready
+                    | NodePhase::Running { .. }
+                    | NodePhase::AttemptFailed
+                    | NodePhase::InDoubt(_)
+                    | NodePhase::Succeeded { .. }
+                    | NodePhase::Failed
+                    | NodePhase::Stopped,
+                )
+                | None => true,
+            },
+        })
+        .map(|(at, _)| *at)
+}
+
+fn may_start(live: &Live, key: Key) -> bool {
+    let of_the_ending = key.phase == crate::id::Phase::Undo
+        || live.debts.contains_key(&key.step)
+        || live.is_finally(key.step);
+    is_startable(live, key) && (of_the_ending || (live.ending.is_none() && !live.is_halting()))
+}

@@ -1,0 +1,282 @@
+//! The state of a run: what the fold over its events has built so far.
+//! Only `evolve` changes it. It is cheap to clone: its collections are persistent,
+//! so that a decision can be tried on a copy whatever the size of the plan.
+
+mod node;
+mod scope;
+mod status;
+mod step;
+mod tables;
+mod view;
+
+use std::sync::Arc;
+
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
+
+pub use node::{Doubt, NodePhase, NodeState};
+pub(crate) use scope::NodeScope;
+pub use status::{Need, RunStatus};
+pub use step::{StepPhase, StepState};
+pub use view::{ItemLook, StepLook};
+
+use crate::event::End;
+use crate::id::{NodeId, Phase, RunId};
+use crate::operator::{Identity, Operator};
+use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Plan, StepKind};
+use crate::time::Timestamp;
+
+/// A run's state; empty until its first event.
+#[derive(Clone, Debug)]
+pub struct RunState {
+    run: RunId,
+    pub(crate) live: Option<Live>,
+}
+
+/// A node by its step's index: what the state's tables are keyed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) step: u32,
+    pub(crate) item: u32,
+    pub(crate) phase: Phase,
+}
+
+impl Key {
+    pub(crate) fn of(step: u32) -> Self {
+        Self {
+            step,
+            item: 0,
+            phase: Phase::Do,
+        }
+    }
+
+    pub(crate) fn undo(self) -> Self {
+        Self {
+            phase: Phase::Undo,
+            ..self
+        }
+    }
+}
+
+/// What a timer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    Node(Key),
+    /// A wait that ends, or an open gate that expires.
+    Step(u32),
+    /// The run's own timeout.
+    Run,
+}
+
+type Map<K, V> = RedBlackTreeMapSync<K, V>;
+type Set<T> = RedBlackTreeSetSync<T>;
+
+/// A started run.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) plan: Arc<IndexedPlan>,
+    pub(crate) digest: Digest,
+    pub(crate) requester: Operator,
+    pub(crate) owner: Identity,
+    pub(crate) single_user: bool,
+    pub(crate) started_at: Timestamp,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) last_at: Timestamp,
+
+    pub(crate) steps: VectorSync<StepState>,
+    pub(crate) nodes: Map<Key, NodeState>,
+
+    /// Main steps whose needs are met and that have not begun: actions.
+    pub(crate) eligible: Set<u32>,
+    /// The same for gates and waits, which take no slot.
+    pub(crate) eligible_free: Set<u32>,
+    /// The same for steps of `finally`.
+    pub(crate) eligible_finally: Set<u32>,
+    /// Nodes that may start their next attempt now.
+    pub(crate) ready: Set<Key>,
+    /// Nodes with an attempt in flight.
+    pub(crate) running: Set<Key>,
+    /// Nodes whose attempt failed and whose consequence is still to be decided.
+    pub(crate) settling: Set<Key>,
+    /// Changes in doubt.
+    pub(crate) doubts: Set<Key>,
+    pub(crate) timers: Set<(Timestamp, Timer)>,
+    /// Gates that are open.
+    pub(crate) open_gates: Set<u32>,
+    /// Gates whose approval was withdrawn and that are to open again.
+    pub(crate) withdrawn_gates: Set<u32>,
+    /// Steps that failed; those of `finally` are not among them.
+    pub(crate) failed: Set<u32>,
+    pub(crate) contradicted: Set<Key>,
+    /// What is owed, by the step that pays it.
+    pub(crate) debts: Map<u32, Debt>,
+    /// Changes that succeeded or settled, in order.
+    pub(crate) changed: VectorSync<Key>,
+    /// How many irreversible nodes have succeeded.
+    pub(crate) irreversible: u32,
+    /// Main steps that have neither succeeded nor been skipped.
+    pub(crate) unfinished: u32,
+
+    pub(crate) paused: Option<(Operator, String)>,
+    pub(crate) cancelled: Option<Cancellation>,
+    pub(crate) timed_out: bool,
+    pub(crate) nothing_to_do: Option<u32>,
+    pub(crate) abandoned: Option<(Operator, String)>,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) ended: Option<(End, Timestamp)>,
+}
+
+/// A requested cancellation.
+#[derive(Clone, Debug)]
+pub(crate) struct Cancellation {
+    pub(crate) by: Operator,
+    pub(crate) reason: String,
+    pub(crate) undo: bool,
+}
+
+/// The end that the run is heading for.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    pub(crate) end: End,
+    pub(crate) reason: String,
+    /// Nodes still to be undone, the next one first.
+    pub(crate) undo: VectorSync<Key>,
+    pub(crate) undone: usize,
+}
+
+/// A debt: changes that may have taken effect and owe a step.
+#[derive(Clone, Debug)]
+pub struct Debt {
+    /// Since the first of its changes had its intent.
+    pub since: Timestamp,
+    pub(crate) owed_by: Set<Key>,
+}
+
+impl RunState {
+    /// The state of a run that has no events.
+    pub fn new(run: RunId) -> Self {
+        Self { run, live: None }
+    }
+
+    /// The run's id.
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// The plan, once the run has started.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.live.as_ref().map(|live| live.plan.plan())
+    }
+
+    /// The plan's digest, once the run has started.
+    pub fn digest(&self) -> Option<Digest> {
+        self.live.as_ref().map(|live| live.digest)
+    }
+
+    /// Who started the run.
+    pub fn requester(&self) -> Option<&Operator> {
+        self.live.as_ref().map(|live| &live.requester)
+    }
+
+    /// Whether the run has come to its end.
+    pub fn is_ended(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.ended.is_some())
+    }
+
+    /// How the run ended and why.
+    pub fn end(&self) -> Option<(End, &str)> {
+        let live = self.live.as_ref()?;
+        let (end, _) = live.ended?;
+        Some((
+            end,
+            live.ending
+                .as_ref()
+                .map_or("", |ending| ending.reason.as_str()),
+        ))
+    }
+
+    /// Whether an attempt is in flight: its outcome is awaited.
+    pub fn has_attempts_in_flight(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_some_and(|live| !live.running.is_empty())
+    }
+
+    /// Whether something is owed.
+    pub fn has_debts(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_some_and(|live| !live.debts.is_empty())
+    }
+}
+
+impl Live {
+    pub(crate) fn step(&self, index: u32) -> &StepState {
+        self.steps
+            .get(index as usize)
+            .expect("indices come from the plan")
+    }
+
+    pub(crate) fn id_of(&self, key: Key) -> NodeId {
+        NodeId {
+            step: self.plan.step(key.step).id.clone(),
+            item: key.item,
+            phase: key.phase,
+        }
+    }
+
+    /// The key of a node whose step the plan has; the node itself may not exist.
+    pub(crate) fn key_of(&self, node: &NodeId) -> Option<Key> {
+        let step = self.plan.index_of(&node.step)?;
+        Some(Key {
+            step,
+            item: node.item,
+            phase: node.phase,
+        })
+    }
+
+    /// The call behind a node, and its effect class. An undo is a change.
+    pub(crate) fn call_of(&self, key: Key) -> Option<(&Call, EffectClass)> {
+        match &self.plan.step(key.step).kind {
+            StepKind::Action {
+                effect, call, undo, ..
+            } => match key.phase {
+                Phase::Do => Some((call, *effect)),
+                Phase::Undo => undo.as_ref().map(|call| (call, EffectClass::Reversible)),
+            },
+            StepKind::Wait { .. } | StepKind::Gate(_) => None,
+        }
+    }
+
+    pub(crate) fn is_finally(&self, step: u32) -> bool {
+        self.plan.step(step).finally
+    }
+
+    /// Whether no new main step may start, and why does not matter here.
+    pub(crate) fn is_halting(&self) -> bool {
+        !self.failed.is_empty()
+            || self.cancelled.is_some()
+            || self.timed_out
+            || self.nothing_to_do.is_some()
+            || self.abandoned.is_some()
+    }
+
+    /// Whether nothing is in flight, in doubt or undecided.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.running.is_empty() && self.settling.is_empty() && self.doubts.is_empty()
+    }
+
+    /// The next node to undo, while the run is undoing.
+    pub(crate) fn undo_head(&self) -> Option<Key> {
+        let ending = self.ending.as_ref()?;
+        ending.undo.get(ending.undone).copied()
+    }
+
+    /// Whether a run that failed after an irreversible step waits for a person.
+    pub(crate) fn waits_after_irreversible(&self) -> bool {
+        self.ending.is_none()
+            && self.irreversible > 0
+            && (!self.failed.is_empty() || self.timed_out)
+            && self.cancelled.is_none()
+            && self.abandoned.is_none()
+    }
+}
