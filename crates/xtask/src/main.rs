@@ -1,2 +1,35 @@
-//! Developer commands: `cargo xtask demo`, `test`, `bench`.
-fn main() {}
+//! Developer commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//! It composes other programs; it holds no product code.
+
+mod bench;
+mod demo;
+mod process;
+mod suites;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of windlass")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Upgrade a real PostgreSQL topology with the flagship runbook, and print the proof.
+    Demo(demo::Options),
+    /// Run what CI runs: format, lints, all suites, docs, dependency rules.
+    Test(suites::Options),
+    /// Measure, and write docs/benchmarks.md.
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => suites::run_command(&options),
+        Command::Bench(options) => bench::run(&options),
+    }
+}

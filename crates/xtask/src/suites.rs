@@ -1,0 +1,131 @@
+//! `cargo xtask test`: every check of the project in order, with the time of each.
+
+use std::time::Instant;
+
+use anyhow::bail;
+
+use crate::process::{cargo, run};
+use crate::tools;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Run the heavy sets whole instead of in their reduced form.
+    #[arg(long)]
+    full: bool,
+    /// Run only the checks whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+type Check = (&'static str, fn(&Options) -> anyhow::Result<()>);
+
+/// All checks, the quick ones first.
+const CHECKS: &[Check] = &[
+    ("packages", |_| tools::ensure_packages()),
+    ("format", |_| run(cargo().args(["fmt", "--all", "--check"]))),
+    ("lints", |_| {
+        let strict = [
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        run(cargo().arg("clippy").args(strict))
+    }),
+    ("dependencies", |_| {
+        let deny = tools::cargo_deny()?;
+        let check = [
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "licenses",
+            "sources",
+        ];
+        run(std::process::Command::new(deny)
+            .current_dir(crate::process::root())
+            .args(check))
+    }),
+    ("build", |_| {
+        run(cargo().args(["build", "--workspace", "--locked"]))
+    }),
+    ("core", |options| test(options, &["-p", "windlass-core"])),
+    ("runbook", |options| {
+        test(options, &["-p", "windlass-runbook"])
+    }),
+    ("journal", |options| {
+        test(options, &["-p", "windlass-journal"])
+    }),
+    ("engine", |options| {
+        test(options, &["-p", "windlass-engine"])
+    }),
+    ("steps", |options| test(options, &["-p", "windlass-steps"])),
+    ("server", |options| {
+        test(options, &["-p", "windlass-server"])
+    }),
+    ("cli", |options| test(options, &["-p", "windlass-cli"])),
+    ("lab", |options| {
+        test(options, &["-p", "rds-lab", "-p", "xtask"])
+    }),
+    ("whole", |options| test(options, &["-p", "windlass-tests"])),
+    ("docs", |_| {
+        let words = ["doc", "--workspace", "--no-deps", "--locked"];
+        run(cargo().args(words).env("RUSTDOCFLAGS", "-D warnings"))
+    }),
+];
+
+/// Runs the checks; the first that fails ends the command, after its time is printed.
+fn run_checks(options: &Options) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let mut times = Vec::new();
+    for (name, check) in CHECKS {
+        if options
+            .only
+            .as_ref()
+            .is_some_and(|only| !name.contains(only.as_str()))
+        {
+            continue;
+        }
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let result = check(options);
+        let seconds = start.elapsed().as_secs_f64();
+        println!("=== {name}: {seconds:.1} s");
+        times.push((*name, seconds));
+        result?;
+    }
+    Ok(times)
+}
+
+/// The command itself.
+pub(crate) fn run_command(options: &Options) -> anyhow::Result<()> {
+    let times = run_checks(options)?;
+    if times.is_empty() {
+        bail!("no check has that name; there are: {}", names());
+    }
+    println!("\ntime of each check");
+    for (name, seconds) in &times {
+        println!("{seconds:>9.1} s  {name}");
+    }
+    let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();
+    println!("{total:>9.1} s  in all");
+    Ok(())
+}
+
+fn names() -> String {
+    CHECKS
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn test(options: &Options, packages: &[&str]) -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["test", "--locked"]).args(packages);
+    if options.full {
+        command.env("WINDLASS_FULL", "1");
+    }
+    run(&mut command)
+}

