@@ -137,6 +137,8 @@ struct LogFile {
     dropped: u64,
     secrets: Vec<SecretString>,
     progress: Progress,
+    /// What `finish` answered first; it answers the same again.
+    finished: Option<LogRef>,
 }
 
 impl std::fmt::Debug for AttemptLog {
@@ -148,7 +150,7 @@ impl std::fmt::Debug for AttemptLog {
 impl AttemptLog {
     /// A log at `path`, created with the first line. Each line is also the progress line.
     pub fn new(path: PathBuf, secrets: &Secrets, progress: Progress) -> Self {
-        let mut secrets: Vec<SecretString> = secrets.values().cloned().collect();
+        let mut secrets: Vec<SecretString> = secrets.values().flat_map(spellings).collect();
         secrets.retain(|secret| secret.expose_secret().len() >= REDACTED_BYTES_MIN);
         // A secret that contains another one must be found first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
@@ -160,6 +162,7 @@ impl AttemptLog {
             dropped: 0,
             secrets,
             progress,
+            finished: None,
         })))
     }
 
@@ -182,12 +185,16 @@ impl AttemptLog {
         log.redact(text)
     }
 
-    /// What the outcome says about the log; `None` when nothing was written.
+    /// What the outcome says about the log; `None` when nothing was written. Ends the
+    /// log: later lines are not kept, and a second call answers the same.
     pub fn finish(&self) -> Option<LogRef> {
         let mut log = self
             .0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if log.finished.is_some() {
+            return log.finished.clone();
+        }
         if log.dropped > 0 {
             let note = format!("[{} more bytes were dropped]\n", log.dropped);
             log.dropped = 0;
@@ -197,11 +204,28 @@ impl AttemptLog {
         drop(file);
         let sha256 = log.hasher.clone().finalize();
         let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(LogRef {
+        log.finished = Some(LogRef {
             bytes: log.bytes,
             sha256,
-        })
+        });
+        log.finished.clone()
     }
+}
+
+/// The forms in which a secret may stand in one line: as it is, each of its own lines
+/// (a private key has many), and as JSON writes it.
+fn spellings(secret: &SecretString) -> Vec<SecretString> {
+    let text = secret.expose_secret();
+    let mut forms = vec![secret.clone()];
+    if text.contains('\n') {
+        forms.extend(text.lines().map(SecretString::from));
+    }
+    if let Ok(json) = serde_json::to_string(text)
+        && json.len() > text.len() + 2
+    {
+        forms.push(json[1..json.len() - 1].into());
+    }
+    forms
 }
 
 impl LogFile {
@@ -264,4 +288,35 @@ fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
         .append(true)
         .mode(0o600)
         .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_line_by_line_and_the_end_is_told_twice_alike() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = "-----KEY-----\nMIIsecret\"quoted";
+        let name = "key".parse().unwrap();
+        let secrets = Secrets::new(BTreeMap::from([(name, SecretString::from(secret))]));
+        let (progress, _reader) = Progress::new();
+        let path = dir.path().join("log");
+        let log = AttemptLog::new(path.clone(), &secrets, progress);
+        assert_eq!(log.finish(), None);
+        for line in [
+            "it says MIIsecret\"quoted",
+            r#"{"k":"-----KEY-----\nMIIsecret\"quoted"}"#,
+        ] {
+            log.line(line);
+        }
+        let told = log.finish();
+        log.line("too late");
+        assert_eq!(log.finish(), told);
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert_eq!(kept, "it says [secret]\n{\"k\":\"[secret]\"}\n");
+        assert_eq!(told.unwrap().bytes, kept.len() as u64);
+    }
 }
