@@ -1,1 +1,22 @@
 //! Native step kinds: their catalog entries and their runners.
+//! Responsible for processes (`shell`) and PostgreSQL statements (`postgres/query`,
+//! `postgres/execute`); not for retries, timeouts of changes or the journal, which
+//! are the engine's. One rule holds everywhere: an attempt sends at most once, and
+//! says `none` only when nothing was sent or the target itself refused.
+
+mod catalog;
+mod detach;
+mod ending;
+mod json;
+mod native;
+#[cfg(feature = "test-support")]
+mod noop;
+mod postgres;
+mod shell;
+mod text;
+mod wait;
+mod with;
+
+pub use native::NativeSteps;
+pub use postgres::{CONNECT_TIMEOUT, ROWS_MAX, STATEMENT_TIMEOUT};
+pub use shell::{DRAIN, KILL_GRACE, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};

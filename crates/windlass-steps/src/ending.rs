@@ -1,0 +1,94 @@
+//! How an attempt of this crate ends: outcomes whose every text is redacted and
+//! bounded, with the digest of the attempt's log.
+
+use std::collections::BTreeMap;
+
+use windlass_core::outcome::{Effected, Failure, MESSAGE_BYTES_MAX, Outcome};
+use windlass_core::value::Value;
+use windlass_engine::attempt::AttemptLog;
+
+use crate::text::{printable, truncate};
+
+/// A failure before it is redacted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ending {
+    pub(crate) effect: Effected,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) evidence: Option<Value>,
+}
+
+impl Ending {
+    /// A failure without evidence.
+    pub(crate) fn new(effect: Effected, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            effect,
+            code,
+            message: message.into(),
+            evidence: None,
+        }
+    }
+
+    /// Nothing was handed to the target.
+    pub(crate) fn not_sent(message: impl Into<String>) -> Self {
+        Self::new(Effected::None, "not_sent", message)
+    }
+
+    /// The same with what the target answered.
+    pub(crate) fn with_evidence(self, evidence: Value) -> Self {
+        Self {
+            evidence: Some(evidence),
+            ..self
+        }
+    }
+
+    /// The outcome, fit for the journal.
+    pub(crate) fn into_outcome(self, log: &AttemptLog) -> Outcome {
+        let mut message = log.redact(&printable(&log.redact(&self.message)));
+        truncate(&mut message, MESSAGE_BYTES_MAX);
+        log.line(&format!("{} ({}): {message}", self.code, self.effect));
+        Outcome::Failed(Failure {
+            effect: self.effect,
+            code: self.code.to_owned(),
+            message,
+            evidence: self.evidence.map(|evidence| redact_value(log, evidence)),
+            log: log.finish(),
+        })
+    }
+}
+
+/// A success whose outputs hold no secret of the attempt.
+pub(crate) fn succeeded(log: &AttemptLog, outputs: BTreeMap<String, Value>) -> Outcome {
+    Outcome::Succeeded {
+        outputs: redact_value(log, Value::Map(outputs)),
+        log: log.finish(),
+    }
+}
+
+/// The value with every secret of the attempt replaced, in texts, names and numbers.
+pub(crate) fn redact_value(log: &AttemptLog, value: Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) => value,
+        Value::Int(_) | Value::Float(_) => {
+            let shown = value.to_string();
+            let redacted = log.redact(&shown);
+            if redacted == shown {
+                value
+            } else {
+                Value::Text(redacted)
+            }
+        }
+        Value::Text(text) => Value::Text(log.redact(&text)),
+        Value::List(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| redact_value(log, item))
+                .collect(),
+        ),
+        Value::Map(map) => Value::Map(
+            map.into_iter()
+                .map(|(key, value)| (log.redact(&key), redact_value(log, value)))
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,93 @@
+//! The native step kinds as one source of catalog entries and runners.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use windlass_core::catalog::{Action, Catalog};
+use windlass_core::id::ActionName;
+use windlass_engine::ports::{CatalogSource, StepRunner};
+
+use crate::postgres::{self, Postgres};
+use crate::shell::{self, Owner, Shell};
+use crate::wait;
+
+/// The native step kinds: `shell`, `postgres/query`, `postgres/execute`, and the
+/// entry of `wait`, which the engine itself performs.
+#[derive(Clone, Debug)]
+pub struct NativeSteps {
+    owner: Arc<Owner>,
+}
+
+impl NativeSteps {
+    /// The step kinds, with the environment of this process as the base from which
+    /// commands get `PATH`, `HOME`, `LANG`, `TZ`, `USER` and `TMPDIR`, and nothing else.
+    pub fn new() -> Self {
+        Self {
+            owner: Arc::new(Owner::of_this_process()),
+        }
+    }
+
+    fn entries() -> Vec<(&'static str, Action)> {
+        vec![
+            (shell::NAME, shell::entry()),
+            (postgres::QUERY, postgres::query_entry()),
+            (postgres::EXECUTE, postgres::execute_entry()),
+            (wait::NAME, wait::entry()),
+            #[cfg(feature = "test-support")]
+            (crate::noop::NAME, crate::noop::entry()),
+        ]
+    }
+}
+
+impl Default for NativeSteps {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CatalogSource for NativeSteps {
+    fn catalog(&self) -> Catalog {
+        let actions: BTreeMap<ActionName, Action> = Self::entries()
+            .into_iter()
+            .map(|(name, action)| {
+                let name = name.parse().expect("native step kinds have valid names");
+                (name, action)
+            })
+            .collect();
+        Catalog { actions }
+    }
+
+    /// `None` also for `wait`: the engine has its timer and calls no runner.
+    fn runner(&self, action: &ActionName) -> Option<Arc<dyn StepRunner>> {
+        match action.as_str() {
+            shell::NAME => Some(Arc::new(Shell::new(self.owner.clone()))),
+            postgres::QUERY => Some(Arc::new(Postgres::Query)),
+            postgres::EXECUTE => Some(Arc::new(Postgres::Execute)),
+            #[cfg(feature = "test-support")]
+            crate::noop::NAME => Some(Arc::new(crate::noop::Noop)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_but_wait_has_a_runner() {
+        let steps = NativeSteps::new();
+        let catalog = steps.catalog();
+        for name in catalog.actions.keys() {
+            assert_eq!(
+                steps.runner(name).is_none(),
+                name.as_str() == "wait",
+                "{name}"
+            );
+        }
+        let shell = catalog.get(&"shell".parse().unwrap()).unwrap();
+        assert_eq!(shell.effect, None);
+        assert!(shell.params["script"].literal);
+        assert!(!shell.params["argv"].secret);
+    }
+}

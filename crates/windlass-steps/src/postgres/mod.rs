@@ -1,0 +1,182 @@
+//! The step kinds `postgres/query` and `postgres/execute`: one statement on a fresh
+//! connection. Here are their catalog entries and their runner; `call` reads the
+//! `with`, `session` connects, `statement` runs, `bind` and `cell` translate values,
+//! `answer` says what an error means.
+
+mod answer;
+mod bind;
+mod call;
+mod cell;
+mod clock;
+mod session;
+mod statement;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use windlass_core::catalog::{Action, Param, Shape};
+use windlass_core::outcome::Outcome;
+use windlass_core::plan::EffectClass;
+use windlass_core::time::Millis;
+use windlass_engine::attempt::DispatchToken;
+use windlass_engine::ports::{StepContext, StepRunner, Work};
+
+use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, required, secret};
+use crate::detach::detached;
+use crate::ending::Ending;
+
+/// The name of the read.
+pub(crate) const QUERY: &str = "postgres/query";
+/// The name of the statement whose effect its author states.
+pub(crate) const EXECUTE: &str = "postgres/execute";
+
+/// The most rows that a statement may answer.
+pub const ROWS_MAX: usize = 1_000;
+/// The default of `statement_timeout`.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The default of `connect_timeout`, which covers TCP, TLS and authentication.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn connection_params() -> BTreeMap<String, Param> {
+    params([
+        (
+            "dsn",
+            optional(
+                Shape::Text,
+                "Server, database and user as one URL or `key=value` text, without a password",
+            ),
+        ),
+        (
+            "host",
+            optional(
+                Shape::Text,
+                "The server's name, which its certificate must bear, or a socket's directory",
+            ),
+        ),
+        (
+            "port",
+            optional(Shape::Int, "The server's port; 5432 when left out"),
+        ),
+        (
+            "dbname",
+            optional(Shape::Text, "The database; named as the user when left out"),
+        ),
+        ("user", optional(Shape::Text, "The role")),
+        (
+            "password",
+            secret(Shape::Text, "The role's password; a secret, never a text"),
+        ),
+        (
+            "sslmode",
+            optional(Shape::Text, "`verify-full` (when left out) or `disable`"),
+        ),
+        (
+            "insecure_reason",
+            optional(
+                Shape::Text,
+                "Why `sslmode: disable` is acceptable; needed for it",
+            ),
+        ),
+        (
+            "sslrootcert",
+            optional(
+                Shape::Text,
+                "Authorities to trust instead of the system's: a file's path or PEM text",
+            ),
+        ),
+        (
+            "sql",
+            required(
+                Shape::Text,
+                "One statement; values come in through `params` as $1, $2",
+            ),
+        ),
+        (
+            "params",
+            optional(
+                Shape::List,
+                "The values of $1, $2 and so on, bound by the server",
+            ),
+        ),
+        (
+            "statement_timeout",
+            optional(
+                Shape::Duration,
+                "After which the server gives the statement up; 30s, and never past the attempt's deadline",
+            ),
+        ),
+        (
+            "connect_timeout",
+            optional(
+                Shape::Duration,
+                "For TCP, TLS and authentication together; 10s when left out",
+            ),
+        ),
+    ])
+}
+
+/// What the front end knows of `postgres/query`.
+pub(crate) fn query_entry() -> Action {
+    Action {
+        summary: "Ask a PostgreSQL server, in a read-only transaction".to_owned(),
+        effect: Some(EffectClass::Read),
+        params: connection_params(),
+        outputs: Some(outputs([
+            ("rows", Shape::List),
+            ("columns", Shape::List),
+            ("row_count", Shape::Int),
+            ("value", Shape::Any),
+        ])),
+        reconciles: false,
+        undoes: false,
+        timeout: Some(Millis::from_mins(1)),
+        settle: SETTLE,
+        observe: OBSERVE,
+    }
+}
+
+/// What the front end knows of `postgres/execute`.
+pub(crate) fn execute_entry() -> Action {
+    let mut params = connection_params();
+    let autocommit = "Run outside a transaction, as VACUUM and CREATE DATABASE need";
+    params.insert("autocommit".to_owned(), optional(Shape::Bool, autocommit));
+    Action {
+        summary: "Run one statement on a PostgreSQL server".to_owned(),
+        effect: None,
+        params,
+        outputs: Some(outputs([
+            ("rows_affected", Shape::Int),
+            ("rows", Shape::List),
+            ("value", Shape::Any),
+        ])),
+        reconciles: false,
+        undoes: false,
+        // For reads and idempotent statements; the author of a change states its own.
+        timeout: Some(Millis::from_mins(1)),
+        settle: SETTLE,
+        observe: OBSERVE,
+    }
+}
+
+/// Runs both kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Postgres {
+    Query,
+    Execute,
+}
+
+impl StepRunner for Postgres {
+    fn run(&self, token: DispatchToken, context: StepContext) -> Work<Outcome> {
+        let kind = *self;
+        Box::pin(detached(context, move |context, stops| async move {
+            let log = context.log.clone();
+            let call = match call::Call::read(kind, &context) {
+                Ok(call) => call,
+                Err(error) => return Ending::not_sent(error.to_string()).into_outcome(&log),
+            };
+            statement::perform(token, &context, call, stops)
+                .await
+                .unwrap_or_else(|ending| ending.into_outcome(&log))
+        }))
+    }
+}

@@ -1,0 +1,138 @@
+//! The step kind `shell`: one process of the owner's machine, in a session of its own.
+//! Here are its catalog entry and its runner; `call` reads the `with`, `process`
+//! starts and ends the process, `capture` reads what it prints, and `verdict` says
+//! what its end means.
+
+mod call;
+mod capture;
+mod process;
+mod verdict;
+
+use std::sync::Arc;
+
+use windlass_core::catalog::{Action, Shape};
+use windlass_core::outcome::Outcome;
+use windlass_core::time::Millis;
+use windlass_engine::attempt::DispatchToken;
+use windlass_engine::ports::{StepContext, StepRunner, Work};
+
+use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, secret};
+use crate::detach::detached;
+use crate::ending::Ending;
+
+pub use capture::{DRAIN, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};
+pub use process::KILL_GRACE;
+pub(crate) use process::Owner;
+
+/// The name that authors use.
+pub(crate) const NAME: &str = "shell";
+
+/// What the front end knows of it.
+pub(crate) fn entry() -> Action {
+    let mut script = optional(
+        Shape::Text,
+        "A script, fed to `interpreter` on its standard input; expressions come in through `env`",
+    );
+    script.literal = true;
+    Action {
+        summary: "Run a command or a script on the engine's machine".to_owned(),
+        effect: None,
+        params: params([
+            (
+                "argv",
+                optional(
+                    Shape::List,
+                    "The program and its arguments, passed as they are",
+                ),
+            ),
+            ("script", script),
+            (
+                "interpreter",
+                optional(
+                    Shape::List,
+                    "What reads `script`; `[\"/bin/sh\", \"-eu\"]` when left out",
+                ),
+            ),
+            (
+                "env",
+                secret(Shape::Map, "Environment variables; a value may be a secret"),
+            ),
+            (
+                "cwd",
+                optional(
+                    Shape::Text,
+                    "The working directory; the engine's own when left out",
+                ),
+            ),
+            (
+                "stdin",
+                secret(
+                    Shape::Text,
+                    "What the program reads; not together with `script`",
+                ),
+            ),
+            (
+                "output",
+                optional(
+                    Shape::Text,
+                    "How to read the standard output: `text`, `lines` or `json`",
+                ),
+            ),
+            (
+                "ok_exit_codes",
+                optional(
+                    Shape::List,
+                    "Exit codes that are a success; `[0]` when left out",
+                ),
+            ),
+            (
+                "no_effect_exit_codes",
+                optional(
+                    Shape::List,
+                    "Exit codes by which the program says that it changed nothing",
+                ),
+            ),
+        ]),
+        outputs: Some(outputs([
+            ("stdout", Shape::Any),
+            ("stdout_truncated", Shape::Bool),
+            ("json", Shape::Any),
+            ("stderr_tail", Shape::Text),
+            ("exit_code", Shape::Int),
+        ])),
+        reconciles: false,
+        undoes: false,
+        // For reads; the author of a change states how long it may take.
+        timeout: Some(Millis::from_mins(5)),
+        settle: SETTLE,
+        observe: OBSERVE,
+    }
+}
+
+/// Runs `shell`.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    owner: Arc<Owner>,
+}
+
+impl Shell {
+    pub(crate) fn new(owner: Arc<Owner>) -> Self {
+        Self { owner }
+    }
+}
+
+impl StepRunner for Shell {
+    fn run(&self, token: DispatchToken, context: StepContext) -> Work<Outcome> {
+        let owner = self.owner.clone();
+        Box::pin(detached(context, move |context, stops| async move {
+            let log = context.log.clone();
+            let call = match call::Call::read(&context) {
+                Ok(call) => call,
+                Err(error) => return Ending::not_sent(error.to_string()).into_outcome(&log),
+            };
+            process::perform(&owner, token, &context, call, stops)
+                .await
+                .unwrap_or_else(|ending| ending.into_outcome(&log))
+        }))
+    }
+}

@@ -1,0 +1,30 @@
+//! The catalog entry of `wait`. The core plan has the step itself (`StepKind::Wait`)
+//! and the engine its timer, so there is an entry and no runner.
+
+use windlass_core::catalog::{Action, Shape};
+use windlass_core::plan::EffectClass;
+use windlass_core::time::Millis;
+
+use crate::catalog::{OBSERVE, outputs, params, required};
+
+/// The name under which authors find it.
+pub(crate) const NAME: &str = "wait";
+
+/// What the front end may know of it.
+pub(crate) fn entry() -> Action {
+    Action {
+        summary: "Wait for a span of time; nothing is held in memory meanwhile".to_owned(),
+        effect: Some(EffectClass::Read),
+        params: params([(
+            "for",
+            required(Shape::Duration, "How long, such as `30s` or `2h`"),
+        )]),
+        outputs: Some(outputs([])),
+        reconciles: false,
+        undoes: false,
+        // The plan has no attempt that could time out.
+        timeout: None,
+        settle: Millis(0),
+        observe: OBSERVE,
+    }
+}
