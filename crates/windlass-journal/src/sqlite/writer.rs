@@ -125,6 +125,8 @@ impl Writer<'_> {
             Job::TakeEpoch(_) => self.statements.raise_epoch(progress).map(Done::Epoch),
             Job::OutboxDone(ids, _) => self.statements.outbox_done(ids).map(|()| Done::Forgotten),
             Job::Append(append, _) => {
+                // Refusals come before any write today. The savepoint keeps a
+                // later one from leaving half an append to its neighbours.
                 self.sql("SAVEPOINT one", "begin an append")?;
                 let result = self
                     .statements

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use windlass_journal::*;
 
-use crate::support::{Disk, append, index};
+use crate::support::{Disk, append, index, run};
 
 /// Records of the journal that is tampered with; positions 0 to 23.
 const RECORDS: u64 = 24;
@@ -44,8 +44,8 @@ fn first_bad(report: &VerifyReport) -> Option<u64> {
 }
 
 /// Fits the links from `from` on to what the headers now are, as an attacker
-/// does who knows the format.
-fn relink(disk: &Disk, from: u64) {
+/// does who knows the format; with `runs_too`, also the chains of the runs.
+fn relink(disk: &Disk, from: u64, runs_too: bool) {
     let sql = disk.sql();
     let mut link = match from {
         0 => [0; 32],
@@ -80,7 +80,7 @@ fn relink(disk: &Disk, from: u64) {
     let mut ends: BTreeMap<String, Hash> = BTreeMap::new();
     for mut header in headers {
         let run = header.run.to_string();
-        if let Some(previous) = ends.get(&run) {
+        if let Some(previous) = ends.get(&run).filter(|_| runs_too) {
             header.prev_in_run = *previous;
         }
         let hash = header.hash();
@@ -310,7 +310,7 @@ fn a_consistent_rewrite_is_noticed_with_a_known_head_only() {
         let head = journal(&disk);
         let edit = "UPDATE records SET at_ms = at_ms + 60000 WHERE position = ?1";
         assert_eq!(disk.sql().execute(edit, [position as i64]).unwrap(), 1);
-        relink(&disk, position);
+        relink(&disk, position, true);
         let blind = verify(&disk.path(), None).unwrap();
         assert!(blind.is_ok(), "{blind}");
         let report = verify(&disk.path(), Some(head)).unwrap();
@@ -318,6 +318,55 @@ fn a_consistent_rewrite_is_noticed_with_a_known_head_only() {
         detected += 1;
     }
     println!("rewrites detected with the head: {detected} of {RECORDS}");
+}
+
+/// With the store's links fitted, what is left are the rules of runs and epochs.
+#[test]
+fn rules_hold_apart_from_the_links() {
+    let edits = [
+        (
+            "UPDATE records SET prev_in_run = randomblob(32) WHERE position = 12",
+            false,
+            "does not continue its run",
+        ),
+        (
+            "UPDATE records SET seq = 99 WHERE position = 12",
+            true,
+            "has seq 99",
+        ),
+        (
+            "UPDATE records SET epoch = 2 WHERE position = 12",
+            true,
+            "has epoch 2",
+        ),
+        (
+            "UPDATE records SET epoch = 0 WHERE position = 12",
+            true,
+            "has epoch 0",
+        ),
+    ];
+    for (edit, runs_too, problem) in edits {
+        let disk = Disk::new();
+        journal(&disk);
+        assert_eq!(changed(&disk.sql(), edit), 1, "{edit}");
+        relink(&disk, 12, runs_too);
+        let report = verify(&disk.path(), None).unwrap();
+        let bad = report
+            .first_bad
+            .clone()
+            .unwrap_or_else(|| panic!("{edit}: {report}"));
+        assert_eq!((bad.position, bad.run), (12, Some(run("a"))), "{edit}");
+        assert!(bad.problem.contains(problem), "{edit}: {}", bad.problem);
+        // Reading the run notices what concerns the run itself.
+        if problem != "has epoch 2" && problem != "has epoch 0" {
+            let store = disk.open();
+            let error = store.read(&run("a"), 0, 99).unwrap_err();
+            assert!(
+                matches!(error, ReadError::Quarantined { .. }),
+                "{edit}: {error}"
+            );
+        }
+    }
 }
 
 /// A head noted long ago is found in a journal that has grown since.
