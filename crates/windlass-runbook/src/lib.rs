@@ -1,4 +1,13 @@
 //! YAML runbooks to plans, with diagnostics that carry spans.
 
+mod check;
+pub mod codes;
+pub mod diagnostic;
 pub mod expr;
+mod node;
+pub mod render;
 mod suggest;
+mod yaml;
+
+pub use check::{Checked, Given, check};
+pub use yaml::TEXT_BYTES_MAX;

@@ -8,7 +8,11 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     if length > NAME_CHARS_MAX {
         return None;
     }
-    let allowed = (length / 3).clamp(1, 3);
+    // Of names this short every other one is near.
+    if length < 3 {
+        return None;
+    }
+    let allowed = (length / 3).min(3);
     known
         .into_iter()
         .filter(|candidate| candidate.chars().count() <= NAME_CHARS_MAX)

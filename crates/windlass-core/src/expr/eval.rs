@@ -312,6 +312,15 @@ impl<'a> Machine<'a> {
             path.push(name);
             match self.start_of_path(&path, span)? {
                 None => false,
+                // A scope may answer null for whatever is asked of something
+                // absent; then what the field is asked of is null as well.
+                Some((value, used)) if used == path.len() && *value == Value::Null => {
+                    path.pop();
+                    match self.start_of_path(&path, span)? {
+                        Some((of, used)) => used < path.len() || *of != Value::Null,
+                        None => true,
+                    }
+                }
                 Some((value, used)) => {
                     let mut part = Some(&*value);
                     for name in &path[used..] {

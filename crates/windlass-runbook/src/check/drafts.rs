@@ -1,0 +1,279 @@
+//! The first look at the steps: ids, forms, effects and needs.
+//! Values and expressions come later, when every step is known.
+
+use windlass_core::catalog::{Action, Catalog};
+use windlass_core::id::{ActionName, StepId};
+use windlass_core::plan::EffectClass;
+
+use super::fields::{Fields, Found, text, wrong_shape};
+use super::keys;
+use super::world::{Form, StepDraft};
+use crate::codes::{
+    BAD_NAME, BAD_VALUE, DUPLICATE_STEP, EFFECT_LOWERED, EFFECT_UNSTATED, KEYS_CLASH, MISSING_KEY,
+    UNKNOWN_ACTION,
+};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::node::{Entry, Node, NodeKind};
+use crate::suggest::did_you_mean;
+
+/// The step kind that is no action.
+const WAIT: &str = "wait";
+
+/// The steps under `steps` or `finally`.
+pub(super) fn drafts<'a>(
+    node: &'a Node,
+    finally: bool,
+    catalog: &'a Catalog,
+    found: &mut Found,
+) -> Vec<StepDraft<'a>> {
+    let NodeKind::Map(entries) = &node.kind else {
+        let key = if finally { "finally" } else { "steps" };
+        found.push(wrong_shape(
+            node,
+            &format!("`{key}` is a map of steps by their ids"),
+        ));
+        return Vec::new();
+    };
+    if entries.is_empty() && !finally {
+        let message = "a runbook has at least one step";
+        found.push(Diagnostic::error(BAD_VALUE, message).at(node.span, "no steps"));
+    }
+    entries
+        .iter()
+        .filter_map(|entry| draft(entry, finally, catalog, found))
+        .collect()
+}
+
+/// Says so where two steps have one id; the later one is left out.
+pub(super) fn drop_duplicates(steps: &mut Vec<StepDraft<'_>>, found: &mut Found) {
+    let mut places: std::collections::BTreeMap<StepId, Span> = std::collections::BTreeMap::new();
+    steps.retain(|step| {
+        let Some(first) = places.get(&step.id) else {
+            places.insert(step.id.clone(), step.id_span);
+            return true;
+        };
+        // Within one map the reader has found the key already.
+        found.push(
+            Diagnostic::error(
+                DUPLICATE_STEP,
+                format!("two steps are called `{}`", step.id),
+            )
+            .at(step.id_span, "again here")
+            .at(*first, "first here"),
+        );
+        false
+    });
+}
+
+fn draft<'a>(
+    entry: &'a Entry,
+    finally: bool,
+    catalog: &'a Catalog,
+    found: &mut Found,
+) -> Option<StepDraft<'a>> {
+    let id = match StepId::try_from(entry.key.clone()) {
+        Ok(id) => id,
+        Err(error) => {
+            let label = "not a step id";
+            found.push(Diagnostic::error(BAD_NAME, error.to_string()).at(entry.key_span, label));
+            return None;
+        }
+    };
+    let (form, fields) = form(entry, catalog, found);
+    let needs = fields
+        .as_ref()
+        .and_then(|fields| fields.value("needs"))
+        .map(|node| needs(node, found))
+        .unwrap_or_default();
+    Some(StepDraft {
+        id,
+        id_span: entry.key_span,
+        finally,
+        needs,
+        form,
+        fields,
+    })
+}
+
+fn form<'a>(
+    entry: &'a Entry,
+    catalog: &'a Catalog,
+    found: &mut Found,
+) -> (Form<'a>, Option<Fields<'a>>) {
+    let key_of = |key: &str| match &entry.value.kind {
+        NodeKind::Map(entries) => entries.iter().find(|entry| entry.key == key),
+        NodeKind::Null
+        | NodeKind::Bool(_)
+        | NodeKind::Int(_)
+        | NodeKind::Float(_)
+        | NodeKind::Text(_)
+        | NodeKind::List(_) => None,
+    };
+    let uses = key_of("uses");
+    let approval = key_of("approval");
+    if let (Some(uses), Some(approval)) = (uses, approval) {
+        found.push(
+            Diagnostic::error(KEYS_CLASH, "a step either uses an action or is a gate")
+                .at(approval.key_span, "makes it a gate")
+                .at(uses.key_span, "makes it an action")
+                .help("make the gate a step of its own and let this step need it"),
+        );
+        return (Form::Broken, None);
+    }
+    if approval.is_some() {
+        let fields = Fields::read(&entry.value, entry.key_span, &keys::GATE, found);
+        return (Form::Gate, fields);
+    }
+    let is_wait = uses.is_some_and(|uses| uses.value.as_text() == Some(WAIT));
+    let keys = if is_wait { keys::WAIT } else { keys::ACTION };
+    let Some(fields) = Fields::read(&entry.value, entry.key_span, &keys, found) else {
+        return (Form::Broken, None);
+    };
+    if is_wait {
+        return (Form::Wait, Some(fields));
+    }
+    let Some(uses) = uses else {
+        let message = format!("`{}` says neither `uses` nor `approval`", entry.key);
+        found.push(
+            Diagnostic::error(MISSING_KEY, message)
+                .at(entry.key_span, "what does it do?")
+                .help("`uses: ACTION` makes it an action, `approval: {}` makes it a gate"),
+        );
+        return (Form::Broken, Some(fields));
+    };
+    let Some((name, action)) = action(&uses.value, catalog, found) else {
+        return (Form::Broken, Some(fields));
+    };
+    let effect = effect(&name, action, &fields, uses.value.span, found);
+    (
+        Form::Action {
+            name,
+            action,
+            effect,
+            uses_span: uses.value.span,
+        },
+        Some(fields),
+    )
+}
+
+/// The action that a `uses` names, as far as the catalog has it.
+pub(super) fn action<'a>(
+    node: &'a Node,
+    catalog: &'a Catalog,
+    found: &mut Found,
+) -> Option<(ActionName, Option<&'a Action>)> {
+    let name = text(node, "`uses` is the name of an action", found)?;
+    if name.starts_with('.') || name.ends_with(".yaml") || name.ends_with(".yml") {
+        let message = "runbooks inside runbooks are not supported by this version";
+        found.push(Diagnostic::error(crate::codes::LATER_KEY, message).at(node.span, "a runbook"));
+        return None;
+    }
+    let name = match ActionName::try_from(name.to_owned()) {
+        Ok(name) => name,
+        Err(error) => {
+            found.push(
+                Diagnostic::error(BAD_NAME, error.to_string()).at(node.span, "not an action"),
+            );
+            return None;
+        }
+    };
+    let action = catalog.get(&name);
+    if action.is_none() {
+        let known = catalog.actions.keys().map(ActionName::as_str).chain([WAIT]);
+        found.push(
+            Diagnostic::error(UNKNOWN_ACTION, format!("there is no action `{name}`"))
+                .at(node.span, "unknown action")
+                .maybe_help(did_you_mean(name.as_str(), known)),
+        );
+    }
+    Some((name, action))
+}
+
+fn effect(
+    name: &ActionName,
+    action: Option<&Action>,
+    fields: &Fields<'_>,
+    uses_span: Span,
+    found: &mut Found,
+) -> Option<EffectClass> {
+    const CLASSES: [EffectClass; 4] = [
+        EffectClass::Read,
+        EffectClass::Idempotent,
+        EffectClass::Reversible,
+        EffectClass::Irreversible,
+    ];
+    let least = action.and_then(|action| action.effect);
+    let Some(node) = fields.value("effect") else {
+        if action.is_some() && least.is_none() {
+            found.push(
+                Diagnostic::error(
+                    EFFECT_UNSTATED,
+                    format!("`{name}` can do anything, so the step must say what it does"),
+                )
+                .at(uses_span, "`effect` is missing")
+                .help(
+                    "effect: read          looks and changes nothing; retried at will\n\
+                     effect: idempotent    may be done again with the same end; retried at will\n\
+                     effect: reversible    a change that `undo` takes back; never repeated without proof\n\
+                     effect: irreversible  a change that nothing takes back; never repeated without proof",
+                ),
+            );
+        }
+        return least;
+    };
+    let word = text(node, "`effect` is a word", found)?;
+    let Some(class) = CLASSES.into_iter().find(|class| class.as_str() == word) else {
+        let words = CLASSES.map(EffectClass::as_str);
+        let message = format!("there is no effect class `{}`", word.escape_debug());
+        let help = did_you_mean(word, words)
+            .unwrap_or_else(|| format!("the classes are {}", words.join(", ")));
+        found.push(
+            Diagnostic::error(BAD_VALUE, message)
+                .at(node.span, "unknown")
+                .help(help),
+        );
+        return least;
+    };
+    if let Some(least) = least.filter(|least| class < *least) {
+        let message = format!("`{name}` is {}, never less", least.as_str());
+        found.push(
+            Diagnostic::error(EFFECT_LOWERED, message)
+                .at(node.span, format!("lowered to {word}"))
+                .help("leave `effect` out, or raise it"),
+        );
+        return Some(least);
+    }
+    Some(class)
+}
+
+/// One name or a list of names.
+fn needs(node: &Node, found: &mut Found) -> Vec<(StepId, Span)> {
+    let names: Vec<&Node> = match &node.kind {
+        NodeKind::List(items) => items.iter().collect(),
+        NodeKind::Text(_) => vec![node],
+        NodeKind::Null
+        | NodeKind::Bool(_)
+        | NodeKind::Int(_)
+        | NodeKind::Float(_)
+        | NodeKind::Map(_) => {
+            found.push(wrong_shape(
+                node,
+                "`needs` is the name of a step or a list of them",
+            ));
+            return Vec::new();
+        }
+    };
+    let mut needs = Vec::with_capacity(names.len());
+    for node in names {
+        let Some(name) = text(node, "`needs` lists names of steps", found) else {
+            continue;
+        };
+        match StepId::try_from(name.to_owned()) {
+            Ok(id) => needs.push((id, node.span)),
+            Err(error) => found.push(
+                Diagnostic::error(BAD_NAME, error.to_string()).at(node.span, "not a step id"),
+            ),
+        }
+    }
+    needs
+}

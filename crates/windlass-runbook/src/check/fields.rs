@@ -1,0 +1,154 @@
+//! The fields of one map: which are there, which should not be, and the plain
+//! values in them. What a field means is for the caller.
+
+use std::collections::BTreeMap;
+
+use windlass_core::time::Millis;
+
+use super::keys::Keys;
+use super::units;
+use crate::codes::{BAD_SPAN, BAD_VALUE, LATER_KEY, MISSING_KEY, UNKNOWN_KEY, WRONG_SHAPE};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::node::{Entry, Node, NodeKind};
+use crate::suggest::did_you_mean;
+
+/// Where diagnostics are collected.
+pub(super) type Found = Vec<Diagnostic>;
+
+/// The fields of a map that may be there.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    /// What stands for the map in diagnostics: its key.
+    pub(super) span: Span,
+    entries: BTreeMap<&'a str, &'a Entry>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a map with the given keys; `None` when it is no map.
+    pub(super) fn read(node: &'a Node, span: Span, keys: &Keys, found: &mut Found) -> Option<Self> {
+        let NodeKind::Map(entries) = &node.kind else {
+            found.push(wrong_shape(node, &format!("{} is a map", keys.of)));
+            return None;
+        };
+        let mut fields = BTreeMap::new();
+        for entry in entries {
+            let key = entry.key.as_str();
+            if keys.known.contains(&key) || keys.refused.contains(&key) {
+                fields.insert(key, entry);
+            } else if keys.later.contains(&key) {
+                let message = format!("`{key}` is not supported by this version");
+                found.push(
+                    Diagnostic::error(LATER_KEY, message)
+                        .at(entry.key_span, "not supported yet")
+                        .help("a key is refused rather than ignored: take it out to go on"),
+                );
+            } else {
+                let known = keys.known.iter().chain(keys.later).copied();
+                let message = format!("{} has no key `{}`", keys.of, key.escape_debug());
+                let help = did_you_mean(key, known)
+                    .unwrap_or_else(|| format!("the keys are {}", keys.known.join(", ")));
+                found.push(
+                    Diagnostic::error(UNKNOWN_KEY, message)
+                        .at(entry.key_span, "unknown key")
+                        .help(help),
+                );
+            }
+        }
+        Some(Self {
+            span,
+            entries: fields,
+        })
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
+        self.entries.get(key).copied()
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'a Node> {
+        self.get(key).map(|entry| &entry.value)
+    }
+
+    /// A field that must be there.
+    pub(super) fn required(&self, key: &str, of: &str, found: &mut Found) -> Option<&'a Node> {
+        let value = self.value(key);
+        if value.is_none() {
+            let message = format!("{of} needs the key `{key}`");
+            found.push(Diagnostic::error(MISSING_KEY, message).at(self.span, "missing here"));
+        }
+        value
+    }
+
+    pub(super) fn text(&self, key: &str, found: &mut Found) -> Option<&'a str> {
+        text(self.value(key)?, &format!("`{key}` is a string"), found)
+    }
+
+    pub(super) fn boolean(&self, key: &str, found: &mut Found) -> Option<bool> {
+        let node = self.value(key)?;
+        if let NodeKind::Bool(value) = node.kind {
+            return Some(value);
+        }
+        found.push(wrong_shape(node, &format!("`{key}` is true or false")));
+        None
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn count(&self, key: &str, least: u32, most: u32, found: &mut Found) -> Option<u32> {
+        let node = self.value(key)?;
+        let NodeKind::Int(value) = node.kind else {
+            found.push(wrong_shape(node, &format!("`{key}` is an integer")));
+            return None;
+        };
+        let count = u32::try_from(value)
+            .ok()
+            .filter(|count| (least..=most).contains(count));
+        if count.is_none() {
+            let message = format!("`{key}` is from {least} to {most}, not {value}");
+            found.push(Diagnostic::error(BAD_VALUE, message).at(node.span, "out of bounds"));
+        }
+        count
+    }
+
+    /// A span of time that is longer than nothing.
+    pub(super) fn duration(&self, key: &str, found: &mut Found) -> Option<Millis> {
+        let span = self.duration_or_zero(key, found)?;
+        if span.0 == 0 {
+            let node = self.value(key)?;
+            let message = format!("`{key}` must be longer than nothing");
+            found.push(Diagnostic::error(BAD_VALUE, message).at(node.span, "no time at all"));
+            return None;
+        }
+        Some(span)
+    }
+
+    pub(super) fn duration_or_zero(&self, key: &str, found: &mut Found) -> Option<Millis> {
+        duration(self.value(key)?, &format!("`{key}`"), found)
+    }
+}
+
+/// A span of time such as `15m`.
+pub(super) fn duration(node: &Node, what: &str, found: &mut Found) -> Option<Millis> {
+    let parsed = node.as_text().and_then(units::duration);
+    if parsed.is_none() {
+        found.push(
+            Diagnostic::error(BAD_SPAN, format!("{what} is a duration"))
+                .at(node.span, "not a duration")
+                .help("write a whole number and a unit: 500ms, 15s, 30m, 4h or 2d"),
+        );
+    }
+    parsed
+}
+
+pub(super) fn text<'a>(node: &'a Node, rule: &str, found: &mut Found) -> Option<&'a str> {
+    let text = node.as_text();
+    if text.is_none() {
+        found.push(wrong_shape(node, rule));
+    }
+    text
+}
+
+/// `rule` says what was wanted, as a sentence.
+pub(super) fn wrong_shape(node: &Node, rule: &str) -> Diagnostic {
+    let found = node.describe();
+    Diagnostic::error(WRONG_SHAPE, format!("{rule}, not {found}"))
+        .at(node.span, format!("this is {found}"))
+}

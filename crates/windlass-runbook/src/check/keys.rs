@@ -1,0 +1,132 @@
+//! Which keys a runbook may hold, place by place, and which belong to the
+//! language but not to this version: those are refused, never ignored.
+
+/// The keys of one kind of map.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys {
+    /// What the map is, as diagnostics say it.
+    pub(super) of: &'static str,
+    pub(super) known: &'static [&'static str],
+    pub(super) later: &'static [&'static str],
+    /// Keys that a rule refuses later on, with a better reason than "unknown".
+    pub(super) refused: &'static [&'static str],
+}
+
+pub(super) const TOP: Keys = Keys {
+    of: "a runbook",
+    known: &[
+        "windlass",
+        "name",
+        "title",
+        "owner",
+        "labels",
+        "inputs",
+        "secrets",
+        "defaults",
+        "steps",
+        "finally",
+        "on_failure",
+        "timeout",
+        "max_parallel",
+    ],
+    later: &[
+        "change",
+        "plugins",
+        "target",
+        "related_targets",
+        "policy",
+        "schedule",
+        "triggers",
+    ],
+    refused: &[],
+};
+
+pub(super) const INPUT: Keys = Keys {
+    of: "an input",
+    known: &["type", "title", "default", "enum"],
+    later: &["pattern", "min", "max", "items"],
+    refused: &[],
+};
+
+pub(super) const ACTION: Keys = Keys {
+    of: "a step",
+    known: &[
+        "uses",
+        "with",
+        "needs",
+        "when",
+        "expect",
+        "done",
+        "for_each",
+        "max_parallel",
+        "failure_budget",
+        "until",
+        "retry",
+        "timeout",
+        "observe",
+        "effect",
+        "reconcile",
+        "undo",
+        "ensure",
+        "title",
+    ],
+    later: &["window", "guards", "provides", "lock", "outputs"],
+    refused: &[],
+};
+
+pub(super) const WAIT: Keys = Keys {
+    of: "a wait",
+    known: &["uses", "with", "needs", "when", "title"],
+    later: &["window"],
+    refused: &[],
+};
+
+pub(super) const GATE: Keys = Keys {
+    of: "a gate",
+    known: &["approval", "needs", "title"],
+    later: &["window"],
+    refused: &["when"],
+};
+
+pub(super) const APPROVAL: Keys = Keys {
+    of: "an approval",
+    known: &["expires", "show", "not_requester"],
+    later: &["all_of", "any_of", "facts", "message", "count"],
+    refused: &[],
+};
+
+pub(super) const RETRY: Keys = Keys {
+    of: "`retry`",
+    known: &["attempts", "backoff", "max_backoff"],
+    later: &["on", "jitter"],
+    refused: &[],
+};
+
+pub(super) const UNTIL: Keys = Keys {
+    of: "`until`",
+    known: &["that", "every", "for"],
+    later: &[],
+    refused: &[],
+};
+
+pub(super) const RECONCILE: Keys = Keys {
+    of: "`reconcile`",
+    known: &[
+        "uses",
+        "with",
+        "happened",
+        "not_happened",
+        "in_progress",
+        "settle",
+        "timeout",
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(super) const UNDO: Keys = Keys {
+    of: "`undo`",
+    known: &["uses", "with", "retry", "timeout", "observe", "reconcile"],
+    later: &["expect", "needs"],
+    refused: &[],
+};

@@ -1,0 +1,368 @@
+//! A runbook's text to a plan: everything that can be known before a run is
+//! checked here, and every mistake found is reported, not only the first.
+
+mod calls;
+mod drafts;
+mod fields;
+mod graph;
+mod inputs;
+mod keys;
+mod names;
+mod place;
+mod rules;
+mod steps;
+mod templates;
+mod units;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use windlass_core::catalog::Catalog;
+use windlass_core::id::SecretName;
+use windlass_core::plan::{
+    Digest, IndexedPlan, OnFailure, PARALLEL_MAX, Plan, PlanError, STEPS_MAX, Step,
+};
+use windlass_core::value::Value;
+
+use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, YAML_LIMIT};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::node::{Node, NodeKind};
+use crate::render::{Style, render_all};
+use crate::suggest::did_you_mean;
+use crate::yaml;
+
+use fields::{Fields, Found, wrong_shape};
+use graph::Graph;
+use world::World;
+
+/// The version of the language that this crate reads.
+const LANGUAGE: i64 = 1;
+
+/// A value for an input.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Given {
+    /// As typed: read by the input's type.
+    Text(String),
+    /// As sent: must have the input's type.
+    Value(Value),
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Given::Text(text) => write!(f, "{text:?}"),
+            Given::Value(value) => value.fmt(f),
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The plan, when there is no error and every input has a value.
+    pub plan: Option<Plan>,
+    /// In the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    source_name: String,
+    text: String,
+}
+
+impl Checked {
+    /// Whether something is wrong; warnings do not count.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|found| found.severity == Severity::Error)
+    }
+
+    /// The diagnostics as text, with the lines they point at.
+    pub fn render(&self, style: Style) -> String {
+        render_all(&self.source_name, &self.text, &self.diagnostics, style)
+    }
+}
+
+/// Checks a runbook and resolves it to a plan.
+///
+/// Without `inputs` the runbook alone is checked: an input without a default
+/// is no mistake then, but there is no plan.
+pub fn check(
+    source_name: &str,
+    text: &str,
+    inputs: Option<&BTreeMap<String, Given>>,
+    catalog: &Catalog,
+) -> Checked {
+    let (node, mut found) = yaml::read(text);
+    let plan = node.and_then(|node| runbook(text, &node, inputs, catalog, &mut found));
+    found.sort_by_key(|found| found.labels.first().map(|(span, _)| *span));
+    // A mistake under `defaults` is met once for each step that uses it.
+    found.dedup();
+    let mut checked = Checked {
+        plan: None,
+        diagnostics: found,
+        source_name: source_name.to_owned(),
+        text: text.to_owned(),
+    };
+    checked.plan = plan.filter(|_| !checked.has_errors());
+    checked
+}
+
+/// The plan, when nothing stands in its way.
+fn runbook(
+    text: &str,
+    node: &Node,
+    given: Option<&BTreeMap<String, Given>>,
+    catalog: &Catalog,
+    found: &mut Found,
+) -> Option<Plan> {
+    let start = crate::diagnostic::Span::default();
+    let fields = Fields::read(node, start, &keys::TOP, found)?;
+    language(&fields, found);
+    let name = name(&fields, found);
+    let title = fields.text("title", found).map(str::to_owned);
+    let owner = fields.text("owner", found).map(str::to_owned);
+    let labels = labels(&fields, found);
+    let inputs = inputs::inputs(fields.value("inputs"), given, found);
+    let secrets = secrets(&fields, found);
+    let on_failure = on_failure(&fields, found);
+    let timeout = fields.duration("timeout", found);
+    let max_parallel = fields.count("max_parallel", 1, PARALLEL_MAX, found);
+    let defaults = defaults(&fields, catalog, found);
+
+    let mut drafts = Vec::new();
+    if let Some(node) = fields.required("steps", "a runbook", found) {
+        drafts.extend(drafts::drafts(node, false, catalog, found));
+    }
+    if let Some(node) = fields.value("finally") {
+        drafts.extend(drafts::drafts(node, true, catalog, found));
+    }
+    drafts::drop_duplicates(&mut drafts, found);
+    if drafts.len() > STEPS_MAX {
+        let message = format!("a runbook has at most {STEPS_MAX} steps");
+        found.push(Diagnostic::error(YAML_LIMIT, message));
+        return None;
+    }
+    let by_id = drafts
+        .iter()
+        .enumerate()
+        .map(|(index, step)| (step.id.clone(), index))
+        .collect();
+    let world = World {
+        text,
+        catalog,
+        inputs: inputs.names.into_iter().collect(),
+        secrets,
+        defaults,
+        steps: drafts,
+        by_id,
+    };
+    let steps = steps(&world, on_failure, found);
+    let name = name?;
+    let plan = Plan {
+        title: title.unwrap_or_else(|| name.clone()),
+        name,
+        owner: owner.unwrap_or_default(),
+        labels,
+        source: Digest::of(text.as_bytes()),
+        inputs: inputs.values?,
+        secrets: world.secrets.clone(),
+        steps: steps?,
+        on_failure,
+        timeout,
+        max_parallel: max_parallel.unwrap_or(PARALLEL_MAX),
+    };
+    if found
+        .iter()
+        .all(|found| found.severity == Severity::Warning)
+    {
+        last_word(&world, &plan, found);
+    }
+    Some(plan)
+}
+
+fn steps(world: &World<'_>, on_failure: OnFailure, found: &mut Found) -> Option<Vec<Step>> {
+    let graph = Graph::new(world, found);
+    let steps: Vec<Option<Step>> = (0..world.steps.len())
+        .map(|index| {
+            let before = graph.before(index);
+            rules::check(world, &graph, index, &before, found);
+            steps::step(world, index, &before, on_failure, found)
+        })
+        .collect();
+    steps.into_iter().collect()
+}
+
+/// Core keeps the rules of every plan; what it refuses and this crate did not
+/// foresee is still a diagnostic.
+fn last_word(world: &World<'_>, plan: &Plan, found: &mut Found) {
+    let Err(error) = IndexedPlan::new(plan.clone()) else {
+        return;
+    };
+    let id = match &error {
+        PlanError::DuplicateStep(id) | PlanError::Rule(id, _) => Some(id),
+        PlanError::UnknownNeed { step, .. } | PlanError::AcrossFinally { step, .. } => Some(step),
+        PlanError::Ensure { change, .. } => Some(change),
+        PlanError::Cycle(ids) => ids.first(),
+        PlanError::StepCount(_) | PlanError::Parallel(_) => None,
+    };
+    let mut diagnostic = Diagnostic::error(PLAN_RULE, error.to_string());
+    if let Some(index) = id.and_then(|id| world.by_id.get(id)) {
+        diagnostic = diagnostic.at(world.steps[*index].id_span, "this step");
+    }
+    found.push(diagnostic);
+}
+
+fn language(fields: &Fields<'_>, found: &mut Found) {
+    let Some(node) = fields.required("windlass", "a runbook", found) else {
+        return;
+    };
+    if node.kind != NodeKind::Int(LANGUAGE) {
+        found.push(
+            Diagnostic::error(BAD_VALUE, "this version reads `windlass: 1`")
+                .at(node.span, "another version of the language"),
+        );
+    }
+}
+
+fn name(fields: &Fields<'_>, found: &mut Found) -> Option<String> {
+    let node = fields.required("name", "a runbook", found)?;
+    let name = fields::text(node, "`name` is a string", found)?;
+    // The same spelling as for steps, so that names fit into paths and URLs.
+    match name.parse::<windlass_core::id::StepId>() {
+        Ok(_) => Some(name.to_owned()),
+        Err(_) => {
+            let message = format!("`{}` is no name for a runbook", name.escape_debug());
+            found.push(
+                Diagnostic::error(BAD_NAME, message)
+                    .at(node.span, "not a name")
+                    .help("a lower-case letter, then lower-case letters, digits or _ (64 at most); `title` is free text"),
+            );
+            None
+        }
+    }
+}
+
+fn labels(fields: &Fields<'_>, found: &mut Found) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    let Some(node) = fields.value("labels") else {
+        return labels;
+    };
+    let NodeKind::Map(entries) = &node.kind else {
+        found.push(wrong_shape(node, "`labels` is a map"));
+        return labels;
+    };
+    for entry in entries {
+        if let Some(text) = fields::text(&entry.value, "a label is a string", found) {
+            labels.insert(entry.key.clone(), text.to_owned());
+        }
+    }
+    labels
+}
+
+fn secrets(fields: &Fields<'_>, found: &mut Found) -> BTreeSet<SecretName> {
+    let mut secrets = BTreeSet::new();
+    let Some(node) = fields.value("secrets") else {
+        return secrets;
+    };
+    let NodeKind::List(items) = &node.kind else {
+        found.push(wrong_shape(node, "`secrets` is a list of names"));
+        return secrets;
+    };
+    for item in items {
+        let Some(name) = fields::text(item, "`secrets` lists names", found) else {
+            continue;
+        };
+        match SecretName::try_from(name.to_owned()) {
+            Ok(name) => {
+                secrets.insert(name);
+            }
+            Err(error) => found.push(
+                Diagnostic::error(BAD_NAME, error.to_string()).at(item.span, "not a secret's name"),
+            ),
+        }
+    }
+    secrets
+}
+
+fn on_failure(fields: &Fields<'_>, found: &mut Found) -> OnFailure {
+    let Some(text) = fields.text("on_failure", found) else {
+        return OnFailure::default();
+    };
+    match text {
+        "undo" => OnFailure::Undo,
+        "stop" => OnFailure::Stop,
+        _ => {
+            let message = "`on_failure` is `undo` or `stop`";
+            if let Some(node) = fields.value("on_failure") {
+                let help = did_you_mean(text, ["undo", "stop"]);
+                let diagnostic = Diagnostic::error(BAD_VALUE, message).at(node.span, "neither");
+                found.push(diagnostic.maybe_help(help));
+            }
+            OnFailure::default()
+        }
+    }
+}
+
+/// Parameters for all actions whose names begin with a word.
+fn defaults<'a>(
+    fields: &Fields<'a>,
+    catalog: &Catalog,
+    found: &mut Found,
+) -> BTreeMap<&'a str, &'a Node> {
+    let mut defaults = BTreeMap::new();
+    let Some(node) = fields.value("defaults") else {
+        return defaults;
+    };
+    let NodeKind::Map(entries) = &node.kind else {
+        found.push(wrong_shape(
+            node,
+            "`defaults` is a map from the first word of actions to parameters",
+        ));
+        return defaults;
+    };
+    for entry in entries {
+        let family = entry.key.as_str();
+        let of_family = || {
+            catalog
+                .actions
+                .iter()
+                .filter(|(name, _)| name.as_str().split('/').next() == Some(family))
+        };
+        if of_family().next().is_none() {
+            let words = catalog
+                .actions
+                .keys()
+                .filter_map(|name| name.as_str().split('/').next());
+            let message = format!("no action begins with `{}`", family.escape_debug());
+            found.push(
+                Diagnostic::error(crate::codes::UNKNOWN_ACTION, message)
+                    .at(entry.key_span, "no such actions")
+                    .maybe_help(did_you_mean(family, words)),
+            );
+            continue;
+        }
+        let NodeKind::Map(params) = &entry.value.kind else {
+            found.push(wrong_shape(
+                &entry.value,
+                "`defaults` holds maps of parameters",
+            ));
+            continue;
+        };
+        for param in params {
+            if !of_family().any(|(_, action)| action.params.contains_key(&param.key)) {
+                let names = of_family().flat_map(|(_, action)| action.params.keys());
+                let message = format!(
+                    "no action of `{family}` has a parameter `{}`",
+                    param.key.escape_debug()
+                );
+                found.push(
+                    Diagnostic::error(crate::codes::UNKNOWN_PARAM, message)
+                        .at(param.key_span, "unknown parameter")
+                        .maybe_help(did_you_mean(&param.key, names.map(String::as_str))),
+                );
+            }
+        }
+        defaults.insert(family, &entry.value);
+    }
+    defaults
+}

@@ -1,0 +1,305 @@
+//! Bare expressions of the runbook and the names in them: everything that an
+//! expression reads must exist, and must be known when it is read.
+
+use std::collections::BTreeMap;
+
+use windlass_core::catalog::Shape;
+use windlass_core::expr::{Expr, Reference};
+
+use super::fields::{Found, wrong_shape};
+use super::place;
+use super::world::{Form, World};
+use crate::codes::{
+    EXPR_BRACES, EXPR_SYNTAX, NO_ITEM, NOT_A_PREDECESSOR, SECRET_IN_EXPR, UNKNOWN_NAME,
+    UNKNOWN_OUTPUT,
+};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::expr::parse;
+use crate::node::{Node, NodeKind};
+use crate::suggest::{did_you_mean, nearest};
+
+/// The names of `run` that expressions may read.
+const RUN_FIELDS: [&str; 5] = ["id", "requester", "started_at_ms", "end", "reason"];
+
+/// What is around an expression.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around<'a> {
+    /// The step that holds the expression.
+    pub(super) step: usize,
+    /// The steps that surely precede it, by index.
+    pub(super) before: &'a [bool],
+    /// Whether the step runs over items, and the expression once for each.
+    pub(super) item: bool,
+    /// Whether the step's own outputs may be read by its id, as in an undo.
+    pub(super) itself: bool,
+    /// The outputs that stand as bare names.
+    pub(super) outputs: Outputs<'a>,
+}
+
+/// Outputs as far as they are known before a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outputs<'a> {
+    None,
+    /// There are some and nobody can say which.
+    Unknown,
+    Known(&'a BTreeMap<String, Shape>),
+}
+
+/// A bare expression, as in `when`.
+pub(super) fn bare(
+    world: &World<'_>,
+    node: &Node,
+    key: &str,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Expr> {
+    let source = match &node.kind {
+        NodeKind::Text(text) => text.clone(),
+        NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_) => node.to_value().to_string(),
+        NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => {
+            found.push(
+                wrong_shape(node, &format!("`{key}` is an expression"))
+                    .help("an expression is text; one that starts with [ or { needs quotes"),
+            );
+            return None;
+        }
+    };
+    if let Some(at) = source.find("${{") {
+        let span = place::within(world.text, node, &source, at..at + 3);
+        let message = format!("`{key}` is a bare expression");
+        found.push(
+            Diagnostic::error(EXPR_BRACES, message)
+                .at(span, "no braces here")
+                .help("leave `${{` and `}}` out"),
+        );
+        return None;
+    }
+    expression(world, node, &source, 0..source.len(), around, found)
+}
+
+/// The expression at `range` of the scalar's `value`.
+pub(super) fn expression(
+    world: &World<'_>,
+    node: &Node,
+    value: &str,
+    range: std::ops::Range<usize>,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Expr> {
+    let place = |span: windlass_core::expr::Span| {
+        let start = range.start + span.range().start;
+        place::within(
+            world.text,
+            node,
+            value,
+            start..range.start + span.range().end,
+        )
+    };
+    let expr = match parse(&value[range.clone()]) {
+        Ok(expr) => expr,
+        Err(error) => {
+            found.push(
+                Diagnostic::error(EXPR_SYNTAX, error.message)
+                    .at(place(error.span), "in this expression")
+                    .maybe_help(error.help),
+            );
+            return None;
+        }
+    };
+    let before = found.len();
+    for reference in expr.references() {
+        let span = place(reference.span);
+        if let Err(diagnostic) = reference_exists(world, &reference, span, around) {
+            found.push(*diagnostic);
+        }
+    }
+    (found.len() == before).then_some(expr)
+}
+
+type Known = Result<(), Box<Diagnostic>>;
+
+fn reference_exists(
+    world: &World<'_>,
+    reference: &Reference<'_>,
+    span: Span,
+    around: Around<'_>,
+) -> Known {
+    let path = &reference.path;
+    let second = path.get(1).copied();
+    // Outputs hide the other names, as they do in the run.
+    if let Outputs::Known(outputs) = around.outputs
+        && outputs.contains_key(path[0])
+    {
+        return Ok(());
+    }
+    match path[0] {
+        "inputs" => {
+            let known = world.inputs.iter().map(String::as_str);
+            one_of("an input", "inputs", second, known, span)
+        }
+        "run" => one_of("a fact of the run", "run", second, RUN_FIELDS, span),
+        "steps" => step_exists(world, path, span, around),
+        "item" if around.item => Ok(()),
+        "item" => fail(
+            Diagnostic::error(NO_ITEM, "there is no `item` here")
+                .at(span, "no item")
+                .help("`item` is each item of the step's `for_each`, in what is done for each"),
+        ),
+        "secrets" => fail(secret_in_expression(span)),
+        name => match around.outputs {
+            Outputs::Unknown => Ok(()),
+            Outputs::None => unknown_root(world, name, [], span),
+            Outputs::Known(outputs) => {
+                unknown_root(world, name, outputs.keys().map(String::as_str), span)
+            }
+        },
+    }
+}
+
+pub(super) fn secret_in_expression(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        SECRET_IN_EXPR,
+        "a secret cannot be part of an expression or a text",
+    )
+    .at(span, "a secret")
+    .help("hand it over alone, as `${{ secrets.NAME }}`, in a parameter that takes secrets")
+}
+
+fn fail(diagnostic: Diagnostic) -> Known {
+    Err(Box::new(diagnostic))
+}
+
+fn one_of<'k>(
+    what: &str,
+    root: &str,
+    name: Option<&str>,
+    known: impl IntoIterator<Item = &'k str>,
+    span: Span,
+) -> Known {
+    let Some(name) = name else {
+        let message = format!("`{root}` alone has no value");
+        let label = format!("name {what}: `{root}.NAME`");
+        return fail(Diagnostic::error(UNKNOWN_NAME, message).at(span, label));
+    };
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let message = format!("`{root}.{name}` does not exist");
+    let diagnostic = Diagnostic::error(UNKNOWN_NAME, message).at(span, format!("not {what}"));
+    fail(diagnostic.maybe_help(did_you_mean(name, known)))
+}
+
+fn unknown_root<'k>(
+    world: &World<'_>,
+    name: &str,
+    outputs: impl IntoIterator<Item = &'k str>,
+    span: Span,
+) -> Known {
+    let outputs: Vec<&str> = outputs.into_iter().collect();
+    let help = if world.index_of(name).is_some() {
+        Some(format!("a step is read as `steps.{name}.outputs.NAME`"))
+    } else if world.inputs.contains(name) {
+        Some(format!("an input is read as `inputs.{name}`"))
+    } else if let Some(near) = nearest(name, outputs.iter().copied()) {
+        Some(format!("did you mean the output `{near}`?"))
+    } else {
+        did_you_mean(name, ["inputs", "steps", "run", "item"]).or_else(|| {
+            (!outputs.is_empty()).then(|| format!("the outputs are {}", outputs.join(", ")))
+        })
+    };
+    let message = format!("nothing here is called `{name}`");
+    fail(
+        Diagnostic::error(UNKNOWN_NAME, message)
+            .at(span, "unknown name")
+            .maybe_help(help),
+    )
+}
+
+fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>) -> Known {
+    let ids = || world.steps.iter().map(|step| step.id.as_str());
+    let Some(id) = path.get(1) else {
+        return one_of("a step", "steps", None, [], span);
+    };
+    let Some(index) = world.index_of(id) else {
+        return one_of("a step", "steps", Some(id), ids(), span);
+    };
+    let step = &world.steps[index];
+    let own = index == around.step;
+    let known_before = around.before[index] || (own && around.itself);
+    // Steps of `finally` see every other step, whatever became of it.
+    let in_finally = world.steps[around.step].finally && !step.finally;
+    if !known_before && !in_finally {
+        let reader = &world.steps[around.step].id;
+        let (label, help) = if own {
+            ("this step itself".to_owned(), None)
+        } else {
+            let help = format!("let `{reader}` need `{id}`, directly or through others");
+            (format!("`{id}` need not have run"), Some(help))
+        };
+        let message = format!("`{id}` does not precede `{reader}`");
+        return fail(
+            Diagnostic::error(NOT_A_PREDECESSOR, message)
+                .at(span, label)
+                .maybe_help(help),
+        );
+    }
+    match path.get(2).copied() {
+        Some("state") if path.len() == 3 => return Ok(()),
+        Some("outputs") => {}
+        Some(name) => {
+            let message = format!("a step has no `{name}` to read");
+            let help = did_you_mean(name, ["outputs", "state"])
+                .unwrap_or_else(|| format!("write `steps.{id}.outputs.NAME`"));
+            return fail(
+                Diagnostic::error(UNKNOWN_NAME, message)
+                    .at(span, "unknown")
+                    .help(help),
+            );
+        }
+        None => {
+            let message = format!("`steps.{id}` alone has no value");
+            let help = format!("write `steps.{id}.outputs.NAME` or `steps.{id}.state`");
+            return fail(
+                Diagnostic::error(UNKNOWN_NAME, message)
+                    .at(span, "a step")
+                    .help(help),
+            );
+        }
+    }
+    let Some(output) = path.get(3) else {
+        return Ok(());
+    };
+    let action = match &step.form {
+        Form::Action { action, .. } => action,
+        Form::Gate | Form::Wait => {
+            let message = format!("`{id}` is {} and has no outputs", step.form.describe());
+            return fail(Diagnostic::error(UNKNOWN_OUTPUT, message).at(span, "no outputs"));
+        }
+        // Said already.
+        Form::Broken => return Ok(()),
+    };
+    if step.fields_has_each() {
+        let message = format!("the outputs of `{id}` are a list, one for each item");
+        return fail(
+            Diagnostic::error(UNKNOWN_OUTPUT, message)
+                .at(span, "a list")
+                .help(format!("write `steps.{id}.outputs.map(x, x.{output})`")),
+        );
+    }
+    let Some(outputs) = action.and_then(|action| action.outputs.as_ref()) else {
+        return Ok(());
+    };
+    if outputs.contains_key(*output) {
+        return Ok(());
+    }
+    let names = || outputs.keys().map(String::as_str);
+    let help = did_you_mean(output, names())
+        .unwrap_or_else(|| format!("the outputs are {}", names().collect::<Vec<_>>().join(", ")));
+    let message = format!("`{id}` has no output `{output}`");
+    fail(
+        Diagnostic::error(UNKNOWN_OUTPUT, message)
+            .at(span, "unknown output")
+            .help(help),
+    )
+}

@@ -1,0 +1,119 @@
+//! Places inside a scalar: from an offset in its value to one in the text.
+//! Quotes, escapes, folding and indentation make the two differ.
+
+use std::ops::Range;
+
+use crate::diagnostic::Span;
+use crate::node::Node;
+
+/// The place of `range` of the scalar's value. Where the two cannot be
+/// aligned, the whole scalar.
+pub(super) fn within(text: &str, node: &Node, value: &str, range: Range<usize>) -> Span {
+    let Some(raw) = text.get(node.span.start..node.span.end) else {
+        return node.span;
+    };
+    let Some(places) = align(raw, value) else {
+        return node.span;
+    };
+    let place = |at: usize| places.get(at).map(|place| node.span.start + place);
+    let (Some(start), Some(end)) = (place(range.start), place(range.end)) else {
+        return node.span;
+    };
+    if range.is_empty() {
+        return Span::new(start, start);
+    }
+    // The end is where the last character ends, not where the next begins:
+    // there may be an indentation between the two.
+    let last = value[..range.end]
+        .char_indices()
+        .next_back()
+        .map_or(range.start, |(at, _)| at);
+    let end = place(last).map_or(end, |last_start| {
+        let length = raw[last_start - node.span.start..]
+            .chars()
+            .next()
+            .map_or(0, char::len_utf8);
+        last_start + length
+    });
+    Span::new(start, end.max(start))
+}
+
+/// For each byte of `value`, and for its end, the byte of `raw` it comes from.
+fn align(raw: &str, value: &str) -> Option<Vec<usize>> {
+    let quote = raw.chars().next().filter(|char| matches!(char, '\'' | '"'));
+    let mut at = match raw.chars().next() {
+        Some('\'' | '"') => 1,
+        Some('|' | '>') => raw.find('\n')? + 1,
+        _ => 0,
+    };
+    let mut places = Vec::with_capacity(value.len() + 1);
+    for wanted in value.chars() {
+        loop {
+            let mut rest = raw[at..].chars();
+            // A block scalar ends with a line end that its span leaves out.
+            let Some(found) = rest.next() else {
+                if wanted == '\n' {
+                    places.push(at);
+                    break;
+                }
+                return None;
+            };
+            if found == '\\' && quote == Some('"') {
+                if rest.next() != Some(wanted) {
+                    return None;
+                }
+                places.extend(std::iter::repeat_n(at, wanted.len_utf8()));
+                at += 1 + wanted.len_utf8();
+                break;
+            }
+            if found == wanted {
+                places.extend(std::iter::repeat_n(at, wanted.len_utf8()));
+                at += wanted.len_utf8();
+                if wanted == '\'' && quote == Some('\'') {
+                    at += 1;
+                }
+                break;
+            }
+            if !found.is_whitespace() {
+                return None;
+            }
+            let blank = raw[at..].len() - raw[at..].trim_start().len();
+            if wanted.is_whitespace() {
+                places.extend(std::iter::repeat_n(at, wanted.len_utf8()));
+                at += blank;
+                break;
+            }
+            at += blank;
+        }
+    }
+    places.push(at);
+    Some(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::NodeKind;
+
+    fn found<'a>(raw: &'a str, value: &str, part: &str) -> &'a str {
+        let kind = NodeKind::Text(value.to_owned());
+        let node = Node {
+            span: Span::new(0, raw.len()),
+            kind,
+        };
+        let start = value.find(part).unwrap();
+        let span = within(raw, &node, value, start..start + part.len());
+        &raw[span.start..span.end]
+    }
+
+    #[test]
+    fn parts_are_found_in_every_style() {
+        assert_eq!(found("a == bé", "a == bé", "bé"), "bé");
+        assert_eq!(found(r#""a \" b""#, "a \" b", "b"), "b");
+        assert_eq!(found("'a ''x'' b'", "a 'x' b", "b"), "b");
+        assert_eq!(found("a ==\n     b", "a == b", "b"), "b");
+        assert_eq!(found("a &&\n    b\n    c\n", "a &&\nb\nc\n", "c"), "c");
+        // What cannot be aligned is shown as a whole.
+        assert_eq!(found(r#""\x41 b""#, "A b", "b"), r#""\x41 b""#);
+    }
+}

@@ -1,0 +1,336 @@
+//! Steps of the world to steps of the plan.
+
+use windlass_core::catalog::Shape;
+use windlass_core::expr::Expr;
+use windlass_core::plan::{
+    Call, EffectClass, ForEach, Gate, ITEMS_MAX, OnFailure, PARALLEL_MAX, Step, StepKind, Template,
+    Until, Verb,
+};
+
+use super::calls::{Called, call};
+use super::drafts::action;
+use super::fields::{Fields, Found, wrong_shape};
+use super::keys;
+use super::names::{Around, Outputs, bare};
+use super::templates::{Wanted, template};
+use super::world::{Form, StepDraft, World};
+use crate::codes::{
+    KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, UNKNOWN_PARAM,
+};
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, NodeKind};
+
+/// The step of the plan, or `None` when something about it was reported.
+pub(super) fn step(
+    world: &World<'_>,
+    index: usize,
+    before: &[bool],
+    on_failure: OnFailure,
+    found: &mut Found,
+) -> Option<Step> {
+    let draft = &world.steps[index];
+    let fields = draft.fields.as_ref()?;
+    let once = Around {
+        step: index,
+        before,
+        item: false,
+        itself: false,
+        outputs: Outputs::None,
+    };
+    let title = fields.text("title", found).map(str::to_owned);
+    let when = optional(world, fields, "when", once, found);
+    let ensure = fields
+        .text("ensure", found)
+        .and_then(|text| text.parse().ok());
+    let kind = match &draft.form {
+        Form::Broken => None,
+        Form::Gate => gate(world, fields, once, found).map(StepKind::Gate),
+        Form::Wait => wait(world, fields, once, found).map(|span| StepKind::Wait { span }),
+        Form::Action { .. } => action_kind(world, draft, fields, once, on_failure, found),
+    };
+    Some(Step {
+        id: draft.id.clone(),
+        title,
+        needs: draft.needs.iter().map(|(need, _)| need.clone()).collect(),
+        when: when?,
+        kind: kind?,
+        ensure,
+        finally: draft.finally,
+    })
+}
+
+/// An expression that may be left out; `None` when it is there and wrong.
+fn optional(
+    world: &World<'_>,
+    fields: &Fields<'_>,
+    key: &str,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Option<Expr>> {
+    match fields.value(key) {
+        None => Some(None),
+        Some(node) => bare(world, node, key, around, found).map(Some),
+    }
+}
+
+fn action_kind(
+    world: &World<'_>,
+    draft: &StepDraft<'_>,
+    fields: &Fields<'_>,
+    once: Around<'_>,
+    on_failure: OnFailure,
+    found: &mut Found,
+) -> Option<StepKind> {
+    let Form::Action {
+        name,
+        action,
+        effect,
+        uses_span,
+    } = &draft.form
+    else {
+        return None;
+    };
+    let is_change = effect.is_some_and(EffectClass::is_change);
+    let called = Called {
+        name,
+        action: *action,
+        uses_span: *uses_span,
+        is_change,
+    };
+    let for_each = for_each(world, fields, once, found);
+    let each = Around {
+        item: draft.fields_has_each(),
+        ..once
+    };
+    let outputs = match action.and_then(|action| action.outputs.as_ref()) {
+        Some(outputs) => Outputs::Known(outputs),
+        None => Outputs::Unknown,
+    };
+    let judge = Around { outputs, ..each };
+    let call = call(world, called, fields, each, found);
+    let expect = optional(world, fields, "expect", judge, found);
+    let until = until(world, fields, judge, found);
+    let done = optional(world, fields, "done", judge, found);
+    let undo = undo(world, draft, fields, call.as_ref(), each, found);
+    if on_failure == OnFailure::Undo
+        && *effect == Some(EffectClass::Reversible)
+        && undo == Some(None)
+    {
+        let message = format!("nothing says how `{}` is undone", draft.id);
+        found.push(
+            Diagnostic::warning(NO_UNDO, message)
+                .at(draft.id_span, "stays as it is when the run fails")
+                .help("add `undo: {uses: ..., with: ...}`"),
+        );
+    }
+    Some(StepKind::Action {
+        effect: (*effect)?,
+        call: call?,
+        for_each: for_each?,
+        expect: expect?,
+        until: until?,
+        done: done?,
+        undo: undo?,
+    })
+}
+
+fn for_each(
+    world: &World<'_>,
+    fields: &Fields<'_>,
+    once: Around<'_>,
+    found: &mut Found,
+) -> Option<Option<ForEach>> {
+    let Some(entry) = fields.get("for_each") else {
+        for key in ["max_parallel", "failure_budget"] {
+            if let Some(entry) = fields.get(key) {
+                let message = format!("`{key}` is for a step with `for_each`");
+                let label = "without `for_each`";
+                found.push(Diagnostic::error(KEYS_CLASH, message).at(entry.key_span, label));
+            }
+        }
+        return Some(None);
+    };
+    let items = bare(world, &entry.value, "for_each", once, found);
+    let before = found.len();
+    let max_parallel = fields
+        .count("max_parallel", 1, PARALLEL_MAX, found)
+        .unwrap_or(1);
+    // The number of items is bounded, so a greater budget means "any number".
+    let most = u32::try_from(ITEMS_MAX).unwrap_or(u32::MAX);
+    let failure_budget = fields.count("failure_budget", 0, most, found).unwrap_or(0);
+    let items = items?;
+    (found.len() == before).then_some(Some(ForEach {
+        items,
+        max_parallel,
+        failure_budget,
+    }))
+}
+
+fn until(
+    world: &World<'_>,
+    fields: &Fields<'_>,
+    judge: Around<'_>,
+    found: &mut Found,
+) -> Option<Option<Until>> {
+    let Some(entry) = fields.get("until") else {
+        return Some(None);
+    };
+    let fields = Fields::read(&entry.value, entry.key_span, &keys::UNTIL, found)?;
+    let that = fields.required("that", "`until`", found);
+    let every = fields.required("every", "`until`", found);
+    let within = fields.required("for", "`until`", found);
+    let that = that.and_then(|node| bare(world, node, "that", judge, found));
+    let every = every.and_then(|_| fields.duration("every", found));
+    let within = within.and_then(|_| fields.duration("for", found));
+    Some(Some(Until {
+        that: that?,
+        every: every?,
+        within: within?,
+    }))
+}
+
+/// How the step is undone: as it says, or as its action can.
+fn undo(
+    world: &World<'_>,
+    draft: &StepDraft<'_>,
+    fields: &Fields<'_>,
+    done: Option<&Call>,
+    each: Around<'_>,
+    found: &mut Found,
+) -> Option<Option<Call>> {
+    let Form::Action {
+        action: own_action,
+        effect,
+        ..
+    } = &draft.form
+    else {
+        return Some(None);
+    };
+    let Some(entry) = fields.get("undo") else {
+        let reversible = *effect == Some(EffectClass::Reversible);
+        if reversible && own_action.is_some_and(|action| action.undoes) {
+            return done.map(|call| {
+                Some(Call {
+                    verb: Verb::Undo,
+                    ..call.clone()
+                })
+            });
+        }
+        return Some(None);
+    };
+    if let Some(effect) = effect.filter(|effect| *effect != EffectClass::Reversible) {
+        found.push(
+            Diagnostic::error(KEY_NEEDS_CHANGE, "`undo` is for a reversible step")
+                .at(entry.key_span, format!("this step is {}", effect.as_str())),
+        );
+    }
+    let fields = Fields::read(&entry.value, entry.key_span, &keys::UNDO, found)?;
+    let uses = fields.required("uses", "`undo`", found)?;
+    let (name, action) = action(uses, world.catalog, found)?;
+    let called = Called {
+        name: &name,
+        action,
+        uses_span: uses.span,
+        is_change: true,
+    };
+    let around = Around {
+        itself: true,
+        ..each
+    };
+    call(world, called, &fields, around, found).map(Some)
+}
+
+fn wait(
+    world: &World<'_>,
+    fields: &Fields<'_>,
+    once: Around<'_>,
+    found: &mut Found,
+) -> Option<Template> {
+    let missing = |span| {
+        Diagnostic::error(MISSING_PARAM, "`wait` needs the parameter `for`")
+            .at(span, "`for` is missing")
+            .help("write `with: {for: 30s}`")
+    };
+    let Some(entry) = fields.get("with") else {
+        found.push(missing(fields.span));
+        return None;
+    };
+    let NodeKind::Map(entries) = &entry.value.kind else {
+        found.push(wrong_shape(&entry.value, "`with` is a map of parameters"));
+        return None;
+    };
+    for entry in entries.iter().filter(|entry| entry.key != "for") {
+        let message = format!("`wait` has no parameter `{}`", entry.key.escape_debug());
+        found.push(
+            Diagnostic::error(UNKNOWN_PARAM, message)
+                .at(entry.key_span, "unknown parameter")
+                .help("the only one is `for`"),
+        );
+    }
+    let Some(span) = entries.iter().find(|entry| entry.key == "for") else {
+        found.push(missing(entry.key_span));
+        return None;
+    };
+    let wanted = Wanted {
+        shape: Shape::Duration,
+        ..Wanted::any("for")
+    };
+    template(world, &span.value, wanted, once, found)
+}
+
+fn gate(
+    world: &World<'_>,
+    fields: &Fields<'_>,
+    once: Around<'_>,
+    found: &mut Found,
+) -> Option<Gate> {
+    let entry = fields.get("approval")?;
+    let before = found.len();
+    let fields = Fields::read(&entry.value, entry.key_span, &keys::APPROVAL, found)?;
+    let expires = expires(&fields, found);
+    let not_requester = fields.boolean("not_requester", found).unwrap_or(false);
+    let mut show = Vec::new();
+    if let Some(node) = fields.value("show") {
+        show = shown(world, node, once, found);
+    }
+    (found.len() == before).then_some(Gate {
+        expires,
+        show,
+        not_requester,
+    })
+}
+
+fn expires(fields: &Fields<'_>, found: &mut Found) -> Option<windlass_core::time::Millis> {
+    let node = fields.value("expires")?;
+    if node.as_text() == Some("window_end") {
+        let message = "`window_end` is not supported by this version";
+        found.push(
+            Diagnostic::error(LATER_KEY, message)
+                .at(node.span, "not supported yet")
+                .help("write a duration such as 30m"),
+        );
+        return None;
+    }
+    fields.duration("expires", found)
+}
+
+/// What the approver is shown, in the author's order.
+fn shown(
+    world: &World<'_>,
+    node: &Node,
+    once: Around<'_>,
+    found: &mut Found,
+) -> Vec<(String, Template)> {
+    let NodeKind::Map(entries) = &node.kind else {
+        found.push(wrong_shape(node, "`show` is a map from captions to values"));
+        return Vec::new();
+    };
+    entries
+        .iter()
+        .filter_map(|entry| {
+            let wanted = Wanted::any(&entry.key);
+            let value = template(world, &entry.value, wanted, once, found)?;
+            Some((entry.key.clone(), value))
+        })
+        .collect()
+}

@@ -1,0 +1,337 @@
+//! Values with `${{ }}` in them. Alone it keeps the type of its expression;
+//! inside a text it gives text; secrets stand alone or not at all.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use windlass_core::catalog::{Param, Shape};
+use windlass_core::id::SecretName;
+use windlass_core::plan::{Part, Template};
+use windlass_core::value::Value;
+
+use super::fields::Found;
+use super::names::{Around, expression, secret_in_expression};
+use super::world::World;
+use super::{place, units};
+use crate::codes::{
+    BAD_SPAN, EXPR_BRACES, EXPR_IN_SCRIPT, PARAM_TYPE, SECRET_IN_EXPR, UNKNOWN_NAME,
+};
+use crate::diagnostic::Diagnostic;
+use crate::node::{Node, NodeKind};
+use crate::suggest::did_you_mean;
+
+/// What a template may be where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// The parameter's or key's name, for diagnostics.
+    pub(super) name: &'a str,
+    pub(super) shape: Shape,
+    pub(super) secret: bool,
+    pub(super) literal: bool,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn any(name: &'a str) -> Self {
+        Self {
+            name,
+            shape: Shape::Any,
+            secret: false,
+            literal: false,
+        }
+    }
+
+    pub(super) fn param(name: &'a str, param: &Param) -> Self {
+        Self {
+            name,
+            shape: param.shape,
+            secret: param.secret,
+            literal: param.literal,
+        }
+    }
+}
+
+/// The template of a value.
+pub(super) fn template(
+    world: &World<'_>,
+    node: &Node,
+    wanted: Wanted<'_>,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Template> {
+    let inner = Wanted {
+        shape: Shape::Any,
+        ..wanted
+    };
+    match &node.kind {
+        NodeKind::Text(text) if text.contains("${{") => {
+            filled(world, node, text, wanted, around, found)
+        }
+        NodeKind::List(items) if fits(node, wanted, found) => {
+            // Every item is looked at, so that all mistakes are told at once.
+            let items: Vec<Option<Template>> = items
+                .iter()
+                .map(|item| template(world, item, inner, around, found))
+                .collect();
+            let items: Option<Vec<Template>> = items.into_iter().collect();
+            Some(folded_list(items?))
+        }
+        NodeKind::Map(entries) if fits(node, wanted, found) => {
+            let mut map = BTreeMap::new();
+            let mut whole = true;
+            for entry in entries {
+                match template(world, &entry.value, inner, around, found) {
+                    Some(value) => {
+                        map.insert(entry.key.clone(), value);
+                    }
+                    None => whole = false,
+                }
+            }
+            whole.then(|| folded_map(map))
+        }
+        NodeKind::List(_) | NodeKind::Map(_) => None,
+        NodeKind::Text(text) if wanted.shape == Shape::Duration => {
+            let Some(span) = units::duration(text) else {
+                found.push(
+                    Diagnostic::error(BAD_SPAN, format!("`{}` is a duration", wanted.name))
+                        .at(node.span, "not a duration")
+                        .help("write a whole number and a unit: 500ms, 15s, 30m, 4h or 2d"),
+                );
+                return None;
+            };
+            // The unit's reader keeps it within 63 bits.
+            i64::try_from(span.0)
+                .ok()
+                .map(|span| Template::Literal(Value::Int(span)))
+        }
+        NodeKind::Null
+        | NodeKind::Bool(_)
+        | NodeKind::Int(_)
+        | NodeKind::Float(_)
+        | NodeKind::Text(_) => {
+            fits(node, wanted, found).then(|| Template::Literal(node.to_value()))
+        }
+    }
+}
+
+/// A list without expressions is one literal.
+fn folded_list(items: Vec<Template>) -> Template {
+    let plain: Option<Vec<Value>> = items.iter().map(literal).collect();
+    plain.map_or(Template::List(items), |plain| {
+        Template::Literal(Value::List(plain))
+    })
+}
+
+/// A map without expressions is one literal.
+pub(super) fn folded_map(map: BTreeMap<String, Template>) -> Template {
+    let plain: Option<BTreeMap<String, Value>> = map
+        .iter()
+        .map(|(key, value)| Some((key.clone(), literal(value)?)))
+        .collect();
+    plain.map_or(Template::Map(map), |plain| {
+        Template::Literal(Value::Map(plain))
+    })
+}
+
+fn literal(template: &Template) -> Option<Value> {
+    match template {
+        Template::Literal(value) => Some(value.clone()),
+        Template::Expr(_)
+        | Template::Text(_)
+        | Template::Secret(_)
+        | Template::List(_)
+        | Template::Map(_) => None,
+    }
+}
+
+/// Whether a literal has the parameter's type.
+fn fits(node: &Node, wanted: Wanted<'_>, found: &mut Found) -> bool {
+    let (fits, article) = match wanted.shape {
+        Shape::Any => return true,
+        Shape::Bool => (matches!(node.kind, NodeKind::Bool(_)), "true or false"),
+        Shape::Int => (matches!(node.kind, NodeKind::Int(_)), "an integer"),
+        Shape::Number => (
+            matches!(node.kind, NodeKind::Int(_) | NodeKind::Float(_)),
+            "a number",
+        ),
+        Shape::Text => (matches!(node.kind, NodeKind::Text(_)), "a string"),
+        Shape::Duration => (false, "a duration such as 15m"),
+        Shape::List => (matches!(node.kind, NodeKind::List(_)), "a list"),
+        Shape::Map => (matches!(node.kind, NodeKind::Map(_)), "a map"),
+    };
+    if !fits {
+        let message = format!("`{}` is {article}, not {}", wanted.name, node.describe());
+        let quotes = wanted.shape == Shape::Text
+            && matches!(
+                node.kind,
+                NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_)
+            );
+        found.push(
+            Diagnostic::error(PARAM_TYPE, message)
+                .at(node.span, format!("this is {}", node.describe()))
+                .maybe_help(quotes.then(|| "put it in quotes".to_owned())),
+        );
+    }
+    fits
+}
+
+/// A text with at least one `${{`.
+fn filled(
+    world: &World<'_>,
+    node: &Node,
+    text: &str,
+    wanted: Wanted<'_>,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Template> {
+    let place = |range| place::within(world.text, node, text, range);
+    if wanted.literal {
+        let at = text.find("${{").unwrap_or(0);
+        let message = format!("expressions are not filled into `{}`", wanted.name);
+        found.push(
+            Diagnostic::error(EXPR_IN_SCRIPT, message)
+                .at(place(at..at + 3), "would become part of the program")
+                .help("hand the value over beside it, such as by `env`, and read it from there"),
+        );
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut at = 0;
+    let mut whole = true;
+    while let Some(opening) = text[at..].find("${{").map(|place| at + place) {
+        let Some(length) = expression_length(&text[opening + 3..]) else {
+            found.push(
+                Diagnostic::error(EXPR_BRACES, "`${{` is not closed")
+                    .at(place(opening..opening + 3), "opened here")
+                    .help("expected `}}`"),
+            );
+            return None;
+        };
+        let inside = opening + 3..opening + 3 + length;
+        let end = inside.end + 2;
+        let alone = text[..opening].trim().is_empty() && text[end..].trim().is_empty();
+        if let Some(name) = secret_name(&text[inside.clone()]) {
+            let span = place(trimmed(text, &inside));
+            if !alone {
+                found.push(secret_in_expression(span));
+                return None;
+            }
+            return secret(world, name, span, wanted, found);
+        }
+        let expr = expression(world, node, text, trimmed(text, &inside), around, found);
+        if alone {
+            return expr.map(Template::Expr);
+        }
+        if opening > at {
+            parts.push(Part::Text(text[at..opening].to_owned()));
+        }
+        match expr {
+            Some(expr) => parts.push(Part::Expr(expr)),
+            None => whole = false,
+        }
+        at = end;
+    }
+    if at < text.len() {
+        parts.push(Part::Text(text[at..].to_owned()));
+    }
+    if !matches!(wanted.shape, Shape::Any | Shape::Text) {
+        let message = format!("`{}` would be a string here", wanted.name);
+        found.push(
+            Diagnostic::error(PARAM_TYPE, message)
+                .at(node.span, "text and expression together give a string")
+                .help("an expression alone, `${{ }}` with nothing around it, keeps its type"),
+        );
+        return None;
+    }
+    whole.then_some(Template::Text(parts))
+}
+
+fn secret(
+    world: &World<'_>,
+    name: &str,
+    span: crate::diagnostic::Span,
+    wanted: Wanted<'_>,
+    found: &mut Found,
+) -> Option<Template> {
+    let name = SecretName::try_from(name.to_owned()).ok();
+    let Some(name) = name.filter(|name| world.secrets.contains(name)) else {
+        let known = world.secrets.iter().map(SecretName::as_str);
+        let written = world.text.get(span.start..span.end).unwrap_or_default();
+        let written = written.trim_start_matches("secrets.");
+        found.push(
+            Diagnostic::error(UNKNOWN_NAME, format!("there is no secret `{written}`"))
+                .at(span, "not listed under `secrets`")
+                .maybe_help(did_you_mean(written, known)),
+        );
+        return None;
+    };
+    if !wanted.secret {
+        let message = format!("`{}` does not take a secret", wanted.name);
+        found.push(
+            Diagnostic::error(SECRET_IN_EXPR, message)
+                .at(span, "a secret")
+                .help("only parameters that are made for secrets keep them out of records"),
+        );
+        return None;
+    }
+    Some(Template::Secret(name))
+}
+
+/// `secrets.NAME` and nothing else.
+fn secret_name(text: &str) -> Option<&str> {
+    let name = text.trim().strip_prefix("secrets.")?;
+    windlass_core::expr::is_identifier(name).then_some(name)
+}
+
+/// The range without blanks at its ends.
+fn trimmed(text: &str, range: &Range<usize>) -> Range<usize> {
+    let inside = &text[range.clone()];
+    let start = range.start + (inside.len() - inside.trim_start().len());
+    start..(start + inside.trim().len())
+}
+
+/// The length of the expression before its closing `}}`, which may not be one
+/// that closes maps or stands in a string.
+fn expression_length(text: &str) -> Option<usize> {
+    let mut open_braces = 0_usize;
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, char) in text.char_indices() {
+        if let Some(closing) = quote {
+            if escaped {
+                escaped = false;
+            } else if char == '\\' {
+                escaped = true;
+            } else if char == closing {
+                quote = None;
+            }
+            continue;
+        }
+        match char {
+            '\'' | '"' => quote = Some(char),
+            '{' => open_braces += 1,
+            '}' if open_braces > 0 => open_braces -= 1,
+            '}' if text[at..].starts_with("}}") => return Some(at),
+            _ => {}
+        }
+    }
+    // A quote that never closes must not hide the braces from the author.
+    if quote.is_some() {
+        text.find("}}")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_close_where_they_should() {
+        assert_eq!(expression_length(" a }} b"), Some(3));
+        assert_eq!(expression_length("{'a': {'b': 1}}}}"), Some(15));
+        assert_eq!(expression_length("'}}' }}"), Some(5));
+        assert_eq!(expression_length("'a }}"), Some(3));
+        assert_eq!(expression_length("a }"), None);
+    }
+}

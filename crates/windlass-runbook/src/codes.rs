@@ -1,0 +1,105 @@
+//! Every code that a diagnostic may carry, each with one line of explanation.
+//! Codes are stable: one is never given a second meaning.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A diagnostic's code, such as `WL0202`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    id: &'static str,
+    explanation: &'static str,
+}
+
+impl Code {
+    /// The stable id.
+    pub fn id(self) -> &'static str {
+        self.id
+    }
+
+    /// What the code stands for, in one line.
+    pub fn explanation(self) -> &'static str {
+        self.explanation
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id)
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $explanation:literal;)*) => {
+        $(pub(crate) const $name: Code = Code { id: $id, explanation: $explanation };)*
+
+        /// All codes, in order.
+        pub const CODES: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    YAML_SYNTAX = "WL0101", "The text is not valid YAML.";
+    YAML_LIMIT = "WL0102", "The text is larger or nested deeper than a runbook may be.";
+    YAML_ALIAS = "WL0103", "Anchors, aliases and merge keys are refused: what is approved must stand where it is used.";
+    YAML_TAG = "WL0104", "Tags are refused: a value's type follows from how it is written.";
+    YAML_DOCUMENTS = "WL0105", "A runbook is one YAML document.";
+    YAML_DUPLICATE_KEY = "WL0106", "A key stands twice in the same map.";
+    YAML_NUMBER = "WL0107", "A number does not fit: integers have 64 bits.";
+    UNKNOWN_KEY = "WL0201", "The key does not exist.";
+    LATER_KEY = "WL0202", "The key belongs to the language but is not supported by this version.";
+    MISSING_KEY = "WL0203", "A required key is missing.";
+    WRONG_SHAPE = "WL0204", "A value has another type than its key wants.";
+    BAD_VALUE = "WL0205", "A value has the right type but is not allowed.";
+    BAD_NAME = "WL0206", "A name is not spelled as names must be.";
+    BAD_SPAN = "WL0207", "A duration or a number of bytes is not written as one.";
+    KEYS_CLASH = "WL0208", "Two keys exclude each other.";
+    INPUT_MISSING = "WL0301", "An input without a default was given no value.";
+    INPUT_UNKNOWN = "WL0302", "A value was given for an input that does not exist.";
+    INPUT_TYPE = "WL0303", "An input's value or default does not have the input's type.";
+    INPUT_ENUM = "WL0304", "An input's value is not one of those allowed.";
+    EXPR_SYNTAX = "WL0401", "An expression cannot be parsed.";
+    EXPR_BRACES = "WL0402", "`${{ }}` stands where a bare expression belongs, or is not closed.";
+    EXPR_IN_SCRIPT = "WL0403", "An expression stands in a body that is never filled in, such as a script.";
+    SECRET_IN_EXPR = "WL0404", "A secret may only stand alone, as `${{ secrets.NAME }}`, where a parameter takes secrets.";
+    UNKNOWN_NAME = "WL0405", "An expression names something that does not exist.";
+    NOT_A_PREDECESSOR = "WL0406", "An expression reads a step that need not have run before.";
+    UNKNOWN_OUTPUT = "WL0407", "An expression reads an output that the action does not give.";
+    NO_ITEM = "WL0408", "`item` exists only in a step with `for_each`.";
+    UNKNOWN_ACTION = "WL0501", "The action does not exist.";
+    UNKNOWN_PARAM = "WL0502", "The action has no such parameter.";
+    MISSING_PARAM = "WL0503", "A required parameter of the action is missing.";
+    PARAM_TYPE = "WL0504", "A parameter's value does not have the parameter's type.";
+    EFFECT_UNSTATED = "WL0505", "The action does not say what it does to the world, so the step must.";
+    EFFECT_LOWERED = "WL0506", "A step may raise its action's effect class, never lower it.";
+    NO_TIMEOUT = "WL0507", "A change has neither its own timeout nor one from its action.";
+    NO_UNDO = "WL0508", "A reversible step says nothing about how it is undone, though the runbook undoes on failure.";
+    NOT_A_READ = "WL0509", "A read is wanted here, and the action changes something.";
+    UNKNOWN_NEED = "WL0601", "A step needs another that does not exist.";
+    DUPLICATE_STEP = "WL0602", "Two steps have the same id.";
+    CYCLE = "WL0603", "Steps need each other in a circle.";
+    ACROSS_FINALLY = "WL0604", "A step of `finally` and another step need each other.";
+    KEY_NEEDS_CHANGE = "WL0605", "The key is for a change only.";
+    KEY_NEEDS_READ = "WL0606", "The key is for a read only.";
+    BAD_ENSURE = "WL0607", "`ensure` names a step that cannot pay the debt.";
+    IRREVERSIBLE_FINALLY = "WL0608", "`finally` has no irreversible steps and no gates.";
+    DONE_AFTER_CHANGE = "WL0609", "`done` stands on a step that a change precedes.";
+    PLAN_RULE = "WL0610", "The plan breaks one of the rules that every plan keeps.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_in_order() {
+        assert!(CODES.windows(2).all(|pair| pair[0].id < pair[1].id));
+    }
+}
