@@ -77,7 +77,7 @@ impl From<StorageError> for WriteError {
     }
 }
 
-/// Why an append was not acknowledged. Only after [`AppendError::Storage`] may
+/// Why an append was not acknowledged. Only after [`WriteError::Storage`] may
 /// it be in the journal all the same.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {

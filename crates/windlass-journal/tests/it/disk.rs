@@ -336,3 +336,27 @@ fn a_link_to_a_journal_is_not_followed() {
     std::os::unix::fs::symlink(disk.path(), &link).unwrap();
     assert!(SqliteStore::open(&link, &disk.options).is_err());
 }
+
+/// The damage that a reader meets ends the writing too: SQLite would go on.
+#[test]
+fn a_storage_error_met_by_a_reader_poisons_as_well() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let epoch = store.take_epoch().unwrap();
+    store.append(append("a", epoch, 0, 1_000)).wait().unwrap();
+    drop(store);
+    let store = disk.open();
+    let epoch = store.take_epoch().unwrap();
+    let mut bytes = fs::read(disk.path()).unwrap();
+    // All pages but the first, which says that this is a journal.
+    bytes[4096..].fill(0xff);
+    fs::write(disk.path(), bytes).unwrap();
+    let error = store.read(&run("a"), 0, 9_999).unwrap_err();
+    assert!(matches!(error, ReadError::Storage(_)), "{error}");
+    assert!(store.poisoned().is_some());
+    let refused = store.append(append("b", epoch, 0, 1)).wait().unwrap_err();
+    assert!(
+        matches!(refused, AppendError::Write(WriteError::Storage(_))),
+        "{refused}"
+    );
+}
