@@ -1,0 +1,168 @@
+//! HTTP over the socket: one request, one bounded answer, no retry and no redirect.
+
+use std::error::Error as _;
+use std::path::Path;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::ClientError;
+use crate::limits::{ANSWER_BYTES_MAX, CALL_TIME_MAX, CONNECT_TIME_MAX, STREAM_SILENCE_MAX};
+use crate::wire::{ErrorBody, IDEMPOTENCY_KEY_HEADER, RunFilter, RunState};
+
+/// Names no host: the socket alone says where requests go.
+const BASE: &str = "http://windlass";
+
+#[derive(Clone, Debug)]
+pub(super) struct Http(reqwest::Client);
+
+impl Http {
+    pub(super) fn new(socket: &Path) -> Result<Self, ClientError> {
+        let client = reqwest::Client::builder()
+            .unix_socket(socket)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            // A command that was perhaps carried out is for its caller to repeat.
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIME_MAX)
+            .read_timeout(STREAM_SILENCE_MAX)
+            .build()
+            .map_err(broken)?;
+        Ok(Self(client))
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        json(&self.bytes(path).await?)
+    }
+
+    pub(super) async fn bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        let request = self.request(Method::GET, path).timeout(CALL_TIME_MAX);
+        body(send(request).await?).await
+    }
+
+    pub(super) async fn post<Q: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        ask: &Q,
+        idempotency_key: Option<&str>,
+    ) -> Result<T, ClientError> {
+        let mut request = self.request(Method::POST, path).timeout(CALL_TIME_MAX);
+        if let Some(key) = idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY_HEADER, key);
+        }
+        json(&body(send(request.json(ask)).await?).await?)
+    }
+
+    /// An answer whose body is read as it comes.
+    pub(super) async fn stream(&self, path: &str) -> Result<Response, ClientError> {
+        send(self.request(Method::GET, path)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.0.request(method, format!("{BASE}{path}"))
+    }
+}
+
+async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
+    let response = request.send().await.map_err(broken)?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let answer = body(response).await?;
+    Err(ClientError::Refused {
+        status: status.as_u16(),
+        body: serde_json::from_slice(&answer).unwrap_or_else(|_| unknown(status)),
+    })
+}
+
+fn unknown(status: StatusCode) -> ErrorBody {
+    ErrorBody {
+        code: "unknown".to_owned(),
+        message: format!("the owner answered {status}"),
+        help: None,
+    }
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, ClientError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+            let text = format!("it is larger than {ANSWER_BYTES_MAX} bytes");
+            return Err(ClientError::BadAnswer(text));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
+}
+
+/// reqwest's own text names the made-up host; the cause beneath says what happened.
+pub(super) fn broken(error: reqwest::Error) -> ClientError {
+    if error.is_timeout() {
+        return ClientError::TimedOut;
+    }
+    let mut text = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = cause.to_string();
+        source = cause.source();
+    }
+    if text.is_empty() {
+        text = error.without_url().to_string();
+    }
+    ClientError::Broken(text)
+}
+
+/// The query of a list.
+pub(super) fn query(filter: &RunFilter) -> String {
+    let state = match filter.state {
+        RunState::Any => "any",
+        RunState::Live => "live",
+        RunState::Ended => "ended",
+    };
+    let mut query = format!("?state={state}");
+    for (name, value) in [("status", &filter.status), ("runbook", &filter.runbook)] {
+        if let Some(value) = value {
+            query.push_str(&format!("&{name}={}", segment(value)));
+        }
+    }
+    if let Some(limit) = filter.limit {
+        query.push_str(&format!("&limit={limit}"));
+    }
+    query
+}
+
+/// Text as it may stand in a path or a query: all but letters, digits and `-_.~` encoded.
+pub(super) fn segment(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_escapes_its_segment() {
+        assert_eq!(segment("undo:a[3]"), "undo%3Aa%5B3%5D");
+        assert_eq!(segment("../x?y#z"), "..%2Fx%3Fy%23z");
+        let filter = RunFilter {
+            status: Some("a&b".to_owned()),
+            limit: Some(3),
+            ..RunFilter::default()
+        };
+        assert_eq!(query(&filter), "?state=any&status=a%26b&limit=3");
+    }
+}

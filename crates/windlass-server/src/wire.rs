@@ -1,0 +1,30 @@
+//! What goes over the socket: requests, answers and lines of the event stream, as
+//! JSON. Requests refuse unknown fields; answers may grow, so that an older client
+//! still reads them. Not responsible for who may ask (`route`) nor for what it does.
+
+mod command;
+mod error;
+mod node_text;
+mod owner;
+mod run;
+mod secret;
+mod start;
+mod stream;
+
+pub use command::{
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Pause, Reject, Resolve, Resume, Retry,
+    Statement, TakeOver, Verdict,
+};
+pub use error::ErrorBody;
+pub use owner::{OwnerView, ShutdownAnswer};
+pub use run::{
+    Debt, Doubt, Gate, Item, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView, Step,
+};
+pub use secret::SecretText;
+pub use start::{BringSecrets, StartRun, Started};
+pub use stream::{EventLine, StreamEnd, StreamLine};
+
+/// The version of this interface; an owner that speaks another one is not talked to.
+pub const API_VERSION: u32 = 1;
+/// The header by which a repeat is told from a second request.
+pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";

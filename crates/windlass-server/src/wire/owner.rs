@@ -1,0 +1,24 @@
+//! The owner process, as it tells of itself.
+
+use serde::{Deserialize, Serialize};
+
+/// Who owns the state directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerView {
+    pub pid: u32,
+    pub uid: u32,
+    /// The program's version.
+    pub version: String,
+    /// See [`super::API_VERSION`].
+    pub api: u32,
+    pub started_at_ms: i64,
+    pub uptime_ms: u64,
+    /// Whether the peer who asks is the owner's user, who may start and direct runs.
+    pub you_are_owner: bool,
+}
+
+/// The owner has been asked to park its runs and end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutdownAnswer {
+    pub pid: u32,
+}

@@ -1,0 +1,225 @@
+//! A run as lists and people see it. `view` builds it from the run's state.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use windlass_core::id::{NodeId, RunId, StepId};
+use windlass_core::plan::Digest;
+use windlass_core::value::Value;
+
+use super::command::Statement;
+use super::node_text;
+
+/// Which runs to list; the query of `GET /v1/runs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFilter {
+    /// Whether they have ended.
+    #[serde(default)]
+    pub state: RunState,
+    /// Only runs with this status word, such as `needs_operator`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Only runs of this runbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// How many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// Whether a listed run has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    #[default]
+    Any,
+    Live,
+    Ended,
+}
+
+/// The answer of `GET /v1/runs`: the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunList {
+    pub runs: Vec<RunSummary>,
+}
+
+/// One row of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// A run's id; text, as the index may hold names that are none.
+    pub run: String,
+    pub runbook: String,
+    pub title: String,
+    /// The status word.
+    pub state: String,
+    /// In words; empty when it does not wait.
+    pub waits_for: String,
+    pub requester: String,
+    pub plan_digest: String,
+    pub started_at_ms: i64,
+    pub updated_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+    pub owes: bool,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    pub run: RunId,
+    /// The runbook's name.
+    pub name: String,
+    pub title: String,
+    /// `running`, `waiting`, `paused`, `needs_operator`, `ending`, `succeeded`, `failed` or `cancelled`.
+    pub state: String,
+    /// What it waits for, in words; empty when it does not wait.
+    pub waits_for: String,
+    /// When it goes on by itself, if time alone makes it.
+    pub wakes_at_ms: Option<i64>,
+    /// Everything that only a person can settle, each with what to type.
+    pub needs: Vec<Need>,
+    /// In the author's order.
+    pub steps: Vec<Step>,
+    /// Gates that are open.
+    pub gates: Vec<Gate>,
+    /// Changes of which nobody knows whether they took effect.
+    pub doubts: Vec<Doubt>,
+    /// What is owed.
+    pub debts: Vec<Debt>,
+    pub requester: Option<Person>,
+    /// Whether one person may approve his own run, as there is no policy.
+    pub single_user: bool,
+    pub plan_digest: Option<Digest>,
+    pub inputs: BTreeMap<String, Value>,
+    pub started_at_ms: Option<i64>,
+    pub updated_at_ms: Option<i64>,
+    pub ended_at_ms: Option<i64>,
+    /// How it ended: `succeeded`, `failed` or `cancelled`.
+    pub end: Option<String>,
+    /// Why it is ending or has ended, or why it was paused.
+    pub reason: Option<String>,
+    /// The `seq` that its next record will have; where the overlay knows it.
+    pub next_seq: Option<u64>,
+}
+
+/// Something that only a person can settle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// `in_doubt`, `failed_after_irreversible`, `undo_failed`, `debt`, `contradicted`,
+    /// `gate`, `paused`, `secrets` or `plugin`.
+    pub code: String,
+    /// One sentence.
+    pub text: String,
+    /// The commands that settle it, the usual one first, with `...` where a reason belongs.
+    pub next: Vec<String>,
+}
+
+/// A person, as records name him.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub name: String,
+    pub uid: u32,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub id: StepId,
+    pub title: Option<String>,
+    /// `action`, `gate` or `wait`.
+    pub kind: String,
+    /// What an action uses.
+    pub uses: Option<String>,
+    /// An action's effect class.
+    pub effect: Option<String>,
+    /// `pending`, `running`, `waiting`, `open`, `approved`, `withdrawn`, `succeeded`,
+    /// `skipped`, `failed` or `stopped`.
+    pub state: String,
+    /// The gate's attempt, or the latest attempt of the only item; 0 before the first.
+    pub attempt: u32,
+    pub finally: bool,
+    /// Whether it is a `for_each`, whose items people name by number.
+    pub for_each: bool,
+    /// Items in order, then the undo of each that has one.
+    pub items: Vec<Item>,
+    pub started_at_ms: Option<i64>,
+    pub ended_at_ms: Option<i64>,
+    /// Why it failed or was skipped, or who approved it.
+    pub message: Option<String>,
+}
+
+/// One item of a step, or its undo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    #[serde(with = "node_text")]
+    pub node: NodeId,
+    /// The item of `for_each`; null without.
+    pub value: Value,
+    /// `ready`, `running`, `attempt_failed`, `backoff`, `polling`, `in_doubt`, `succeeded`,
+    /// `attested`, `failed` or `stopped`.
+    pub state: String,
+    pub attempt: u32,
+    /// When the attempt in flight is given up, or the next one starts.
+    pub until_ms: Option<i64>,
+    /// What it did to the world, when it failed: `no effect`, `settled` or `unknown effect`.
+    pub effected: Option<String>,
+    /// Why it failed.
+    pub message: Option<String>,
+    /// What an attempt in flight said last.
+    pub last_line: Option<String>,
+    /// A process of it that outlived its engine.
+    pub orphan_pid: Option<u32>,
+    /// What it gave, when it succeeded.
+    pub outputs: Option<Value>,
+    pub started_at_ms: Option<i64>,
+    pub ended_at_ms: Option<i64>,
+}
+
+/// An open gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    pub step: StepId,
+    pub title: Option<String>,
+    pub state: String,
+    pub attempt: u32,
+    pub opened_at_ms: Option<i64>,
+    pub expires_at_ms: Option<i64>,
+    /// What the approver is shown.
+    pub shown: BTreeMap<String, Value>,
+    /// What an approval must carry.
+    pub statement: Statement,
+    /// Whether the person who started the run may not approve.
+    pub not_requester: bool,
+    /// Who may decide, in words, such as `single-user: no second person`.
+    pub rule: String,
+    /// What an approver types, then what a rejecter types.
+    pub next: Vec<String>,
+}
+
+/// A change in doubt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    #[serde(with = "node_text")]
+    pub node: NodeId,
+    pub attempt: u32,
+    pub since_ms: i64,
+    /// Before this no "not happened" counts.
+    pub quiet_at_ms: i64,
+    /// After this a person is asked.
+    pub observe_until_ms: i64,
+    /// How often the target was looked at.
+    pub looks: u32,
+    /// What the last look said.
+    pub said: Option<String>,
+    /// Why a person is needed, once one is.
+    pub escalated: Option<String>,
+    /// A process of it that still lives.
+    pub orphan_pid: Option<u32>,
+}
+
+/// A step that is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debt {
+    pub step: StepId,
+    pub since_ms: i64,
+}
