@@ -33,6 +33,11 @@ impl DispatchToken {
         Self { _private: () }
     }
 
+    /// For the engine's reads of a durable doubt, which have no intent of their own.
+    pub(crate) fn for_look() -> Self {
+        Self { _private: () }
+    }
+
     /// Gives the token up: the outcome of an attempt that was never sent.
     pub fn refuse(self, message: impl Into<String>) -> Outcome {
         Outcome::Failed(Failure {

@@ -1,5 +1,50 @@
 //! Drives runs: appends what the core decided, then performs what is outstanding.
 //! It owns the ports to the world; it takes no decision itself.
+//!
+//! - [`Engine`]: the owner's handle; [`offline`]: what can be done without an owner.
+//! - [`ports`], [`attempt`]: what runners, clocks and catalogs implement and are handed.
+//! - [`state_dir`], [`owner`]: the directory, and the lock that makes a process its owner.
+//!
+//! Inside, one task drives one run (`run`), and exists only while something of the run is
+//! in flight; `registry` knows which, `turning` wakes the others when their time comes.
 
+pub mod announce;
 pub mod attempt;
+mod clock;
+mod engine;
+mod error;
+mod index;
+pub mod limits;
+pub mod offline;
+mod options;
+mod orphans;
+pub mod owner;
 pub mod ports;
+mod redact;
+mod registry;
+mod replay;
+mod run;
+mod run_ids;
+mod runbooks;
+mod shared;
+#[cfg(any(test, feature = "test-support"))]
+mod sim_clock;
+mod snapshot;
+pub mod state_dir;
+mod subscription;
+mod turning;
+mod wheel;
+
+pub use clock::SystemClock;
+pub use engine::{Engine, Parked, ParkedRun, ProgressLine, Start};
+pub use error::{CommandError, Fatal, OpenError};
+pub use index::row as index_row;
+pub use options::{GoOn, Options};
+pub use replay::ReplayError;
+pub use run::CommandAnswer;
+pub use run_ids::{IdSource, SystemIds};
+#[cfg(any(test, feature = "test-support"))]
+pub use sim_clock::SimClock;
+pub use snapshot::{Lacks, Snapshot};
+pub use state_dir::StateDir;
+pub use subscription::{Recorded, Subscription};

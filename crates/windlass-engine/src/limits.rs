@@ -1,0 +1,31 @@
+//! Every bound of the engine, as a named constant with its unit last.
+
+use std::time::Duration;
+
+/// Messages that may wait for one run.
+pub const RUN_MESSAGES_MAX: usize = 256;
+/// Runs that are loaded from the journal at the same time.
+pub const RUNS_LOADING_MAX: usize = 16;
+/// Runs whose state is kept after their task left, so that a look needs no replay.
+pub const RUNS_CACHED_MAX: usize = 64;
+/// Records that one read of a run takes from the store.
+pub const REPLAY_PAGE_RECORDS: usize = 1_000;
+/// Records that a subscription reads at once, and so the most that it holds.
+pub const SUBSCRIPTION_PAGE_RECORDS: usize = 256;
+/// A run whose next timer is nearer than this keeps its task.
+pub const LINGER_MS: u64 = 2_000;
+/// How long a cancelled read may take to stop before it is dropped.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// How often living orphans are looked at.
+pub const ORPHAN_POLL: Duration = Duration::from_millis(500);
+/// How often a result is offered again to a store that another process locks;
+/// each offer waits for `windlass_journal::BUSY_WAIT_MS`.
+pub const STORE_BUSY_OFFERS_MAX: u32 = 12;
+/// How long an answer about a doubt that was not accepted keeps the next look away.
+pub const REFUSED_LOOK_PAUSE_MS: u64 = 5_000;
+/// How much longer than its own bound a park waits for the tasks of runs.
+pub const PARK_SLACK: Duration = Duration::from_secs(2);
+/// The shortest and the longest sleep between two looks at the wall clock.
+pub const WALL_CLOCK_LOOK_MIN: Duration = Duration::from_millis(1);
+/// See [`WALL_CLOCK_LOOK_MIN`].
+pub const WALL_CLOCK_LOOK_MAX: Duration = Duration::from_secs(30);

@@ -1,0 +1,129 @@
+//! Which runs have a task, and what is kept in memory for those that have none:
+//! secrets, a timer, a small cache of states, and why a run may not be driven.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::sync::{mpsc, watch};
+use windlass_core::id::{NodeId, RunId, SecretName};
+
+use crate::error::CommandError;
+use crate::limits::RUNS_CACHED_MAX;
+use crate::run::Message;
+use crate::snapshot::{Lacks, Snapshot};
+use crate::wheel::Wheel;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Registry {
+    /// The runs that have a task.
+    pub(crate) driven: BTreeMap<RunId, Driven>,
+    /// How many tasks were ever made: whether one was made meanwhile.
+    pub(crate) spawned: u64,
+    /// States of runs without a task, the oldest first.
+    cache: VecDeque<Arc<Snapshot>>,
+    /// Given by clients for one run each, until it ends.
+    pub(crate) secrets: BTreeMap<RunId, BTreeMap<SecretName, SecretString>>,
+    /// What parked runs lack; kept because their states are not.
+    pub(crate) lacks: BTreeMap<RunId, Lacks>,
+    /// Runs that nothing may be done with, and why.
+    contained: BTreeMap<RunId, Contained>,
+    pub(crate) wheel: Wheel,
+    /// The newest `seq` for those who follow a run.
+    feeds: BTreeMap<RunId, watch::Sender<u64>>,
+    /// Attempts that a park left in flight.
+    pub(crate) left_in_flight: BTreeMap<RunId, Vec<(NodeId, u32)>>,
+}
+
+/// A run that has a task.
+pub(crate) struct Driven {
+    /// The only sender that is kept: a task may leave when there is no other one.
+    pub(crate) mailbox: mpsc::Sender<Message>,
+    /// `None` until the run is loaded.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// The last line of each attempt in flight.
+    pub(crate) progress: BTreeMap<(NodeId, u32), watch::Receiver<String>>,
+}
+
+/// Why nothing may be done with a run.
+#[derive(Clone, Debug)]
+pub(crate) enum Contained {
+    Quarantined(Arc<str>),
+    Faulted(Arc<str>),
+}
+
+impl Registry {
+    /// Why nothing may be asked of a run, if nothing may.
+    pub(crate) fn refusal(&self, run: &RunId) -> Option<CommandError> {
+        let (run, contained) = self.contained.get_key_value(run)?;
+        let run = run.clone();
+        Some(match contained.clone() {
+            Contained::Quarantined(reason) => CommandError::Quarantined { run, reason },
+            Contained::Faulted(reason) => CommandError::Faulted { run, reason },
+        })
+    }
+
+    /// Takes a run out of all doing; the first reason stays.
+    pub(crate) fn contain(&mut self, run: &RunId, contained: Contained) {
+        tracing::error!(%run, ?contained, "the run is contained");
+        self.contained.entry(run.clone()).or_insert(contained);
+        self.driven.remove(run);
+        self.wheel.remove(run);
+        self.cache.retain(|cached| cached.run != *run);
+        // Followers read what there is and then find out why there is no more.
+        self.feeds.remove(run);
+    }
+
+    /// All runs that are contained.
+    pub(crate) fn contained(&self) -> Vec<(RunId, Contained)> {
+        let pair = |(run, why): (&RunId, &Contained)| (run.clone(), why.clone());
+        self.contained.iter().map(pair).collect()
+    }
+
+    /// The state of a run as far as memory knows it.
+    pub(crate) fn snapshot(&self, run: &RunId) -> Option<Arc<Snapshot>> {
+        match self.driven.get(run) {
+            Some(driven) => driven.snapshot.clone(),
+            None => self.cache.iter().find(|cached| cached.run == *run).cloned(),
+        }
+    }
+
+    /// Takes a cached state out, for a task that goes on from it.
+    pub(crate) fn take_cached(&mut self, run: &RunId) -> Option<Arc<Snapshot>> {
+        let at = self.cache.iter().position(|cached| cached.run == *run)?;
+        self.cache.remove(at)
+    }
+
+    /// Keeps the state of a run whose task leaves.
+    pub(crate) fn cache(&mut self, snapshot: Arc<Snapshot>) {
+        self.take_cached(&snapshot.run);
+        if self.cache.len() >= RUNS_CACHED_MAX {
+            self.cache.pop_front();
+        }
+        self.cache.push_back(snapshot);
+    }
+
+    /// Follows the newest `seq` of a run.
+    pub(crate) fn feed(&mut self, run: &RunId, next_seq: u64) -> watch::Receiver<u64> {
+        self.feeds.retain(|_, feed| feed.receiver_count() > 0);
+        self.feeds
+            .entry(run.clone())
+            .or_insert_with(|| watch::Sender::new(next_seq))
+            .subscribe()
+    }
+
+    /// Tells followers of a run that it has more records.
+    pub(crate) fn publish(&self, run: &RunId, next_seq: u64) {
+        if let Some(feed) = self.feeds.get(run) {
+            feed.send_replace(next_seq);
+        }
+    }
+
+    /// Forgets what is kept for a run that has ended.
+    pub(crate) fn forget(&mut self, run: &RunId) {
+        self.secrets.remove(run);
+        self.lacks.remove(run);
+        self.wheel.remove(run);
+    }
+}

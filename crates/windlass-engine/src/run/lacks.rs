@@ -1,0 +1,70 @@
+//! What an engine lacks for a piece of work: secrets that this process was not given,
+//! actions that no source offers. Work that lacks something is not begun.
+
+use windlass_core::effect::{Effect, Look};
+use windlass_core::event::{Dispatch, Event};
+use windlass_core::id::{ActionName, NodeId, RunId};
+use windlass_core::plan::Input;
+
+use crate::ports::Secrets;
+use crate::shared::Shared;
+use crate::snapshot::Lacks;
+
+impl Lacks {
+    /// What is lacking for a call.
+    pub(crate) fn for_call(shared: &Shared, run: &RunId, uses: &ActionName, input: &Input) -> Self {
+        let mut lacks = Self::default();
+        if !shared.runners.contains_key(uses) {
+            lacks.actions.insert(uses.clone());
+        }
+        let named = input.secrets();
+        if !named.is_empty() {
+            let registry = shared.registry();
+            let held = registry.secrets.get(run);
+            let missing = named
+                .into_iter()
+                .filter(|name| !held.is_some_and(|held| held.contains_key(*name)));
+            lacks.secrets.extend(missing.cloned());
+        }
+        lacks
+    }
+
+    /// What is lacking for an outstanding piece of work.
+    pub(crate) fn for_effect(shared: &Shared, run: &RunId, effect: &Effect) -> Self {
+        match effect {
+            Effect::Attempt { call, .. }
+            | Effect::Reconcile {
+                how: Look::Native { call, .. },
+                ..
+            } => Self::for_call(shared, run, &call.uses, &call.input),
+            Effect::Reconcile {
+                how: Look::Read { ask },
+                ..
+            } => Self::for_call(shared, run, &ask.uses, &ask.input),
+            Effect::WakeAt { .. } => Self::default(),
+        }
+    }
+
+    /// Adds what else is lacking.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.secrets.extend(other.secrets);
+        self.actions.extend(other.actions);
+    }
+}
+
+/// The values of the secrets that an input names, as far as they are there.
+pub(super) fn secrets_for(shared: &Shared, run: &RunId, input: &Input) -> Secrets {
+    let registry = shared.registry();
+    let held = registry.secrets.get(run);
+    let value = |name| Some((Clone::clone(name), held?.get(name)?.clone()));
+    Secrets::new(input.secrets().into_iter().filter_map(value).collect())
+}
+
+/// The node and the call that an intent is about, if the event is one.
+pub(super) fn intent(event: &Event) -> Option<(&NodeId, &Dispatch)> {
+    if let Event::AttemptStarted { node, call, .. } = event {
+        Some((node, call))
+    } else {
+        None
+    }
+}

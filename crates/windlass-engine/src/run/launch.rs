@@ -1,0 +1,235 @@
+//! Handing an attempt to its runner: after its intent is durable, before its send
+//! deadline, in a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use windlass_core::event::Dispatch;
+use windlass_core::id::{NodeId, RunId};
+use windlass_core::outcome::Outcome;
+use windlass_core::plan::{EffectClass, Verb};
+use windlass_core::time::Timestamp;
+
+use super::Message;
+use super::flight::{Report, Slot, SlotKind};
+use super::lacks::secrets_for;
+use super::task::Task;
+use crate::attempt::{
+    AttemptLog, CancelSignal, CheckpointRequest, Checkpoints, DispatchToken, Progress,
+};
+use crate::limits::CANCEL_GRACE;
+use crate::ports::{Clock, StepContext, StepRunner, Work};
+use crate::redact;
+
+/// An attempt that is to be handed over.
+pub(super) struct Attempt {
+    pub(super) node: NodeId,
+    pub(super) attempt: u32,
+    pub(super) verb: Verb,
+    pub(super) effect: EffectClass,
+    pub(super) call: Dispatch,
+    pub(super) deadline: Timestamp,
+    pub(super) send_by: Timestamp,
+    pub(super) checkpoint: Option<String>,
+}
+
+/// The proof that this process has just made the intent durable, with the moment at
+/// which the intent was decided.
+pub(super) struct FreshIntent {
+    pub(super) decided_at: Timestamp,
+    pub(super) decided: Instant,
+}
+
+/// The span in which an attempt may be handed over, on two clocks: the wall clock may
+/// be set back, and the monotonic one may stand still while the host is suspended.
+struct SendWindow {
+    clock: Arc<dyn Clock>,
+    send_by: Timestamp,
+    send_by_monotonic: Instant,
+}
+
+impl SendWindow {
+    fn new(clock: Arc<dyn Clock>, intent: &FreshIntent, send_by: Timestamp) -> Self {
+        let span = Duration::from_millis(send_by.since(intent.decided_at).0);
+        Self {
+            clock,
+            send_by,
+            send_by_monotonic: later(intent.decided, span),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.clock.now() < self.send_by && Instant::now() < self.send_by_monotonic
+    }
+}
+
+/// Saturates far in the future instead of overflowing.
+pub(super) fn later(instant: Instant, span: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    instant.checked_add(span).unwrap_or_else(|| instant + FAR)
+}
+
+impl Task {
+    /// Hands an attempt over. The intent is consumed: nothing is handed over twice.
+    pub(super) fn launch(&mut self, intent: FreshIntent, attempt: Attempt) {
+        let shared = &self.shared;
+        let Some(runner) = shared.runners.get(&attempt.call.uses).cloned() else {
+            // An intent that lacks its runner is never recorded; see `step`.
+            tracing::error!(run = %self.run, node = %attempt.node, "an intent has no runner");
+            return;
+        };
+        let (cancel, signal) = CancelSignal::new();
+        let (progress, line) = Progress::new();
+        let (checkpoints, requests) = Checkpoints::new();
+        let secrets = secrets_for(shared, &self.run, &attempt.call.input);
+        let path = shared
+            .dir
+            .attempt_log(&self.run, &attempt.node, attempt.attempt);
+        let log = AttemptLog::new(path, &secrets, progress.clone());
+        let window = SendWindow::new(Arc::clone(&shared.clock), &intent, attempt.send_by);
+        let span = Duration::from_millis(attempt.deadline.since(intent.decided_at).0);
+        let context = StepContext {
+            run: self.run.clone(),
+            node: attempt.node.clone(),
+            attempt: attempt.attempt,
+            uses: attempt.call.uses,
+            effect: attempt.effect,
+            input: attempt.call.input,
+            secrets,
+            idempotency_key: attempt.call.idempotency_key,
+            deadline: attempt.deadline,
+            deadline_instant: later(intent.decided, span),
+            cancel: signal.clone(),
+            checkpoints,
+            checkpoint: attempt.checkpoint,
+            progress,
+            log: log.clone(),
+        };
+        let is_change = attempt.effect.is_change();
+        let slot = Slot {
+            kind: if is_change {
+                SlotKind::Change
+            } else {
+                SlotKind::Attempt
+            },
+            node: attempt.node.clone(),
+            attempt: attempt.attempt,
+        };
+        // The only place where a token for an attempt is made.
+        let token = DispatchToken::after_durable_intent();
+        let verb = attempt.verb;
+        let work = async move { hand_over(&*runner, verb, token, context, &window).await };
+        let forward = Forward {
+            run: self.run.clone(),
+            node: attempt.node,
+            attempt: attempt.attempt,
+            requests,
+            mailbox: self.mailbox.upgrade(),
+            log: log.clone(),
+        };
+        let signal = (!is_change).then_some(signal);
+        let flying = async move {
+            tokio::select! {
+                outcome = work => Report::Ended(redact::outcome(&log, outcome)),
+                never = forward.serve() => match never {},
+                () = given_up(signal) => Report::Dropped,
+            }
+        };
+        self.show_progress(&slot, line);
+        self.flight.launch(slot, intent.decided_at, cancel, flying);
+    }
+
+    pub(super) fn show_progress(&self, slot: &Slot, line: watch::Receiver<String>) {
+        if let Some(driven) = self.shared.registry().driven.get_mut(&self.run) {
+            let key = (slot.node.clone(), slot.attempt);
+            driven.progress.insert(key, line);
+        }
+    }
+}
+
+/// The last moment before the runner has it: whatever delayed this task, a stopped
+/// process or a suspended host, an attempt past its send deadline is not handed over.
+async fn hand_over(
+    runner: &dyn StepRunner,
+    verb: Verb,
+    token: DispatchToken,
+    context: StepContext,
+    window: &SendWindow,
+) -> Outcome {
+    if !window.is_open() {
+        return token.refuse("the send deadline passed before it could be handed over");
+    }
+    let work: Work<Outcome> = match verb {
+        Verb::Run => runner.run(token, context),
+        Verb::Undo => runner.undo(token, context),
+    };
+    work.await
+}
+
+/// Returns when a cancelled read has had its time to stop; never for a change.
+pub(super) async fn given_up(signal: Option<CancelSignal>) {
+    match signal {
+        Some(mut signal) => {
+            signal.cancelled().await;
+            tokio::time::sleep(CANCEL_GRACE).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Brings an attempt's checkpoints to the run's task.
+struct Forward {
+    run: RunId,
+    node: NodeId,
+    attempt: u32,
+    requests: mpsc::Receiver<CheckpointRequest>,
+    mailbox: Option<mpsc::Sender<Message>>,
+    log: AttemptLog,
+}
+
+impl Forward {
+    async fn serve(mut self) -> std::convert::Infallible {
+        while let (Some((data, durable)), Some(mailbox)) =
+            (self.requests.recv().await, &self.mailbox)
+        {
+            let message = Message::Checkpoint {
+                node: self.node.clone(),
+                attempt: self.attempt,
+                data: self.log.redact(&data),
+                durable,
+            };
+            if mailbox.send(message).await.is_err() {
+                tracing::debug!(run = %self.run, node = %self.node, "the run takes no checkpoints any more");
+                break;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim_clock::SimClock;
+    use windlass_core::time::Millis;
+
+    #[tokio::test]
+    async fn either_clock_closes_the_window() {
+        let clock = SimClock::at(Timestamp(1_000));
+        let intent = |ago| FreshIntent {
+            decided_at: Timestamp(1_000),
+            decided: Instant::now() - Duration::from_millis(ago),
+        };
+        let window = |ago| SendWindow::new(Arc::new(clock.clone()), &intent(ago), Timestamp(6_000));
+        assert!(window(0).is_open());
+        assert!(!window(5_000).is_open(), "the process stood still");
+        clock.set(Timestamp(0));
+        assert!(!window(5_000).is_open(), "a clock set back opens nothing");
+        clock.set(Timestamp(1_000));
+        let open = window(0);
+        clock.advance(Millis(5_000));
+        assert!(!open.is_open(), "the host was suspended");
+    }
+}

@@ -1,0 +1,102 @@
+//! A run's task: the only one that changes the run while it lives. It exists while
+//! something of the run is in flight, and leaves when the run only waits.
+//!
+//! - `task`: its life: load, take over, the loop, leaving.
+//! - `step`: command -> decide -> evolve a copy -> one append -> swap -> publish.
+//! - `append`: making it durable.
+//! - `flight`: what is in flight; `launch` and `look`: how it gets there.
+//! - `park`: how it stops in order.
+
+mod append;
+mod flight;
+mod lacks;
+mod launch;
+mod look;
+mod message;
+mod park;
+mod step;
+mod task;
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use windlass_core::id::RunId;
+
+pub use message::CommandAnswer;
+pub(crate) use message::Message;
+
+use crate::error::CommandError;
+use crate::limits::RUN_MESSAGES_MAX;
+use crate::registry::{Contained, Driven, Registry};
+use crate::shared::Shared;
+
+/// Hands a message to the run's task, which is made if there is none.
+pub(crate) async fn deliver(
+    shared: &Arc<Shared>,
+    run: &RunId,
+    message: Message,
+) -> Result<(), CommandError> {
+    if let Some(refusal) = shared.refusal(run) {
+        return Err(refusal);
+    }
+    let mailbox = {
+        let mut registry = shared.registry();
+        match registry.driven.get(run) {
+            Some(driven) => driven.mailbox.clone(),
+            None => spawn(shared, &mut registry, run, None),
+        }
+    };
+    // The task cannot leave while this sender exists; it can only fail.
+    let gone = |_| shared.refusal(run).unwrap_or(CommandError::Stopping);
+    mailbox.send(message).await.map_err(gone)
+}
+
+/// Makes a task for a run whose timer is due.
+pub(crate) fn wake(
+    shared: &Arc<Shared>,
+    registry: &mut Registry,
+    run: &RunId,
+    permit: OwnedSemaphorePermit,
+) {
+    if !registry.driven.contains_key(run) && registry.refusal(run).is_none() {
+        spawn(shared, registry, run, Some(permit));
+    }
+}
+
+/// Makes the task and watches over it: a panic in it contains the run.
+fn spawn(
+    shared: &Arc<Shared>,
+    registry: &mut Registry,
+    run: &RunId,
+    permit: Option<OwnedSemaphorePermit>,
+) -> mpsc::Sender<Message> {
+    let (mailbox, messages) = mpsc::channel(RUN_MESSAGES_MAX);
+    registry.wheel.remove(run);
+    registry.spawned = registry.spawned.wrapping_add(1);
+    let driven = Driven {
+        mailbox: mailbox.clone(),
+        snapshot: None,
+        progress: Default::default(),
+    };
+    registry.driven.insert(run.clone(), driven);
+    let life = task::live(
+        Arc::clone(shared),
+        run.clone(),
+        mailbox.downgrade(),
+        messages,
+        permit,
+    );
+    let task = tokio::spawn(life);
+    let (shared, run) = (Arc::clone(shared), run.clone());
+    tokio::spawn(async move {
+        if let Err(error) = task.await {
+            if error.is_panic() {
+                let reason = flight::panic_text(error);
+                let contained = Contained::Faulted(reason.into());
+                shared.registry().contain(&run, contained);
+            }
+            shared.changed();
+        }
+    });
+    mailbox
+}

@@ -1,0 +1,97 @@
+//! What all tasks of one engine share: the ports, the registry of runs, and the
+//! phase that the engine is in. The registry's lock is never held across an await.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
+use windlass_core::catalog::Catalog;
+use windlass_core::id::{ActionName, RunId};
+use windlass_core::operator::Identity;
+use windlass_journal::Store;
+
+use crate::error::{CommandError, Fatal};
+use crate::orphans::OrphanSurvey;
+use crate::owner::OwnerLock;
+use crate::ports::{Clock, StepRunner};
+use crate::registry::Registry;
+use crate::run_ids::IdSource;
+use crate::state_dir::StateDir;
+
+/// What the engine is doing as a whole.
+#[derive(Clone, Debug)]
+pub(crate) enum Phase {
+    Running,
+    /// Nothing new is dispatched; what is in flight may end until then.
+    Parking {
+        until: Instant,
+    },
+    /// Every handle is gone, or the park is over: tasks leave as they are.
+    Closed,
+    Failed(Fatal),
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    pub(crate) dir: StateDir,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) catalog: Catalog,
+    pub(crate) runners: BTreeMap<ActionName, Arc<dyn StepRunner>>,
+    pub(crate) owner: Identity,
+    /// The fence of every append.
+    pub(crate) epoch: u64,
+    /// Whether appends leave outbox rows.
+    pub(crate) announce: bool,
+    pub(crate) orphans: OrphanSurvey,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) loads: Arc<Semaphore>,
+    pub(crate) wheel_changed: Notify,
+    /// Counts changes of the registry, for those who wait for one.
+    pub(crate) changes: watch::Sender<u64>,
+    pub(crate) registry: Mutex<Registry>,
+    /// Held for life; the fence of other processes.
+    pub(crate) _lock: OwnerLock,
+}
+
+impl Shared {
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Nothing in the registry panics between two changes that belong together.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.borrow().clone()
+    }
+
+    /// Wakes whoever waits for the registry to change.
+    pub(crate) fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Ends the engine: the first reason stays.
+    pub(crate) fn fail(&self, fatal: Fatal) {
+        self.phase.send_if_modified(|phase| match phase {
+            Phase::Failed(_) => false,
+            Phase::Running | Phase::Parking { .. } | Phase::Closed => {
+                tracing::error!(%fatal, "the engine stops");
+                *phase = Phase::Failed(fatal);
+                true
+            }
+        });
+        self.wheel_changed.notify_one();
+        self.changed();
+    }
+
+    /// Why a caller's request for this run cannot be served now, if it cannot.
+    pub(crate) fn refusal(&self, run: &RunId) -> Option<CommandError> {
+        match self.phase() {
+            Phase::Running => self.registry().refusal(run),
+            Phase::Parking { .. } | Phase::Closed => Some(CommandError::Stopping),
+            Phase::Failed(fatal) => Some(CommandError::Fatal(fatal)),
+        }
+    }
+}
