@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::builds::{self, Build, BuildSource, PINNED_NEW, PINNED_OLD};
 use crate::command::{command, run};
 use crate::description::Description;
+use crate::inputs::BACKUPS;
 use crate::passwords::{Passwords, write_private};
 use crate::server::{Release, RoleName, Server};
 use crate::{Account, Error, Lab, Result, Tools};
@@ -96,6 +97,8 @@ impl Lab {
         // From here on an early return drops the lab and so stops its servers.
         let lab = Self::created(description, passwords, own_dir.is_some());
         own_dir.map(TempDir::keep);
+        let backups = make_below(&dir, BACKUPS, 0o755)?;
+        lab.description.account.own(&backups)?;
         for server in Server::ALL {
             let home = make_below(&dir.join("servers"), server.as_str(), 0o755)?;
             lab.description.account.own(&home)?;

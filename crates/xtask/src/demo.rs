@@ -1,8 +1,253 @@
-//! `cargo xtask demo`.
+//! `cargo xtask demo`: the flagship runbook on a lab of real PostgreSQL servers, from
+//! nothing to a printed proof. It drives the built binary as a user would.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rds_lab::{BuildSource, Lab, Options as LabOptions, ProbeOptions, ProbeReport, Server};
+
+use crate::process::{cargo, root, run as run_program};
+use crate::tools;
+
+/// The gate of the flagship runbook.
+const GATE: &str = "go";
+/// How often `--yes` looks whether the gate is open.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 #[derive(clap::Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Approve the gate as the user who runs this, instead of asking in the terminal.
+    #[arg(long)]
+    yes: bool,
+    /// Directory of the old PostgreSQL build, instead of the pinned one.
+    #[arg(long, value_name = "DIR", requires = "pg_new")]
+    pg_old: Option<PathBuf>,
+    /// Directory of the new PostgreSQL build, instead of the pinned one.
+    #[arg(long, value_name = "DIR", requires = "pg_old")]
+    pg_new: Option<PathBuf>,
+    /// Leave the servers running at the end.
+    #[arg(long)]
+    keep: bool,
+}
 
-pub(crate) fn run(_options: &Options) -> anyhow::Result<()> {
-    anyhow::bail!("the flagship runbook is not there yet")
+/// What can be seen of one server.
+struct Seen {
+    server: Server,
+    version: String,
+    role: String,
+    checksum: String,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if !options.yes && !std::io::stdin().is_terminal() {
+        bail!("the demo asks for the approval in the terminal; without one, give --yes");
+    }
+    tools::ensure_packages()?;
+    println!("building windlass");
+    run_program(cargo().args(["build", "--quiet", "--locked", "-p", "windlass-cli"]))?;
+
+    println!("preparing the lab: four PostgreSQL servers");
+    let mut lab = Lab::create(&lab_options(options)).context("cannot prepare the lab")?;
+    if options.keep {
+        lab.keep();
+    }
+    let before = look(&lab)?;
+    print_seen("before", &before);
+
+    let state_dir = root().join("target").join("demo").join("state");
+    let inputs = write_inputs(&lab)?;
+    let probe = lab.write_probe(ProbeOptions::default())?;
+    let status = upgrade(options, &lab, &state_dir, &inputs)?;
+    let report = probe.stop();
+
+    let after = look(&lab)?;
+    print_proof(&lab, &before, &after, &report, &state_dir)?;
+    if options.keep {
+        println!(
+            "The servers still run; the lab lies in {}",
+            lab.dir().display()
+        );
+    }
+    if !status.success() {
+        bail!("windlass ended with {status}; the run's story is above");
+    }
+    Ok(())
+}
+
+fn lab_options(options: &Options) -> LabOptions {
+    let mut lab = LabOptions::new(root().join("target").join("lab").join("builds"));
+    if let (Some(old), Some(new)) = (&options.pg_old, &options.pg_new) {
+        lab.pg_old = BuildSource::Directory(old.clone());
+        lab.pg_new = BuildSource::Directory(new.clone());
+    }
+    lab
+}
+
+/// The runbook's inputs as a file.
+fn write_inputs(lab: &Lab) -> anyhow::Result<PathBuf> {
+    let inputs = lab.inputs();
+    let file = lab.dir().join("inputs.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&inputs)?)?;
+    Ok(file)
+}
+
+fn windlass(state_dir: &Path) -> Command {
+    let mut command = Command::new(root().join("target").join("debug").join("windlass"));
+    command
+        .current_dir(root())
+        .arg("--state-dir")
+        .arg(state_dir);
+    command
+}
+
+/// Runs the flagship in this terminal; with `--yes` a second process approves.
+fn upgrade(
+    options: &Options,
+    lab: &Lab,
+    state_dir: &Path,
+    inputs: &Path,
+) -> anyhow::Result<ExitStatus> {
+    let mut run = windlass(state_dir);
+    run.args([
+        "run",
+        "runbooks/postgres_minor_upgrade.yaml",
+        "--input-file",
+    ])
+    .arg(inputs);
+    for (name, file) in lab.secret_files() {
+        run.arg("--secret")
+            .arg(format!("{name}=file:{}", file.display()));
+    }
+    if options.yes {
+        run.stdin(Stdio::null());
+    }
+    println!("\n$ windlass run runbooks/postgres_minor_upgrade.yaml --input-file … --secret …\n");
+    let mut child = run.spawn().context("cannot start windlass")?;
+    if !options.yes {
+        return Ok(child.wait()?);
+    }
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if let Some(run) = run_at_gate(state_dir) {
+            println!(
+                "--yes: approving the gate `{GATE}` of {run} as {}",
+                whoami()
+            );
+            let note = "approved by cargo xtask demo --yes, without a look";
+            run_program(windlass(state_dir).args(["approve", &run, GATE, "--note", note]))?;
+            return Ok(child.wait()?);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// The run whose gate is open, if there is one.
+fn run_at_gate(state_dir: &Path) -> Option<String> {
+    let output = windlass(state_dir).args(["runs", "--json"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let runs = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    runs.filter_map(Result::ok)
+        .flat_map(|value| match value {
+            serde_json::Value::Array(runs) => runs,
+            one => vec![one],
+        })
+        .find(|run| run["state"] == "waiting")
+        .and_then(|run| Some(run["id"].as_str()?.to_owned()))
+}
+
+fn whoami() -> String {
+    let output = Command::new("id").arg("-un").output();
+    let name = output
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    name.map_or_else(|| "this user".to_owned(), |name| name.trim().to_owned())
+}
+
+fn look(lab: &Lab) -> anyhow::Result<Vec<Seen>> {
+    let streaming = lab.streaming()?;
+    Server::ALL
+        .into_iter()
+        .map(|server| {
+            let role = if lab.is_in_recovery(server)? {
+                let state = streaming
+                    .iter()
+                    .find(|standby| standby.name == server.as_str());
+                format!(
+                    "standby, {}",
+                    state.map_or("not connected", |standby| &standby.state)
+                )
+            } else {
+                "primary".to_owned()
+            };
+            let (version, checksum) = (lab.version(server)?, lab.checksum(server)?);
+            Ok(Seen {
+                server,
+                version,
+                role,
+                checksum,
+            })
+        })
+        .collect()
+}
+
+fn print_seen(when: &str, seen: &[Seen]) {
+    println!("\n{when}:");
+    for Seen {
+        server,
+        version,
+        role,
+        checksum,
+    } in seen
+    {
+        println!(
+            "  {:<9} {version:<7} {role:<20} data {checksum}",
+            server.as_str()
+        );
+    }
+}
+
+fn print_proof(
+    lab: &Lab,
+    before: &[Seen],
+    after: &[Seen],
+    report: &ProbeReport,
+    state_dir: &Path,
+) -> anyhow::Result<()> {
+    println!("\n--- proof ---");
+    print_seen("before", before);
+    print_seen("after", after);
+    let equal = before
+        .iter()
+        .zip(after)
+        .all(|(before, after)| before.checksum == after.checksum);
+    println!(
+        "\ndata checksum equal on every server: {}",
+        if equal { "yes" } else { "NO" }
+    );
+    let verdict = report.verify(lab, Server::Primary)?;
+    println!(
+        "writes during the upgrade: {} accepted, {} refused, {} without an answer; refused for {:.2} s",
+        report.accepted(),
+        report.refused(),
+        report.unknown(),
+        report.refused_for().as_secs_f64()
+    );
+    println!(
+        "acknowledged rows that are not there: {}",
+        verdict.lost.len()
+    );
+    let state = state_dir.display();
+    println!("\nthe journal lies in {state}; look at it with");
+    println!("  target/debug/windlass --state-dir {state} runs");
+    println!("  target/debug/windlass --state-dir {state} show RUN");
+    println!("  target/debug/windlass --state-dir {state} journal verify");
+    if !equal || !verdict.lost.is_empty() {
+        bail!("the proof failed");
+    }
+    Ok(())
 }
