@@ -44,7 +44,7 @@ impl Diagnostic {
         Self {
             code,
             severity: Severity::Error,
-            message: message.into(),
+            message: clean(&message.into()),
             labels: Vec::new(),
             help: None,
         }
@@ -58,17 +58,33 @@ impl Diagnostic {
     }
 
     pub(crate) fn at(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.labels.push((span, label.into()));
+        self.labels.push((span, clean(&label.into())));
         self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(clean(&help.into()));
         self
     }
 
     pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help;
+        self.help = help.map(|help| clean(&help));
         self
     }
+}
+
+/// Text of the author in a message must not steer the reader's terminal: control
+/// characters and those that change the direction of writing are spelled out.
+fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for char in text.chars() {
+        let steers = char.is_control() && char != '\n'
+            || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if steers {
+            cleaned.extend(char.escape_unicode());
+        } else {
+            cleaned.push(char);
+        }
+    }
+    cleaned
 }

@@ -9,5 +9,5 @@ pub mod render;
 mod suggest;
 mod yaml;
 
-pub use check::{Checked, Given, check};
+pub use check::{Checked, DIAGNOSTICS_MAX, Given, check};
 pub use yaml::TEXT_BYTES_MAX;

@@ -2,9 +2,13 @@
 //! `annotate-snippets` is known to this module alone.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, Span};
+
+/// Of lines longer than this only the place is told: nobody reads them, and
+/// laying them out is slow.
+const LINE_BYTES_MAX: usize = 4096;
 
 /// Whether the text may hold colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +27,19 @@ pub fn render(source_name: &str, text: &str, diagnostic: &Diagnostic, style: Sty
         .primary_title(&diagnostic.message)
         .id(diagnostic.code.id());
     let mut group = Group::with_title(title);
-    if !diagnostic.labels.is_empty() {
-        let mut snippet = Snippet::source(text).path(source_name);
-        for (place, (span, label)) in diagnostic.labels.iter().enumerate() {
-            let kind = if place == 0 {
-                AnnotationKind::Primary
-            } else {
-                AnnotationKind::Context
-            };
-            let start = floor(text, span.start);
-            let end = floor(text, span.end).max(start);
-            snippet = snippet.annotation(kind.span(start..end).label(label));
+    if let Some(shown) = Shown::of(text, diagnostic) {
+        let part = &text[shown.start..shown.end];
+        if part.lines().any(|line| line.len() > LINE_BYTES_MAX) {
+            let origin = Origin::path(source_name)
+                .line(shown.line)
+                .char_column(shown.column);
+            group = group.element(origin);
+        } else {
+            let snippet = Snippet::source(part)
+                .path(source_name)
+                .line_start(shown.line);
+            group = group.element(snippet.annotations(shown.annotations(text, diagnostic)));
         }
-        group = group.element(snippet);
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help));
@@ -45,6 +49,64 @@ pub fn render(source_name: &str, text: &str, diagnostic: &Diagnostic, style: Sty
         Style::Coloured => Renderer::styled(),
     };
     renderer.decor_style(DecorStyle::Ascii).render(&[group])
+}
+
+/// The lines that a diagnostic shows: only these are handed on, because the
+/// renderer's work grows with the text that it gets.
+struct Shown {
+    start: usize,
+    end: usize,
+    /// Of the main label, counted from 1.
+    line: usize,
+    column: usize,
+}
+
+impl Shown {
+    fn of(text: &str, diagnostic: &Diagnostic) -> Option<Self> {
+        let (main, _) = diagnostic.labels.first()?;
+        let spans = || diagnostic.labels.iter().map(|(span, _)| span);
+        let first = spans().map(|span| floor(text, span.start)).min()?;
+        let last = spans().map(|span| floor(text, span.end)).max()?.max(first);
+        let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+        let before = &text[..floor(text, main.start)];
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        Some(Self {
+            start,
+            end,
+            line: text[..start].matches('\n').count() + 1,
+            column,
+        })
+    }
+
+    fn annotations<'a>(
+        &self,
+        text: &str,
+        diagnostic: &'a Diagnostic,
+    ) -> Vec<annotate_snippets::Annotation<'a>> {
+        let annotation = |(place, (span, label)): (usize, &'a (Span, String))| {
+            let kind = if place == 0 {
+                AnnotationKind::Primary
+            } else {
+                AnnotationKind::Context
+            };
+            let start = floor(text, span.start) - self.start;
+            let end = (floor(text, span.end) - self.start).max(start);
+            kind.span(start..end).label(label)
+        };
+        diagnostic
+            .labels
+            .iter()
+            .enumerate()
+            .map(annotation)
+            .collect()
+    }
 }
 
 /// All diagnostics, an empty line between each two.

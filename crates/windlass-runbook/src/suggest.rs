@@ -4,6 +4,7 @@
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Long names are no typing mistakes, and the table below is quadratic.
     const NAME_CHARS_MAX: usize = 64;
+    const CANDIDATES_MAX: usize = 1_000;
     let length = name.chars().count();
     if length > NAME_CHARS_MAX {
         return None;
@@ -15,9 +16,9 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let allowed = (length / 3).min(3);
     known
         .into_iter()
-        .filter(|candidate| candidate.chars().count() <= NAME_CHARS_MAX)
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .take(CANDIDATES_MAX)
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
+        .filter_map(|candidate| Some((distance(name, candidate, allowed)?, candidate)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -30,10 +31,18 @@ pub(crate) fn did_you_mean<'a>(
     nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
-/// Edit distance in which exchanging two neighbours counts once.
-fn distance(left: &str, right: &str) -> usize {
+/// Edit distance in which exchanging two neighbours counts once; `None` when
+/// it is more than `allowed`.
+fn distance(left: &str, right: &str, allowed: usize) -> Option<usize> {
     let left: Vec<char> = left.chars().flat_map(char::to_lowercase).collect();
     let right: Vec<char> = right.chars().flat_map(char::to_lowercase).collect();
+    // What both begin with costs nothing, and is most of similar names.
+    let same = left
+        .iter()
+        .zip(&right)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let (left, right) = (&left[same..], &right[same..]);
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=right.len()).collect();
     for (row, left_char) in left.iter().enumerate() {
@@ -52,9 +61,14 @@ fn distance(left: &str, right: &str) -> usize {
             }
             current.push(best);
         }
+        // Exchanges look two rows back, so both must be beyond hope.
+        let hopeless = |row: &[usize]| row.iter().all(|cost| *cost > allowed);
+        if hopeless(&current) && hopeless(&last) {
+            return None;
+        }
         before_last = std::mem::replace(&mut last, current);
     }
-    last[right.len()]
+    Some(last[right.len()]).filter(|distance| *distance <= allowed)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What expressions mean, as a table of cases after CEL's semantics.
 //! A case is `EXPRESSION => JSON`, or `EXPRESSION =! part of the error`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use windlass_core::expr::NoScope;
+use windlass_core::expr::{NoScope, Scope};
 use windlass_core::value::Value;
 use windlass_runbook::expr::parse;
 
@@ -295,10 +296,50 @@ fn an_error_names_the_part_that_failed() {
         error.to_string(),
         "`r.lag < null`: `<` does not take an integer and null"
     );
+    let error = parse("{'\\x1b[2J': 1}.a <\n 1")
+        .unwrap()
+        .eval(&scope())
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`{'\\x1b[2J': 1}.a`: there is no field `a`, there are \\u{1b}[2J"
+    );
     let error = parse("rows").unwrap().eval_bool(&scope()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`rows`: true or false was expected, not a list"
+    );
+}
+
+/// Answers null for whatever is asked of a step that gave nothing.
+#[derive(Debug)]
+struct Skipped;
+
+impl Scope for Skipped {
+    fn resolve<'a>(&'a self, path: &[&str]) -> Option<(Cow<'a, Value>, usize)> {
+        Some((Cow::Owned(Value::Null), path.len()))
+    }
+}
+
+#[test]
+fn a_step_that_gave_nothing_has_nothing() {
+    for (source, wanted) in [
+        ("steps.a.outputs.lag == null", true),
+        ("has(steps.a.outputs.lag)", false),
+        ("has(steps.a.outputs)", false),
+        ("!has(steps.a.outputs.lag) || steps.a.outputs.lag > 5", true),
+    ] {
+        assert_eq!(
+            parse(source).unwrap().eval_bool(&Skipped),
+            Ok(wanted),
+            "{source}"
+        );
+    }
+    assert!(
+        parse("steps.a.outputs.lag < 5")
+            .unwrap()
+            .eval(&Skipped)
+            .is_err()
     );
 }
 

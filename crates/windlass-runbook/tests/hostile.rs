@@ -60,6 +60,97 @@ fn adversarial_yaml_is_refused() {
     }
 }
 
+/// Right in form and wrong thousands of times over, or merely very large.
+#[test]
+fn mistakes_by_the_thousand_cost_no_more_than_the_first_hundred() {
+    let head = "windlass: 1\nname: book\nsteps:\n";
+    let list = |count: usize, item: &dyn Fn(usize) -> String| -> String {
+        (0..count).map(item).collect::<Vec<_>>().join(",")
+    };
+    let name = "a".repeat(50);
+    let steps = |count: usize| -> String {
+        (0..count)
+            .map(|index| format!("  {name}{index}: {{uses: wait, with: {{for: 1s}}}}\n"))
+            .collect()
+    };
+    let chain = |count: usize, last: &str| -> String {
+        let needs = |index: usize| {
+            if index == 0 {
+                last.to_owned()
+            } else {
+                format!("s{}", index - 1)
+            }
+        };
+        let step = |index| {
+            format!(
+                "  s{index}: {{uses: wait, with: {{for: 1s}}, needs: {}}}\n",
+                needs(index)
+            )
+        };
+        (0..count).map(step).collect()
+    };
+    for text in [
+        // Unknown needs among many steps.
+        format!(
+            "{head}{}  b: {{uses: wait, needs: [{}]}}\n",
+            steps(3_000),
+            list(10_000, &|i| format!("{name}x{i}"))
+        ),
+        // Thousands of wrong names in one text, and in as many values.
+        format!(
+            "{head}  a: {{uses: wait, with: {{for: \"{}\"}}}}\n",
+            "${{ inputs.xxxxxx }}".repeat(30_000)
+        ),
+        format!(
+            "{head}  a: {{uses: wait, with: {{for: [{}]}}}}\n",
+            list(30_000, &|_| "\"${{ x }}\"".to_owned())
+        ),
+        // Openings whose ends are looked for in vain.
+        format!(
+            "{head}  a:\n    uses: wait\n    with:\n      for: |\n        {}\n",
+            r"${{ \'".repeat(100_000)
+        ),
+        format!(
+            "{head}  a: {{uses: wait, with: {{for: \"{}\"}}}}\n",
+            "${{ 1 }}".repeat(100_000)
+        ),
+        // Unknown keys, unknown defaults, wrong inputs.
+        format!("{head}  a: {{{}}}\n", list(20_000, &|i| format!("k{i}: 1"))),
+        format!(
+            "windlass: 1\nname: b\ndefaults: {{{}}}\nsteps: {{}}\n",
+            list(20_000, &|i| format!("k{i}: 1"))
+        ),
+        format!(
+            "windlass: 1\nname: b\ninputs: {{{}}}\nsteps: {{}}\n",
+            list(10_000, &|i| format!("k{i}: {{type: x}}"))
+        ),
+        // Long chains and circles.
+        format!("{head}{}", chain(5_000, "s4999")),
+        format!("{head}{}", chain(5_000, "[]")).replace("windlass: 1", "windlass: 2"),
+        // Everybody needs everybody before him.
+        format!(
+            "{head}{}",
+            (0..200)
+                .map(|index| format!(
+                    "  s{index}: {{uses: wait, needs: [{}]}}\n",
+                    list(index, &|i| format!("s{i}"))
+                ))
+                .collect::<String>()
+        ),
+    ] {
+        assert!(!codes(&text).is_empty());
+    }
+}
+
+#[test]
+fn a_terminal_is_not_steered_by_names() {
+    let text = "windlass: 1\nname: \"a\\e[2J\"\n\"k\\u202e\": 1\nsteps: {\"\\e]0;x\": {}, a: {uses: \"\\e\",                 when: \"steps['\\e'].outputs\"}}\n";
+    let checked = check("book.yaml", text, None, &Catalog::default());
+    let rendered = checked.render(Style::Plain);
+    assert!(!rendered.contains(['\u{1b}', '\u{202e}']), "{rendered}");
+    assert!(checked.diagnostics.len() > 3);
+}
+
 #[test]
 fn random_changes_never_panic() {
     let seeds = [
@@ -79,7 +170,7 @@ fn random_changes_never_panic() {
         (seed % bound as u64) as usize
     };
     let mut plans = 0;
-    for round in 0..1_500 {
+    for round in 0..800 {
         let mut chars: Vec<char> = seeds[round % seeds.len()].chars().collect();
         for _ in 0..=below(3) {
             let at = below(chars.len());

@@ -1,6 +1,6 @@
 //! Why an evaluation failed, in words for the operator who reads them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::arena::Expr;
 use super::ast::Span;
@@ -19,8 +19,10 @@ pub struct EvalError {
 impl EvalError {
     pub(super) fn new(expr: &Expr, span: Span, kind: EvalErrorKind) -> Self {
         let text = expr.source().get(span.range()).unwrap_or_default();
-        let mut quoted: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-        if quoted.len() < text.len() {
+        // An expression over several lines is quoted on one.
+        let blank = |char: char| if char.is_whitespace() { ' ' } else { char };
+        let mut quoted: String = text.chars().take(QUOTED_CHARS_MAX).map(blank).collect();
+        if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
             quoted.push('…');
         }
         Self { span, kind, quoted }
@@ -29,7 +31,17 @@ impl EvalError {
 
 impl fmt::Display for EvalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.quoted, self.kind)
+        // Names and texts in it may come from a target, and what is printed
+        // must not steer a terminal.
+        let text = format!("`{}`: {}", self.quoted, self.kind);
+        for char in text.chars() {
+            if char.is_control() {
+                write!(f, "{}", char.escape_unicode())?;
+            } else {
+                f.write_char(char)?;
+            }
+        }
+        Ok(())
     }
 }
 

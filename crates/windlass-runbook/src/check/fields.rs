@@ -8,12 +8,26 @@ use windlass_core::time::Millis;
 use super::keys::Keys;
 use super::units;
 use crate::codes::{BAD_SPAN, BAD_VALUE, LATER_KEY, MISSING_KEY, UNKNOWN_KEY, WRONG_SHAPE};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::node::{Entry, Node, NodeKind};
 use crate::suggest::did_you_mean;
 
 /// Where diagnostics are collected.
 pub(super) type Found = Vec<Diagnostic>;
+
+/// How many diagnostics are kept.
+pub const DIAGNOSTICS_MAX: usize = 100;
+
+/// Whether there are so many errors that nobody reads more. What is costly stops
+/// then, so that a hostile runbook buys no work with mistakes.
+pub(super) fn is_full(found: &Found) -> bool {
+    found.len() >= DIAGNOSTICS_MAX
+        && found
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .count()
+            >= DIAGNOSTICS_MAX
+}
 
 /// The fields of a map that may be there.
 #[derive(Debug)]

@@ -1,74 +1,107 @@
 //! The graph of `needs`: that it has no circle, and what precedes what.
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use windlass_core::id::StepId;
 
-use super::fields::Found;
+use super::fields::{Found, is_full};
 use super::world::World;
 use crate::codes::{ACROSS_FINALLY, CYCLE, UNKNOWN_NEED};
 use crate::diagnostic::Diagnostic;
 use crate::suggest::did_you_mean;
 
-/// The edges between the steps of a world, by index.
+/// How many steps of a circle are shown.
+const SHOWN_MAX: usize = 12;
+
+/// The edges between the steps of a world, by index, and their closure.
 #[derive(Debug)]
 pub(super) struct Graph {
     needs: Vec<Vec<usize>>,
+    /// For each step a bit for every step that precedes it.
+    before: Vec<Vec<u64>>,
+}
+
+/// The steps that surely precede one step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before<'a>(&'a [u64]);
+
+impl Before<'_> {
+    pub(super) fn contains(self, index: usize) -> bool {
+        self.0
+            .get(index / 64)
+            .is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+        (0..self.0.len() * 64).filter(move |index| self.contains(*index))
+    }
 }
 
 impl Graph {
     /// Reads the edges and reports those that lead nowhere or in a circle.
     pub(super) fn new(world: &World<'_>, found: &mut Found) -> Self {
-        let needs = world
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, _)| edges(world, index, found));
-        let graph = Self {
-            needs: needs.collect(),
+        let count = world.steps.len();
+        let needs: Vec<Vec<usize>> = (0..count).map(|index| edges(world, index, found)).collect();
+        let mut graph = Self {
+            needs,
+            before: vec![Vec::new(); count],
         };
-        graph.report_circles(world, found);
+        let components = graph.components();
+        for component in &components {
+            graph.close(component);
+        }
+        let mut circles: Vec<Vec<usize>> = components
+            .into_iter()
+            .filter(|component| {
+                component.len() > 1 || graph.needs[component[0]].contains(&component[0])
+            })
+            .collect();
+        circles.sort();
+        for component in circles {
+            graph.report_circle(world, &component, found);
+        }
         graph
     }
 
-    /// For every step, whether it precedes the step at `index`.
-    pub(super) fn before(&self, index: usize) -> Vec<bool> {
-        let mut before = vec![false; self.needs.len()];
-        let mut open = self.needs[index].clone();
-        while let Some(at) = open.pop() {
-            if !std::mem::replace(&mut before[at], true) {
-                open.extend_from_slice(&self.needs[at]);
-            }
-        }
-        before
+    /// The steps that precede the step at `index`.
+    pub(super) fn before(&self, index: usize) -> Before<'_> {
+        Before(&self.before[index])
     }
 
-    fn report_circles(&self, world: &World<'_>, found: &mut Found) {
-        let mut graph = DiGraph::<usize, ()>::new();
-        let nodes: Vec<NodeIndex> = (0..self.needs.len())
-            .map(|index| graph.add_node(index))
-            .collect();
+    /// Groups of steps that need each other, usually of one; a group comes
+    /// after all that it needs.
+    fn components(&self) -> Vec<Vec<usize>> {
+        let mut graph = DiGraph::<(), ()>::with_capacity(self.needs.len(), 0);
+        let nodes: Vec<NodeIndex> = self.needs.iter().map(|_| graph.add_node(())).collect();
         for (index, needs) in self.needs.iter().enumerate() {
             for need in needs {
                 graph.add_edge(nodes[index], nodes[*need], ());
             }
         }
-        let mut circles: Vec<Vec<usize>> = tarjan_scc(&graph)
+        // Not Tarjan's algorithm: petgraph's recurses as deep as a chain is long.
+        kosaraju_scc(&graph)
             .into_iter()
             .map(|component| {
-                component
-                    .into_iter()
-                    .map(|node| graph[node])
-                    .collect::<Vec<_>>()
+                let mut steps: Vec<usize> = component.into_iter().map(NodeIndex::index).collect();
+                steps.sort_unstable();
+                steps
             })
-            .filter(|component| {
-                component.len() > 1 || self.needs[component[0]].contains(&component[0])
-            })
-            .collect();
-        circles.iter_mut().for_each(|circle| circle.sort_unstable());
-        circles.sort();
-        for component in circles {
-            self.report_circle(world, &component, found);
+            .collect()
+    }
+
+    /// Fills in what precedes the steps of a component.
+    fn close(&mut self, component: &[usize]) {
+        let mut bits = vec![0_u64; self.needs.len().div_ceil(64)];
+        for step in component {
+            for need in &self.needs[*step] {
+                bits[need / 64] |= 1 << (need % 64);
+                for (word, others) in bits.iter_mut().zip(&self.before[*need]) {
+                    *word |= others;
+                }
+            }
+        }
+        for step in component {
+            self.before[*step].clone_from(&bits);
         }
     }
 
@@ -79,12 +112,19 @@ impl Graph {
         let circle = self.shortest_circle(first, component);
         let id = |index: usize| &world.steps[index].id;
         let path: Vec<&str> = circle.iter().map(|index| id(*index).as_str()).collect();
-        let message = format!(
-            "steps need each other in a circle: {}",
-            path.join(" needs ")
-        );
+        let path = match path.as_slice() {
+            [start @ .., _] if start.len() > SHOWN_MAX => {
+                format!(
+                    "{} needs ... ({} steps)",
+                    start[..SHOWN_MAX].join(" needs "),
+                    start.len()
+                )
+            }
+            path => path.join(" needs "),
+        };
+        let message = format!("steps need each other in a circle: {path}");
         let mut diagnostic = Diagnostic::error(CYCLE, message);
-        for pair in circle.windows(2) {
+        for pair in circle.windows(2).take(SHOWN_MAX) {
             let needed = id(pair[1]);
             let place = world.steps[pair[0]]
                 .needs
@@ -127,6 +167,9 @@ fn edges(world: &World<'_>, index: usize, found: &mut Found) -> Vec<usize> {
     let step = &world.steps[index];
     let mut edges = Vec::with_capacity(step.needs.len());
     for (need, span) in &step.needs {
+        if is_full(found) {
+            break;
+        }
         let Some(target) = world.by_id.get(need).copied() else {
             let known = world.by_id.keys().map(StepId::as_str);
             found.push(

@@ -260,7 +260,10 @@ fn allowed_values(fields: &Fields<'_>, kind: InputType, found: &mut Found) -> Op
 }
 
 fn typed(node: &Node, kind: InputType, key: &str, found: &mut Found) -> Option<Value> {
-    let value = kind.take(node.to_value());
+    let value = match &node.kind {
+        NodeKind::Int(_) if kind == InputType::Duration => None,
+        _ => kind.take(node.to_value()),
+    };
     if value.is_none() {
         let message = format!("`{key}` must be {}", kind.describe());
         let label = format!("this is {}", node.describe());

@@ -32,7 +32,8 @@ use crate::render::{Style, render_all};
 use crate::suggest::did_you_mean;
 use crate::yaml;
 
-use fields::{Fields, Found, wrong_shape};
+pub use fields::DIAGNOSTICS_MAX;
+use fields::{Fields, Found, is_full, wrong_shape};
 use graph::Graph;
 use world::World;
 
@@ -62,8 +63,10 @@ impl fmt::Display for Given {
 pub struct Checked {
     /// The plan, when there is no error and every input has a value.
     pub plan: Option<Plan>,
-    /// In the order of the text.
+    /// In the order of the text, at most [`DIAGNOSTICS_MAX`].
     pub diagnostics: Vec<Diagnostic>,
+    /// How many more were found before the check gave up looking.
+    pub omitted: usize,
     source_name: String,
     text: String,
 }
@@ -78,7 +81,11 @@ impl Checked {
 
     /// The diagnostics as text, with the lines they point at.
     pub fn render(&self, style: Style) -> String {
-        render_all(&self.source_name, &self.text, &self.diagnostics, style)
+        let mut text = render_all(&self.source_name, &self.text, &self.diagnostics, style);
+        if self.omitted > 0 {
+            text += &format!("\n\nand at least {} more", self.omitted);
+        }
+        text
     }
 }
 
@@ -94,17 +101,28 @@ pub fn check(
 ) -> Checked {
     let (node, mut found) = yaml::read(text);
     let plan = node.and_then(|node| runbook(text, &node, inputs, catalog, &mut found));
-    found.sort_by_key(|found| found.labels.first().map(|(span, _)| *span));
+    let plan = plan.filter(|_| !found.iter().any(|found| found.severity == Severity::Error));
+    in_order_of_text(&mut found);
     // A mistake under `defaults` is met once for each step that uses it.
     found.dedup();
-    let mut checked = Checked {
-        plan: None,
+    let omitted = found.len().saturating_sub(DIAGNOSTICS_MAX);
+    if omitted > 0 {
+        // Warnings give way to errors.
+        found.sort_by_key(|found| found.severity == Severity::Warning);
+        found.truncate(DIAGNOSTICS_MAX);
+        in_order_of_text(&mut found);
+    }
+    Checked {
+        plan,
         diagnostics: found,
+        omitted,
         source_name: source_name.to_owned(),
         text: text.to_owned(),
-    };
-    checked.plan = plan.filter(|_| !checked.has_errors());
-    checked
+    }
+}
+
+fn in_order_of_text(found: &mut Found) {
+    found.sort_by_key(|found| found.labels.first().map(|(span, _)| *span));
 }
 
 /// The plan, when nothing stands in its way.
@@ -184,9 +202,12 @@ fn steps(world: &World<'_>, on_failure: OnFailure, found: &mut Found) -> Option<
     let graph = Graph::new(world, found);
     let steps: Vec<Option<Step>> = (0..world.steps.len())
         .map(|index| {
+            if is_full(found) {
+                return None;
+            }
             let before = graph.before(index);
-            rules::check(world, &graph, index, &before, found);
-            steps::step(world, index, &before, on_failure, found)
+            rules::check(world, &graph, index, before, found);
+            steps::step(world, index, before, on_failure, found)
         })
         .collect();
     steps.into_iter().collect()

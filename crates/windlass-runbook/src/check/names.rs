@@ -2,12 +2,14 @@
 //! expression reads must exist, and must be known when it is read.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use windlass_core::catalog::Shape;
 use windlass_core::expr::{Expr, Reference};
 
 use super::fields::{Found, wrong_shape};
-use super::place;
+use super::graph::Before;
+use super::place::Located;
 use super::world::{Form, World};
 use crate::codes::{
     EXPR_BRACES, EXPR_SYNTAX, NO_ITEM, NOT_A_PREDECESSOR, SECRET_IN_EXPR, UNKNOWN_NAME,
@@ -27,7 +29,7 @@ pub(super) struct Around<'a> {
     /// The step that holds the expression.
     pub(super) step: usize,
     /// The steps that surely precede it, by index.
-    pub(super) before: &'a [bool],
+    pub(super) before: Before<'a>,
     /// Whether the step runs over items, and the expression once for each.
     pub(super) item: bool,
     /// Whether the step's own outputs may be read by its id, as in an undo.
@@ -64,8 +66,9 @@ pub(super) fn bare(
             return None;
         }
     };
+    let located = Located::new(world.text, node, &source);
     if let Some(at) = source.find("${{") {
-        let span = place::within(world.text, node, &source, at..at + 3);
+        let span = located.place(at..at + 3);
         let message = format!("`{key}` is a bare expression");
         found.push(
             Diagnostic::error(EXPR_BRACES, message)
@@ -74,28 +77,22 @@ pub(super) fn bare(
         );
         return None;
     }
-    expression(world, node, &source, 0..source.len(), around, found)
+    expression(world, &located, 0..source.len(), around, found)
 }
 
-/// The expression at `range` of the scalar's `value`.
+/// The expression at `range` of the scalar's value.
 pub(super) fn expression(
     world: &World<'_>,
-    node: &Node,
-    value: &str,
-    range: std::ops::Range<usize>,
+    located: &Located<'_>,
+    range: Range<usize>,
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Expr> {
     let place = |span: windlass_core::expr::Span| {
-        let start = range.start + span.range().start;
-        place::within(
-            world.text,
-            node,
-            value,
-            start..range.start + span.range().end,
-        )
+        let within = span.range();
+        located.place(range.start + within.start..range.start + within.end)
     };
-    let expr = match parse(&value[range.clone()]) {
+    let expr = match parse(&located.value[range.clone()]) {
         Ok(expr) => expr,
         Err(error) => {
             found.push(
@@ -108,22 +105,22 @@ pub(super) fn expression(
     };
     let before = found.len();
     for reference in expr.references() {
-        let span = place(reference.span);
-        if let Err(diagnostic) = reference_exists(world, &reference, span, around) {
+        // Places cost a walk through the scalar, so only mistakes get one.
+        if let Err(mut diagnostic) = reference_exists(world, &reference, around) {
+            if let Some((span, _)) = diagnostic.labels.first_mut() {
+                *span = place(reference.span);
+            }
             found.push(*diagnostic);
         }
     }
     (found.len() == before).then_some(expr)
 }
 
+/// A mistake's first label is put in its place by the caller.
 type Known = Result<(), Box<Diagnostic>>;
 
-fn reference_exists(
-    world: &World<'_>,
-    reference: &Reference<'_>,
-    span: Span,
-    around: Around<'_>,
-) -> Known {
+fn reference_exists(world: &World<'_>, reference: &Reference<'_>, around: Around<'_>) -> Known {
+    let span = Span::default();
     let path = &reference.path;
     let second = path.get(1).copied();
     // Outputs hide the other names, as they do in the run.
@@ -226,7 +223,7 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
     };
     let step = &world.steps[index];
     let own = index == around.step;
-    let known_before = around.before[index] || (own && around.itself);
+    let known_before = around.before.contains(index) || (own && around.itself);
     // Steps of `finally` see every other step, whatever became of it.
     let in_finally = world.steps[around.step].finally && !step.finally;
     if !known_before && !in_finally {

@@ -1,41 +1,58 @@
 //! Places inside a scalar: from an offset in its value to one in the text.
 //! Quotes, escapes, folding and indentation make the two differ.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::diagnostic::Span;
 use crate::node::Node;
 
-/// The place of `range` of the scalar's value. Where the two cannot be
-/// aligned, the whole scalar.
-pub(super) fn within(text: &str, node: &Node, value: &str, range: Range<usize>) -> Span {
-    let Some(raw) = text.get(node.span.start..node.span.end) else {
-        return node.span;
-    };
-    let Some(places) = align(raw, value) else {
-        return node.span;
-    };
-    let place = |at: usize| places.get(at).map(|place| node.span.start + place);
-    let (Some(start), Some(end)) = (place(range.start), place(range.end)) else {
-        return node.span;
-    };
-    if range.is_empty() {
-        return Span::new(start, start);
+/// A scalar's value with the way back to its place, which is worked out once
+/// and only when something is to be shown.
+#[derive(Debug)]
+pub(super) struct Located<'a> {
+    text: &'a str,
+    span: Span,
+    pub(super) value: &'a str,
+    places: OnceCell<Option<Vec<usize>>>,
+}
+
+impl<'a> Located<'a> {
+    pub(super) fn new(text: &'a str, node: &Node, value: &'a str) -> Self {
+        Self {
+            text,
+            span: node.span,
+            value,
+            places: OnceCell::new(),
+        }
     }
-    // The end is where the last character ends, not where the next begins:
-    // there may be an indentation between the two.
-    let last = value[..range.end]
-        .char_indices()
-        .next_back()
-        .map_or(range.start, |(at, _)| at);
-    let end = place(last).map_or(end, |last_start| {
-        let length = raw[last_start - node.span.start..]
-            .chars()
-            .next()
-            .map_or(0, char::len_utf8);
-        last_start + length
-    });
-    Span::new(start, end.max(start))
+
+    /// The place of `range` of the value. Where the two cannot be aligned,
+    /// the whole scalar.
+    pub(super) fn place(&self, range: Range<usize>) -> Span {
+        self.aligned(range).unwrap_or(self.span)
+    }
+
+    fn aligned(&self, range: Range<usize>) -> Option<Span> {
+        let raw = self.text.get(self.span.start..self.span.end)?;
+        let places = self
+            .places
+            .get_or_init(|| align(raw, self.value))
+            .as_ref()?;
+        let start = *places.get(range.start)?;
+        if range.is_empty() {
+            return Some(Span::new(self.span.start + start, self.span.start + start));
+        }
+        // The end is where the last character ends, not where the next begins:
+        // there may be an indentation between the two.
+        let (last, _) = self.value.get(..range.end)?.char_indices().next_back()?;
+        let last = *places.get(last)?;
+        let length = raw.get(last..)?.chars().next().map_or(0, char::len_utf8);
+        Some(Span::new(
+            self.span.start + start,
+            self.span.start + last + length,
+        ))
+    }
 }
 
 /// For each byte of `value`, and for its end, the byte of `raw` it comes from.
@@ -102,7 +119,7 @@ mod tests {
             kind,
         };
         let start = value.find(part).unwrap();
-        let span = within(raw, &node, value, start..start + part.len());
+        let span = Located::new(raw, &node, value).place(start..start + part.len());
         &raw[span.start..span.end]
     }
 

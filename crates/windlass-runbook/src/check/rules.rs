@@ -4,7 +4,8 @@
 use windlass_core::plan::EffectClass;
 
 use super::fields::{Fields, Found};
-use super::graph::Graph;
+use super::graph::{Before, Graph};
+use super::place::Located;
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
     BAD_ENSURE, DONE_AFTER_CHANGE, IRREVERSIBLE_FINALLY, KEY_NEEDS_CHANGE, KEY_NEEDS_READ,
@@ -19,7 +20,7 @@ pub(super) fn check(
     world: &World<'_>,
     graph: &Graph,
     index: usize,
-    before: &[bool],
+    before: Before<'_>,
     found: &mut Found,
 ) {
     let step = &world.steps[index];
@@ -109,7 +110,7 @@ fn done(
     step: &StepDraft<'_>,
     fields: &Fields<'_>,
     effect: EffectClass,
-    before: &[bool],
+    before: Before<'_>,
     found: &mut Found,
 ) {
     let Some(entry) = fields.get("done") else {
@@ -118,11 +119,11 @@ fn done(
     if effect != EffectClass::Read || step.finally {
         return;
     }
-    let changes = before
+    let change = before
         .iter()
-        .zip(&world.steps)
-        .filter(|(before, step)| **before && step.is_change());
-    if let Some((_, change)) = changes.map(|(_, step)| ((), step)).next() {
+        .map(|index| &world.steps[index])
+        .find(|step| step.is_change());
+    if let Some(change) = change {
         found.push(
             Diagnostic::error(DONE_AFTER_CHANGE, "`done` says that there is nothing to do")
                 .at(entry.key_span, "but a change precedes")
@@ -173,7 +174,7 @@ fn ensure(
                     .at(step.id_span, "runs over items"),
             );
         }
-        Form::Action { .. } if !graph.before(target)[index] => {
+        Form::Action { .. } if !graph.before(target).contains(index) => {
             let message = format!("`{id}` does not come after `{}`", change.id);
             let help = format!(
                 "let `{id}` need `{}`, directly or through others",
@@ -210,9 +211,9 @@ fn debt_condition(
         let Some(read) = world.index_of(id).filter(|_| *root == "steps") else {
             continue;
         };
-        if !before[read] {
+        if !before.contains(read) {
             let range = reference.span.range();
-            let place: Span = super::place::within(world.text, node, source, range);
+            let place: Span = Located::new(world.text, node, source).place(range);
             let change = &world.steps[change];
             let message = format!(
                 "whether `{}` is owed must be known before `{}`",

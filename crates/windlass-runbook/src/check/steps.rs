@@ -10,6 +10,7 @@ use windlass_core::plan::{
 use super::calls::{Called, call};
 use super::drafts::action;
 use super::fields::{Fields, Found, wrong_shape};
+use super::graph::Before;
 use super::keys;
 use super::names::{Around, Outputs, bare};
 use super::templates::{Wanted, template};
@@ -24,7 +25,7 @@ use crate::node::{Node, NodeKind};
 pub(super) fn step(
     world: &World<'_>,
     index: usize,
-    before: &[bool],
+    before: Before<'_>,
     on_failure: OnFailure,
     found: &mut Found,
 ) -> Option<Step> {

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use windlass_core::catalog::{Param, Shape};
+use windlass_core::expr::SOURCE_BYTES_MAX;
 use windlass_core::id::SecretName;
 use windlass_core::plan::{Part, Template};
 use windlass_core::value::Value;
 
-use super::fields::Found;
+use super::fields::{Found, is_full};
 use super::names::{Around, expression, secret_in_expression};
+use super::place::Located;
+use super::units;
 use super::world::World;
-use super::{place, units};
 use crate::codes::{
     BAD_SPAN, EXPR_BRACES, EXPR_IN_SCRIPT, PARAM_TYPE, SECRET_IN_EXPR, UNKNOWN_NAME,
 };
@@ -58,6 +60,9 @@ pub(super) fn template(
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Template> {
+    if is_full(found) {
+        return None;
+    }
     let inner = Wanted {
         shape: Shape::Any,
         ..wanted
@@ -183,7 +188,8 @@ fn filled(
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Template> {
-    let place = |range| place::within(world.text, node, text, range);
+    let located = Located::new(world.text, node, text);
+    let place = |range| located.place(range);
     if wanted.literal {
         let at = text.find("${{").unwrap_or(0);
         let message = format!("expressions are not filled into `{}`", wanted.name);
@@ -197,12 +203,14 @@ fn filled(
     let mut parts = Vec::new();
     let mut at = 0;
     let mut whole = true;
-    while let Some(opening) = text[at..].find("${{").map(|place| at + place) {
+    while !is_full(found)
+        && let Some(opening) = text[at..].find("${{").map(|place| at + place)
+    {
         let Some(length) = expression_length(&text[opening + 3..]) else {
             found.push(
                 Diagnostic::error(EXPR_BRACES, "`${{` is not closed")
                     .at(place(opening..opening + 3), "opened here")
-                    .help("expected `}}`"),
+                    .help(format!("expected `}}}}` within {SOURCE_BYTES_MAX} bytes")),
             );
             return None;
         };
@@ -217,7 +225,7 @@ fn filled(
             }
             return secret(world, name, span, wanted, found);
         }
-        let expr = expression(world, node, text, trimmed(text, &inside), around, found);
+        let expr = expression(world, &located, trimmed(text, &inside), around, found);
         if alone {
             return expr.map(Template::Expr);
         }
@@ -292,6 +300,12 @@ fn trimmed(text: &str, range: &Range<usize>) -> Range<usize> {
 /// The length of the expression before its closing `}}`, which may not be one
 /// that closes maps or stands in a string.
 fn expression_length(text: &str) -> Option<usize> {
+    // A longer one is refused in any case, and a text may hold many openings.
+    let mut window = text.len().min(SOURCE_BYTES_MAX + 2);
+    while !text.is_char_boundary(window) {
+        window -= 1;
+    }
+    let text = &text[..window];
     let mut open_braces = 0_usize;
     let mut quote = None;
     let mut escaped = false;
