@@ -40,18 +40,23 @@ fn array_text(items: &[Value], item_type: &Type) -> Result<String, String> {
         if at > 0 {
             text.push(',');
         }
+        // A list within a list is a further dimension of the same type.
+        if let Value::List(inner) = item
+            && !is_json(item_type)
+        {
+            text.push_str(&array_text(inner, item_type)?);
+            continue;
+        }
         match Bound::new(item, item_type)?.0 {
             None => text.push_str("NULL"),
-            // An array within an array is no quoted item.
-            Some(inner) if matches!(item, Value::List(_)) && !is_json(item_type) => {
-                text.push_str(&inner);
-            }
             Some(item) => {
                 text.push('"');
-                text.extend(item.chars().flat_map(|c| {
-                    let escaped = matches!(c, '"' | '\\').then_some('\\');
-                    escaped.into_iter().chain([c])
-                }));
+                for c in item.chars() {
+                    if matches!(c, '"' | '\\') {
+                        text.push('\\');
+                    }
+                    text.push(c);
+                }
                 text.push('"');
             }
         }
@@ -105,6 +110,11 @@ mod tests {
                 Some(r#"{"a\"b","c\\d",NULL,"{},"}"#),
             ),
             ("[]", Type::INT4_ARRAY, Some("{}")),
+            (
+                "[[1,2],[3,null]]",
+                Type::INT4_ARRAY,
+                Some(r#"{{"1","2"},{"3",NULL}}"#),
+            ),
         ];
         for (json, ty, expected) in table {
             let value: Value = serde_json::from_str(json).unwrap();

@@ -1,0 +1,644 @@
+//! `postgres/query` and `postgres/execute` against a real server.
+
+use std::time::Duration;
+
+use serde_json::json;
+use windlass_core::outcome::Effected;
+use windlass_core::value::Value;
+
+use crate::proxy::{Proxy, Weather};
+use crate::server::{PASSWORD, server};
+use crate::support::{Ended, json as value, within};
+
+#[track_caller]
+fn sqlstate(ended: &Ended) -> String {
+    let evidence = ended.failure().evidence.clone();
+    let evidence = evidence.unwrap_or_else(|| panic!("no evidence: {ended:?}"));
+    evidence
+        .get("sqlstate")
+        .unwrap()
+        .as_text()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn every_type_has_its_value() {
+    let server = server();
+    let table = [
+        ("true", "true"),
+        ("null::int", "null"),
+        ("1::int2", "1"),
+        ("-2::int4", "-2"),
+        ("9223372036854775807::int8", "9223372036854775807"),
+        ("1.1::float4", "1.1"),
+        ("2.5e10::float8", "25000000000.0"),
+        ("'NaN'::float8", "\"NaN\""),
+        ("'-Infinity'::float4", "\"-Infinity\""),
+        ("42::numeric", "42"),
+        ("-0.0700::numeric", "\"-0.0700\""),
+        ("10000.5::numeric", "\"10000.5\""),
+        ("9223372036854775808::numeric", "\"9223372036854775808\""),
+        ("100000000::numeric", "100000000"),
+        ("'naïve'::text", "\"naïve\""),
+        ("'ab'::varchar", "\"ab\""),
+        ("'ab'::char(3)", "\"ab \""),
+        ("'n'::name", "\"n\""),
+        ("'x'::\"char\"", "\"x\""),
+        (
+            "'{\"b\":[1,2.5,99999999999999999999]}'::json",
+            "{\"b\":[1,2.5,\"99999999999999999999\"]}",
+        ),
+        ("'{\"b\":null}'::jsonb", "{\"b\":null}"),
+        (
+            "'2026-11-22 12:30:45.5+02'::timestamptz",
+            "\"2026-11-22T10:30:45.5Z\"",
+        ),
+        (
+            "'2026-11-22 12:30:45'::timestamp",
+            "\"2026-11-22T12:30:45\"",
+        ),
+        ("'infinity'::timestamptz", "\"infinity\""),
+        ("'2024-02-29'::date", "\"2024-02-29\""),
+        ("'0044-03-15 BC'::date", "\"-0043-03-15\""),
+        ("'23:59:59.000001'::time", "\"23:59:59.000001\""),
+        ("'10:00:00+05:30'::timetz", "\"10:00:00+05:30\""),
+        (
+            "'1 year 2 mons 3 days -04:05:06.7'::interval",
+            "\"P14M3DT-14706.7S\"",
+        ),
+        ("'16/B374D848'::pg_lsn", "\"16/B374D848\""),
+        ("4294967295::oid", "4294967295"),
+        (
+            "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid",
+            "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"",
+        ),
+        ("'\\xdeadbeef'::bytea", "\"\\\\xdeadbeef\""),
+        ("'10.1.2.3'::inet", "\"10.1.2.3\""),
+        ("'10.1.0.0/16'::cidr", "\"10.1.0.0/16\""),
+        ("'::1'::inet", "\"::1\""),
+        ("array['a',null,'b']", "[\"a\",null,\"b\"]"),
+        ("array[1,2]::int8[]", "[1,2]"),
+        ("pg_sleep(0)", "null"),
+    ];
+    for (sql, expected) in table {
+        let ended = server
+            .query(json!({"sql": format!("select {sql} as x")}))
+            .run()
+            .await;
+        assert_eq!(*ended.output("value"), value(expected), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_answers_rows_columns_and_a_count() {
+    let server = server();
+    let ended = server
+        .query(json!({"sql": "select n, n::text as t from generate_series(1, 2) n"}))
+        .run()
+        .await;
+    assert_eq!(
+        ended.outputs().to_string(),
+        r#"{"columns":["n","t"],"row_count":2,"rows":[{"n":1,"t":"1"},{"n":2,"t":"2"}],"value":null}"#
+    );
+    // What the flagship asks.
+    let replication = server
+        .query(json!({"sql": "select * from pg_stat_replication"}))
+        .run()
+        .await;
+    assert_eq!(*replication.output("row_count"), Value::Int(0));
+    let name = server
+        .query(json!({"sql": "show application_name"}))
+        .step("probe")
+        .run()
+        .await;
+    assert_eq!(*name.output("value"), "windlass/run-1/probe".into());
+}
+
+#[tokio::test]
+async fn parameters_are_bound_and_never_sql() {
+    let server = server();
+    let evil = "'; drop table pg_class; --";
+    let table = [
+        ("$1::text", json!(evil), json!(evil)),
+        ("$1::int4 + 1", json!(41), json!(42)),
+        ("$1::int8", json!("9000000000"), json!(9_000_000_000_i64)),
+        ("$1::bool", json!(true), json!(true)),
+        ("$1::numeric", json!("1.50"), json!("1.50")),
+        ("$1::float8", json!(2.5), json!(2.5)),
+        ("$1::jsonb -> 'a'", json!({"a": [1, "x"]}), json!([1, "x"])),
+        (
+            "$1::timestamptz",
+            json!("2026-11-22T10:00:00Z"),
+            json!("2026-11-22T10:00:00Z"),
+        ),
+        ("$1::pg_lsn", json!("16/B374D848"), json!("16/B374D848")),
+        (
+            "$1::uuid",
+            json!("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+            json!("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        ),
+        ("$1::bytea", json!("\\x00ff"), json!("\\x00ff")),
+        (
+            "$1::text[]",
+            json!(["a\"b", "c,d", null, "{}"]),
+            json!(["a\"b", "c,d", null, "{}"]),
+        ),
+        (
+            "cardinality($1::int4[][])",
+            json!([[1, 2], [3, 4]]),
+            json!(4),
+        ),
+        ("$1::text", json!(null), json!(null)),
+    ];
+    for (sql, given, expected) in table {
+        let with = json!({"sql": format!("select {sql}"), "params": [given]});
+        let ended = server.query(with).run().await;
+        assert_eq!(
+            *ended.output("value"),
+            value(&expected.to_string()),
+            "{sql}"
+        );
+    }
+    for (with, says) in [
+        (
+            json!({"sql": "select $1::int4", "params": [[1]]}),
+            "parameter $1: a list cannot be a int4",
+        ),
+        (
+            json!({"sql": "select $1::int4", "params": []}),
+            "has 1 parameters and `params` 0",
+        ),
+        (
+            json!({"sql": "select 1", "params": [1]}),
+            "has 0 parameters and `params` 1",
+        ),
+    ] {
+        let ended = server.query(with).run().await;
+        let failure = ended.failed(Effected::None, "not_sent");
+        assert!(failure.message.contains(says), "{}", failure.message);
+    }
+    let bad = server
+        .query(json!({"sql": "select $1::int4", "params": ["x"]}))
+        .run()
+        .await;
+    bad.failed(Effected::None, "server_error");
+    assert_eq!(sqlstate(&bad), "22P02");
+}
+
+#[tokio::test]
+async fn a_query_cannot_write() {
+    let server = server();
+    server
+        .prepare("create table if not exists read_only_t (n int)")
+        .await;
+    server.prepare("create sequence read_only_s").await;
+    server
+        .prepare("create or replace function sneaky() returns int language sql volatile as 'insert into read_only_t values (1) returning n'")
+        .await;
+    for sql in [
+        "insert into read_only_t values (1)",
+        "select sneaky()",
+        "with gone as (delete from read_only_t returning n) select * from gone",
+        "select set_config('transaction_read_only', 'off', false), sneaky()",
+        "explain analyze insert into read_only_t values (1)",
+        "create table other_t ()",
+        "select nextval('read_only_s')",
+    ] {
+        let ended = server.query(json!({"sql": sql})).run().await;
+        ended.failed(Effected::None, "server_error");
+        assert!(
+            ["25006", "25001"].contains(&sqlstate(&ended).as_str()),
+            "{sql}: {ended:?}"
+        );
+    }
+    assert_eq!(
+        server.value("select count(*) from read_only_t").await,
+        Value::Int(0)
+    );
+    assert_eq!(
+        server.value("show default_transaction_read_only").await,
+        "on".into()
+    );
+    assert_eq!(
+        server.value("show transaction_read_only").await,
+        "on".into()
+    );
+}
+
+#[tokio::test]
+async fn one_statement_only() {
+    let server = server();
+    for attempt in [
+        server.query(json!({"sql": "select 1; select 2"})),
+        server.execute(json!({"sql": "create table two_a (); create table two_b ()"})),
+        server.execute(json!({"sql": "commit; drop table pg_class", "autocommit": true})),
+    ] {
+        let ended = attempt.run().await;
+        ended.failed(Effected::None, "server_error");
+        assert_eq!(sqlstate(&ended), "42601");
+    }
+    for (sql, says) in [
+        ("", "empty"),
+        ("-- nothing", "empty"),
+        ("copy pg_class to stdout", "COPY"),
+    ] {
+        let ended = server.execute(json!({"sql": sql})).run().await;
+        assert!(
+            ended
+                .failed(Effected::None, "not_sent")
+                .message
+                .contains(says)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_is_a_clear_failure() {
+    let server = server();
+    for sql in [
+        "select generate_series(1, 1001)",
+        "select repeat('x', 300000)",
+        "select repeat('x', 1000) from generate_series(1, 500)",
+    ] {
+        let ended = server.query(json!({"sql": sql})).run().await;
+        ended.failed(Effected::Settled, "too_many_rows");
+    }
+    let thousand = server
+        .query(json!({"sql": "select generate_series(1, 1000) as n"}))
+        .run()
+        .await;
+    assert_eq!(*thousand.output("row_count"), Value::Int(1000));
+    for (sql, says) in [
+        ("select 1 as a, 2 as a", "two columns are called \"a\""),
+        (
+            "select '(1,2)'::point as p",
+            "column \"p\" has the type point",
+        ),
+    ] {
+        let ended = server.query(json!({"sql": sql})).run().await;
+        assert!(
+            ended
+                .failed(Effected::None, "not_sent")
+                .message
+                .contains(says)
+        );
+    }
+    // A change is not committed for an answer that nobody can have.
+    server.prepare("create table many_t (n int)").await;
+    let insert = "insert into many_t select generate_series(1, 2000) returning n";
+    server
+        .execute(json!({"sql": insert}))
+        .run()
+        .await
+        .failed(Effected::None, "too_many_rows");
+    assert_eq!(
+        server.value("select count(*) from many_t").await,
+        Value::Int(0)
+    );
+    let outside = json!({"sql": insert, "autocommit": true});
+    server
+        .execute(outside)
+        .run()
+        .await
+        .failed(Effected::Settled, "too_many_rows");
+}
+
+#[tokio::test]
+async fn a_statement_is_committed_or_rolled_back() {
+    let server = server();
+    server
+        .prepare("create table change_t (n int primary key, m int)")
+        .await;
+    let insert = json!({"sql": "insert into change_t values ($1, 1), ($2, 2)", "params": [1, 2]});
+    let ended = server.execute(insert.clone()).run().await;
+    assert_eq!(
+        ended.outputs().to_string(),
+        r#"{"rows":[],"rows_affected":2,"value":null}"#
+    );
+    let again = server.execute(insert).run().await;
+    again.failed(Effected::None, "server_error");
+    assert_eq!(sqlstate(&again), "23505");
+    let update = json!({"sql": "update change_t set m = 7 where n = 1 returning m"});
+    let ended = server.execute(update).run().await;
+    assert_eq!(
+        ended.outputs().to_string(),
+        r#"{"rows":[{"m":7}],"rows_affected":1,"value":7}"#
+    );
+    assert_eq!(
+        server.value("select sum(m) from change_t").await,
+        Value::Int(9)
+    );
+    let ddl = server
+        .execute(json!({"sql": "create table ddl_t ()"}))
+        .run()
+        .await;
+    assert_eq!(*ddl.output("rows_affected"), Value::Int(0));
+}
+
+#[tokio::test]
+async fn a_refusal_at_the_commit_has_no_effect() {
+    let server = server();
+    server
+        .prepare("create table parent_t (n int primary key)")
+        .await;
+    server
+        .prepare("create table child_t (n int references parent_t deferrable initially deferred)")
+        .await;
+    let ended = server
+        .execute(json!({"sql": "insert into child_t values (5)"}))
+        .run()
+        .await;
+    ended.failed(Effected::None, "server_error");
+    assert_eq!(sqlstate(&ended), "23503");
+    assert_eq!(
+        server.value("select count(*) from child_t").await,
+        Value::Int(0)
+    );
+}
+
+#[tokio::test]
+async fn commands_outside_a_transaction_need_autocommit_and_may_settle() {
+    let server = server();
+    server
+        .prepare("create table auto_t as select 1 as n from generate_series(1, 2)")
+        .await;
+    let inside = server.execute(json!({"sql": "vacuum auto_t"})).run().await;
+    inside.failed(Effected::None, "server_error");
+    assert_eq!(sqlstate(&inside), "25001");
+    for sql in ["vacuum auto_t", "create database auto_db"] {
+        server
+            .execute(json!({"sql": sql, "autocommit": true}))
+            .run()
+            .await
+            .outputs();
+    }
+    // It fails, and leaves an invalid index behind.
+    let index =
+        json!({"sql": "create unique index concurrently auto_i on auto_t (n)", "autocommit": true});
+    let ended = server.execute(index).run().await;
+    ended.failed(Effected::Settled, "server_error");
+    assert_eq!(sqlstate(&ended), "23505");
+    let left = "select indisvalid from pg_index where indexrelid = 'auto_i'::regclass";
+    assert_eq!(server.value(left).await, Value::Bool(false));
+    // A row statement is undone by its error there too.
+    server.prepare("create table auto_u (n int unique)").await;
+    let insert = json!({"sql": "insert into auto_u values (1), (1)", "autocommit": true});
+    server
+        .execute(insert)
+        .run()
+        .await
+        .failed(Effected::None, "server_error");
+}
+
+#[tokio::test]
+async fn what_never_connected_has_no_effect() {
+    let server = server();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let sql = "create table never_t ()";
+    let refused = server
+        .execute(json!({"sql": sql, "port": closed}))
+        .run()
+        .await;
+    let failure = refused.failed(Effected::None, "connect_failed");
+    assert!(failure.message.contains("refused"), "{}", failure.message);
+
+    let mut wrong = server.execute(json!({"sql": sql}));
+    wrong.secrets = vec![("password", "wrong-canary-password".to_owned())];
+    let wrong = wrong.run().await;
+    wrong.failed(Effected::None, "connect_failed");
+    assert_eq!(sqlstate(&wrong), "28P01");
+    assert!(!wrong.everything().contains("canary"));
+
+    // It takes the connection and never says a word.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let with =
+        json!({"sql": sql, "port": silent.local_addr().unwrap().port(), "connect_timeout": 300});
+    let mute = server.execute(with).run().await;
+    let failure = mute.failed(Effected::None, "connect_failed");
+    assert!(
+        failure.message.contains("no answer in time"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused() {
+    let server = server();
+    let bare = |with: serde_json::Value| {
+        let mut attempt = server.query(json!({}));
+        attempt.with = with;
+        attempt
+    };
+    for (with, says) in [
+        (json!({"sql": "select 1"}), "give `host` or `dsn`"),
+        (
+            json!({"host": "h", "sql": "select 1"}),
+            "give `user` or `dsn`",
+        ),
+        (
+            json!({"host": "h", "user": "u", "sql": "select 1", "sslmode": "prefer"}),
+            "`verify-full` or `disable`",
+        ),
+        (
+            json!({"host": "h", "user": "u", "sql": "select 1", "sslmode": "require"}),
+            "`verify-full` or `disable`",
+        ),
+        (
+            json!({"host": "h", "user": "u", "sql": "select 1", "sslmode": "disable"}),
+            "needs `insecure_reason`",
+        ),
+        (
+            json!({"host": "h", "user": "u", "sql": "select 1", "password": "plain"}),
+            "must be a secret",
+        ),
+        (
+            json!({"host": "h", "user": "u", "sql": "select 1", "autocommit": true}),
+            "`autocommit` is no parameter",
+        ),
+        (
+            json!({"dsn": "postgresql://u@h", "user": "u", "sql": "select 1"}),
+            "`user` stands in the `dsn`",
+        ),
+        (
+            json!({"dsn": "postgresql://u@h1,h2", "sql": "select 1"}),
+            "exactly one server",
+        ),
+        (
+            json!({"dsn": "postgresql://h", "sql": "select 1"}),
+            "names no user",
+        ),
+        (
+            json!({"dsn": "postgresql://u:canary@h", "sql": "select 1"}),
+            "holds a password",
+        ),
+        (
+            json!({"dsn": "postgresql://u@h?sslmode=prefer", "sql": "select 1"}),
+            "sslmode=verify-full or nothing",
+        ),
+    ] {
+        let ended = bare(with).run().await;
+        let failure = ended.failed(Effected::None, "not_sent");
+        assert!(failure.message.contains(says), "{}", failure.message);
+        assert!(!ended.everything().contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn a_cut_after_sending_leaves_a_doubt() {
+    let server = server();
+    server.prepare("create table cut_t (n int)").await;
+    let proxy = Proxy::to(server.port).await;
+    let sql = "insert into cut_t select 1 from pg_sleep(1)";
+    let running = server
+        .execute(json!({"sql": sql, "port": proxy.port}))
+        .step("cut")
+        .start();
+    until_active(&server, "cut").await;
+    proxy.weather.send_replace(Weather::Cut);
+    running
+        .end()
+        .await
+        .failed(Effected::Unknown, "connection_lost");
+
+    // The same before the statement was handed over: nothing can have happened.
+    let proxy = Proxy::to(server.port).await;
+    proxy.weather.send_replace(Weather::Cut);
+    let ended = server
+        .execute(json!({"sql": sql, "port": proxy.port}))
+        .run()
+        .await;
+    ended.failed(Effected::None, "connect_failed");
+}
+
+async fn until_active(server: &crate::server::Server, step: &str) {
+    let sql = format!(
+        "select count(*) from pg_stat_activity where application_name = 'windlass/run-1/{step}' \
+         and state = 'active' and query like '%pg_sleep%'"
+    );
+    within(Duration::from_secs(20), async {
+        while server.value(&sql).await != Value::Int(1) {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_is_waited_for_past_its_deadline() {
+    let server = server();
+    server.prepare("create table late_t (n int)").await;
+    let proxy = Proxy::to(server.port).await;
+    let sql = "insert into late_t select 1 from pg_sleep(0.5)";
+    let with = json!({"sql": sql, "port": proxy.port});
+    let running = server.execute(with).step("late").timeout_ms(2_000).start();
+    until_active(&server, "late").await;
+    proxy.weather.send_replace(Weather::Held);
+    running.cancel.send_replace(true);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(!running.outcome.is_finished());
+    proxy.weather.send_replace(Weather::Fine);
+    let ended = running.end().await;
+    assert_eq!(*ended.output("rows_affected"), Value::Int(1));
+    assert_eq!(
+        server.value("select count(*) from late_t").await,
+        Value::Int(1)
+    );
+}
+
+#[tokio::test]
+async fn a_cancelled_read_is_cancelled_at_the_server() {
+    let server = server();
+    let slow = || server.query(json!({"sql": "select pg_sleep(50)", "statement_timeout": 55_000}));
+    let running = slow().step("slow").start();
+    until_active(&server, "slow").await;
+    running.cancel.send_replace(true);
+    running.end().await.failed(Effected::Unknown, "cancelled");
+    let gone =
+        "select count(*) from pg_stat_activity where application_name = 'windlass/run-1/slow'";
+    within(Duration::from_secs(5), async {
+        while server.value(gone).await != Value::Int(0) {}
+    })
+    .await;
+    // Before anything was sent it is plainly nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let running = server
+        .execute(json!({"sql": "select 1", "port": port}))
+        .start();
+    running.cancel.send_replace(true);
+    running.end().await.failed(Effected::None, "cancelled");
+}
+
+#[tokio::test]
+async fn the_servers_own_timeout_ends_a_statement_without_doubt() {
+    let server = server();
+    let with = json!({"sql": "select pg_sleep(50)", "statement_timeout": 200});
+    let ended = server.execute(with.clone()).run().await;
+    ended.failed(Effected::None, "server_error");
+    assert_eq!(sqlstate(&ended), "57014");
+    // Capped by the attempt's time, so that the answer comes before its end.
+    let ended = server
+        .execute(json!({"sql": "select pg_sleep(50)"}))
+        .timeout_ms(1_500)
+        .run()
+        .await;
+    ended.failed(Effected::None, "server_error");
+    // Outside of a transaction a cancelled function may have left something.
+    let mut outside = with;
+    outside["autocommit"] = json!(true);
+    server
+        .execute(outside)
+        .run()
+        .await
+        .failed(Effected::Settled, "server_error");
+}
+
+#[tokio::test]
+async fn the_password_never_shows_and_notices_are_logged() {
+    let server = server();
+    let sql = format!(
+        "do $$ begin raise notice 'it is {PASSWORD} \x1b[31m'; raise exception 'not {PASSWORD}'; end $$"
+    );
+    let ended = server.execute(json!({"sql": sql})).run().await;
+    let failure = ended.failed(Effected::None, "server_error");
+    assert!(
+        failure.message.contains("not [secret]"),
+        "{}",
+        failure.message
+    );
+    assert!(
+        ended.log.contains("NOTICE: it is [secret]"),
+        "{}",
+        ended.log
+    );
+    assert!(!ended.everything().contains(PASSWORD) && !ended.log.contains('\u{1b}'));
+    let told = server
+        .value(&format!("select '{PASSWORD}'::text as told"))
+        .await;
+    assert_eq!(told, "[secret]".into());
+}
+
+#[tokio::test]
+async fn a_dsn_reaches_the_server_and_the_session_ends_in_order() {
+    let server = server();
+    let mut attempt = server.query(json!({}));
+    attempt.with = json!({
+        "dsn": format!("postgresql://postgres@localhost:{}/postgres", server.port),
+        "sslmode": "disable", "insecure_reason": "a test",
+        "password": "$secret:password", "sql": "select current_database()::text as d",
+    });
+    let ended = attempt.run().await;
+    assert_eq!(*ended.output("value"), "postgres".into());
+    assert!(ended.log.contains("[no TLS: a test]"), "{}", ended.log);
+
+    let mut attempt = server.query(json!({}));
+    attempt.with = json!({
+        "host": server.dir(), "port": server.port, "user": "postgres",
+        "password": "$secret:password", "sql": "select 1 as x",
+    });
+    assert_eq!(*attempt.run().await.output("value"), Value::Int(1));
+}
