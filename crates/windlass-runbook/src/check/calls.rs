@@ -185,7 +185,10 @@ fn timeout(called: Called<'_>, fields: &Fields<'_>, found: &mut Found) -> Option
         return fields.duration("timeout", found);
     }
     let action = called.action?;
-    if let Some(timeout) = action.timeout {
+    // Nobody but the author knows how long a change may take that its action
+    // does not know itself.
+    let knows_change = action.effect.is_some() || !called.is_change;
+    if let Some(timeout) = action.timeout.filter(|_| knows_change) {
         return Some(timeout);
     }
     if !called.is_change {

@@ -168,6 +168,12 @@ pub(super) fn action<'a>(
         found.push(Diagnostic::error(crate::codes::LATER_KEY, message).at(node.span, "a runbook"));
         return None;
     }
+    // As a step it never comes here: the plan has waits of its own.
+    if name == WAIT {
+        let message = "`wait` is a step of its own and cannot stand here";
+        found.push(Diagnostic::error(BAD_VALUE, message).at(node.span, "not an action"));
+        return None;
+    }
     let name = match ActionName::try_from(name.to_owned()) {
         Ok(name) => name,
         Err(error) => {
@@ -179,7 +185,7 @@ pub(super) fn action<'a>(
     };
     let action = catalog.get(&name);
     if action.is_none() {
-        let known = catalog.actions.keys().map(ActionName::as_str).chain([WAIT]);
+        let known = catalog.actions.keys().map(ActionName::as_str);
         found.push(
             Diagnostic::error(UNKNOWN_ACTION, format!("there is no action `{name}`"))
                 .at(node.span, "unknown action")
