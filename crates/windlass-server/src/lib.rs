@@ -4,4 +4,5 @@
 pub mod client;
 pub mod limits;
 pub mod place;
+pub mod view;
 pub mod wire;

@@ -142,6 +142,8 @@ pub struct Step {
     pub for_each: bool,
     /// Items in order, then the undo of each that has one.
     pub items: Vec<Item>,
+    /// How many items are left out, as the view would be too large.
+    pub items_left_out: usize,
     pub started_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,
     /// Why it failed or was skipped, or who approved it.
@@ -171,6 +173,8 @@ pub struct Item {
     pub orphan_pid: Option<u32>,
     /// What it gave, when it succeeded.
     pub outputs: Option<Value>,
+    /// Whether outputs are left out, as the view would be too large.
+    pub outputs_left_out: bool,
     pub started_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,
 }

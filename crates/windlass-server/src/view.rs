@@ -1,0 +1,126 @@
+//! A run's view, built from its state and from what only the owner's memory knows.
+//! A pure function: the server shows live runs with it, the terminal stored ones.
+
+mod budget;
+mod needs;
+mod nodes;
+mod words;
+
+use windlass_core::operator::{Identity, Operator};
+use windlass_core::state::{RunState, RunStatus};
+use windlass_core::time::Timestamp;
+use windlass_engine::{Lacks, ProgressLine, Snapshot};
+use windlass_journal::RunIndexRow;
+
+use crate::wire::{Debt, Person, RunSummary, RunView};
+
+pub use words::waits_for;
+
+/// What the state does not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
+    /// What the owner lacks to go on.
+    pub lacks: Lacks,
+    /// The last line of each attempt in flight.
+    pub progress: Vec<ProgressLine>,
+    /// The `seq` that the run's next record will have.
+    pub next_seq: Option<u64>,
+}
+
+impl Overlay {
+    /// What a snapshot knows beside its state.
+    pub fn of(snapshot: &Snapshot, progress: Vec<ProgressLine>) -> Self {
+        Self {
+            lacks: snapshot.lacks.clone(),
+            progress,
+            next_seq: Some(snapshot.next_seq),
+        }
+    }
+}
+
+/// The run as people see it.
+pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
+    let status = state.status();
+    let plan = state.plan();
+    let ms = |at: Option<Timestamp>| at.map(|at| at.0);
+    let shown = nodes::show(state, overlay);
+    RunView {
+        run: state.run().clone(),
+        name: plan.map(|plan| plan.name.clone()).unwrap_or_default(),
+        title: plan.map(|plan| plan.title.clone()).unwrap_or_default(),
+        state: state_word(&status, &overlay.lacks).to_owned(),
+        waits_for: waits_for(&status, &overlay.lacks),
+        wakes_at_ms: ms(state.next_wake()),
+        needs: needs::needs(state, &status, overlay),
+        steps: shown.steps,
+        gates: shown.gates,
+        doubts: shown.doubts,
+        debts: state
+            .debts()
+            .into_iter()
+            .map(|(step, since)| Debt {
+                step,
+                since_ms: since.0,
+            })
+            .collect(),
+        requester: state.requester().map(person),
+        single_user: state.is_single_user(),
+        plan_digest: state.digest(),
+        inputs: plan.map(|plan| plan.inputs.clone()).unwrap_or_default(),
+        started_at_ms: ms(state.started_at()),
+        updated_at_ms: ms(state.last_at()),
+        ended_at_ms: ms(state.ended_at()),
+        end: state.end().map(|(end, _)| end.as_str().to_owned()),
+        reason: reason(state),
+        next_seq: overlay.next_seq,
+    }
+}
+
+/// A row of the runs index as lists show it.
+pub fn summary(row: RunIndexRow) -> RunSummary {
+    RunSummary {
+        run: row.run.to_string(),
+        runbook: row.runbook,
+        title: row.title,
+        state: row.state,
+        waits_for: row.waiting_for,
+        requester: row.requester,
+        plan_digest: row.plan_digest,
+        started_at_ms: row.started_at_ms,
+        updated_at_ms: row.updated_at_ms,
+        ended_at_ms: row.ended_at_ms,
+        owes: row.owes,
+    }
+}
+
+/// The status word; a run that would go on, had its owner what it lacks, waits.
+fn state_word(status: &RunStatus, lacks: &Lacks) -> &'static str {
+    match status {
+        RunStatus::Running if !lacks.is_nothing() => "waiting",
+        RunStatus::New
+        | RunStatus::Running
+        | RunStatus::Waiting { .. }
+        | RunStatus::Paused
+        | RunStatus::NeedsOperator { .. }
+        | RunStatus::Ending
+        | RunStatus::Ended(_) => status.as_str(),
+    }
+}
+
+fn reason(state: &RunState) -> Option<String> {
+    let stated = match (state.end(), state.ending_reason(), state.paused()) {
+        (Some((_, reason)), _, _) | (None, Some(reason), _) => reason.to_owned(),
+        (None, None, Some((by, reason))) => format!("paused by {by}: {reason}"),
+        (None, None, None) => return None,
+    };
+    Some(stated).filter(|reason| !reason.is_empty())
+}
+
+fn person(operator: &Operator) -> Person {
+    match operator.identity {
+        Identity::OsUser { uid } => Person {
+            name: operator.name.clone(),
+            uid,
+        },
+    }
+}

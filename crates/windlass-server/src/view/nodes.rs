@@ -1,0 +1,247 @@
+//! Steps, items, open gates and doubts of a view.
+
+use std::collections::BTreeMap;
+
+use windlass_core::authorise::Rule;
+use windlass_core::id::{NodeId, Phase};
+use windlass_core::outcome::Effected;
+use windlass_core::plan::{Gate as PlannedGate, StepKind};
+use windlass_core::state::{
+    Doubt as DoubtState, ItemLook, NodePhase, RunState, StepLook, StepPhase,
+};
+use windlass_core::value::Value;
+
+use super::budget::Budget;
+use super::{Overlay, needs};
+use crate::wire::{Doubt, Gate, Item, Statement, Step};
+
+/// What is shown of a run's steps.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    pub(super) steps: Vec<Step>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) doubts: Vec<Doubt>,
+}
+
+/// Shows every step; items as far as the view's bounds allow.
+pub(super) fn show(state: &RunState, overlay: &Overlay) -> Shown {
+    let lines: BTreeMap<(&NodeId, u32), &str> = overlay
+        .progress
+        .iter()
+        .map(|line| ((&line.node, line.attempt), line.line.as_str()))
+        .collect();
+    let mut budget = Budget::new();
+    let mut shown = Shown::default();
+    for look in state.steps() {
+        shown.gates.extend(gate(state, &look));
+        shown.doubts.extend(look.items.iter().filter_map(doubt));
+        shown.steps.push(step(&look, &lines, &mut budget));
+    }
+    shown
+}
+
+fn step(look: &StepLook<'_>, lines: &BTreeMap<(&NodeId, u32), &str>, budget: &mut Budget) -> Step {
+    let (step, state) = (look.step, look.state);
+    let (kind, uses, effect, for_each) = match &step.kind {
+        StepKind::Action {
+            call,
+            effect,
+            for_each,
+            ..
+        } => {
+            let uses = Some(call.uses.to_string());
+            ("action", uses, Some(effect.as_str()), for_each.is_some())
+        }
+        StepKind::Gate(_) => ("gate", None, None, false),
+        StepKind::Wait { .. } => ("wait", None, None, false),
+    };
+    let mut items = Vec::new();
+    for item in &look.items {
+        match show_item(item, lines, budget) {
+            Some(item) => items.push(item),
+            None => break,
+        }
+    }
+    let only = look.items.first().filter(|_| !for_each);
+    let approved = match &state.phase {
+        StepPhase::GateApproved { by, .. } => Some(format!("approved by {by}")),
+        StepPhase::Pending
+        | StepPhase::Begun
+        | StepPhase::Waiting { .. }
+        | StepPhase::GateOpen { .. }
+        | StepPhase::GateWithdrawn
+        | StepPhase::Succeeded
+        | StepPhase::Skipped
+        | StepPhase::Failed
+        | StepPhase::Stopped => None,
+    };
+    Step {
+        id: step.id.clone(),
+        title: step.title.clone(),
+        kind: kind.to_owned(),
+        uses,
+        effect: effect.map(str::to_owned),
+        state: state.phase.name().to_owned(),
+        attempt: only.map_or(state.gate_attempt, |item| item.state.attempt),
+        finally: step.finally,
+        for_each,
+        items_left_out: look.items.len() - items.len(),
+        items,
+        started_at_ms: state.started_at.map(|at| at.0),
+        ended_at_ms: state.ended_at.map(|at| at.0),
+        message: state.message.clone().or(approved),
+    }
+}
+
+fn show_item(
+    look: &ItemLook<'_>,
+    lines: &BTreeMap<(&NodeId, u32), &str>,
+    budget: &mut Budget,
+) -> Option<Item> {
+    let state = look.state;
+    let message = state
+        .failure
+        .as_ref()
+        .map(|failure| failure.message.clone());
+    let last_line = lines.get(&(&look.node, state.attempt)).copied();
+    let texts = message.as_ref().map_or(0, String::len) + last_line.map_or(0, str::len);
+    if !budget.take_item(texts + state.item.weight_bytes()) {
+        return None;
+    }
+    let (until, outputs) = match &state.phase {
+        NodePhase::Running { deadline, .. } => (Some(*deadline), None),
+        NodePhase::Backoff { at } | NodePhase::Polling { at } => (Some(*at), None),
+        NodePhase::InDoubt(doubt) => (Some(doubt.observe_until), None),
+        NodePhase::Succeeded { outputs, .. } => (None, Some(outputs)),
+        NodePhase::Ready | NodePhase::AttemptFailed | NodePhase::Failed | NodePhase::Stopped => {
+            (None, None)
+        }
+    };
+    let kept: Option<Value> = outputs
+        .filter(|outputs| budget.take_outputs(outputs.weight_bytes()))
+        .cloned();
+    Some(Item {
+        node: look.node.clone(),
+        value: state.item.clone(),
+        state: state.phase.name().to_owned(),
+        attempt: state.attempt,
+        until_ms: until.map(|at| at.0),
+        effected: failed_effect(look).map(|effect| effect.to_string()),
+        message,
+        last_line: last_line.map(str::to_owned),
+        orphan_pid: orphan(look),
+        outputs_left_out: outputs.is_some() && kept.is_none(),
+        outputs: kept,
+        started_at_ms: state.started_at.map(|at| at.0),
+        ended_at_ms: state.ended_at.map(|at| at.0),
+    })
+}
+
+fn failed_effect(look: &ItemLook<'_>) -> Option<Effected> {
+    look.state.failure.as_ref().map(|failure| failure.effect)
+}
+
+fn orphan(look: &ItemLook<'_>) -> Option<u32> {
+    look.state.orphan.map(|(_, pid)| pid)
+}
+
+fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
+    let StepKind::Gate(PlannedGate { not_requester, .. }) = &look.step.kind else {
+        return None;
+    };
+    let StepPhase::GateOpen { expires_at, shown } = &look.state.phase else {
+        return None;
+    };
+    Some(Gate {
+        step: look.step.id.clone(),
+        title: look.step.title.clone(),
+        state: look.state.phase.name().to_owned(),
+        attempt: look.state.gate_attempt,
+        opened_at_ms: look.state.started_at.map(|at| at.0),
+        expires_at_ms: expires_at.map(|at| at.0),
+        shown: shown.clone(),
+        statement: Statement {
+            plan_digest: state.digest()?,
+            attempt: look.state.gate_attempt,
+        },
+        not_requester: *not_requester,
+        rule: who_decides(state, *not_requester),
+        next: needs::for_gate(state.run(), &look.step.id),
+    })
+}
+
+/// Who may decide a gate, in the words of `authorise`.
+fn who_decides(state: &RunState, not_requester: bool) -> String {
+    if state.is_single_user() && !not_requester {
+        return Rule::SingleUser.as_str().to_owned();
+    }
+    match state.requester() {
+        Some(requester) => format!("{}: anybody but {requester}", Rule::SecondPerson.as_str()),
+        None => Rule::SecondPerson.as_str().to_owned(),
+    }
+}
+
+fn doubt(look: &ItemLook<'_>) -> Option<Doubt> {
+    let doubt = in_doubt(look)?;
+    Some(Doubt {
+        node: look.node.clone(),
+        attempt: look.state.attempt,
+        since_ms: doubt.since.0,
+        quiet_at_ms: doubt.quiet_at.0,
+        observe_until_ms: doubt.observe_until.0,
+        looks: doubt.looks,
+        said: doubt.said.clone(),
+        escalated: doubt.escalated.clone(),
+        orphan_pid: orphan(look),
+    })
+}
+
+/// The doubt that a node is in.
+pub(super) fn in_doubt<'a>(look: &ItemLook<'a>) -> Option<&'a DoubtState> {
+    match &look.state.phase {
+        NodePhase::InDoubt(doubt) => Some(doubt),
+        NodePhase::Ready
+        | NodePhase::Running { .. }
+        | NodePhase::AttemptFailed
+        | NodePhase::Backoff { .. }
+        | NodePhase::Polling { .. }
+        | NodePhase::Succeeded { .. }
+        | NodePhase::Failed
+        | NodePhase::Stopped => None,
+    }
+}
+
+/// Whether a person may order another attempt of it.
+pub(super) fn is_failed(look: &ItemLook<'_>) -> bool {
+    match &look.state.phase {
+        NodePhase::Failed => true,
+        NodePhase::Ready
+        | NodePhase::Running { .. }
+        | NodePhase::AttemptFailed
+        | NodePhase::Backoff { .. }
+        | NodePhase::Polling { .. }
+        | NodePhase::InDoubt(_)
+        | NodePhase::Succeeded { .. }
+        | NodePhase::Stopped => false,
+    }
+}
+
+/// Whether a retry must say that nothing of the last attempt remains.
+pub(super) fn may_remain(state: &RunState, look: &ItemLook<'_>) -> bool {
+    let change = state
+        .call_of(&look.node)
+        .is_some_and(|(_, effect)| effect.is_change());
+    change
+        && match failed_effect(look) {
+            Some(Effected::Settled | Effected::Unknown) => true,
+            Some(Effected::None) | None => false,
+        }
+}
+
+/// Whether a node is the doing of a step, and not its undo.
+pub(super) fn is_doing(look: &ItemLook<'_>) -> bool {
+    match look.node.phase {
+        Phase::Do => true,
+        Phase::Undo => false,
+    }
+}

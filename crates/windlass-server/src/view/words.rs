@@ -1,0 +1,46 @@
+//! What a run waits for, in words.
+
+use windlass_core::state::{Need, RunStatus};
+use windlass_engine::Lacks;
+
+/// What a run waits for, in words; empty when it does not wait.
+pub fn waits_for(status: &RunStatus, lacks: &Lacks) -> String {
+    let mut parts = Vec::new();
+    match status {
+        RunStatus::Ended(_) | RunStatus::New => return String::new(),
+        RunStatus::Running
+        | RunStatus::Waiting { .. }
+        | RunStatus::Paused
+        | RunStatus::NeedsOperator { .. }
+        | RunStatus::Ending => {
+            if !lacks.is_nothing() {
+                parts.push(lacks.to_string());
+            }
+        }
+    }
+    match status {
+        RunStatus::Waiting { gates, until } => {
+            parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
+            if gates.is_empty() && until.is_some() {
+                parts.push("timer".to_owned());
+            }
+        }
+        RunStatus::Paused => parts.push("resume".to_owned()),
+        RunStatus::NeedsOperator { needs } => parts.extend(needs.iter().map(need)),
+        RunStatus::New | RunStatus::Running | RunStatus::Ending | RunStatus::Ended(_) => {}
+    }
+    parts.join("; ")
+}
+
+fn need(need: &Need) -> String {
+    let code = need.code();
+    match need {
+        Need::InDoubt { node } | Need::UndoFailed { node } | Need::Contradicted { node } => {
+            format!("{code} {node}")
+        }
+        Need::Debt { step } | Need::FailedAfterIrreversible { step: Some(step) } => {
+            format!("{code} {step}")
+        }
+        Need::FailedAfterIrreversible { step: None } => code.to_owned(),
+    }
+}
