@@ -24,7 +24,7 @@ const TIMEOUT: Millis = Millis::from_mins(1);
 /// The timeout of a look whether a change happened, when it states none.
 const RECONCILE_TIMEOUT: Millis = Millis::from_mins(1);
 /// Work that was not handed over within this span of its intent never is.
-const SEND_WITHIN: Millis = Millis::from_secs(30);
+const SEND_WITHIN: Millis = Millis::from_secs(5);
 /// For how long a doubt is looked into when neither step nor action says.
 const OBSERVE: Millis = Millis::from_mins(15);
 
