@@ -1,18 +1,22 @@
 //! What can be done while no owner is alive: a single command that owns the directory
 //! for as long as its run has something in flight, and looks that own nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use windlass_core::command::Command;
-use windlass_core::id::RunId;
+use windlass_core::id::{RunId, SecretName};
+use windlass_core::operator::Operator;
 use windlass_journal::Store;
 
-use crate::engine::{Engine, Parked};
+use crate::engine::Engine;
 use crate::error::{CommandError, OpenError};
 use crate::options::{GoOn, Options};
 use crate::replay::{self, ReplayError};
 use crate::run::CommandAnswer;
 use crate::snapshot::Snapshot;
+use crate::stopping::Parked;
 use crate::subscription::Recorded;
 
 /// Why a command without an owner was not carried out.
@@ -24,25 +28,39 @@ pub enum OfflineError {
     Command(#[from] CommandError),
 }
 
+/// One command to one run.
+#[derive(Debug)]
+pub struct Request {
+    pub run: RunId,
+    pub command: Command,
+    pub by: Operator,
+    /// What the run may need to go on; see [`Engine::bring_secrets`].
+    pub secrets: BTreeMap<SecretName, SecretString>,
+    /// How long what became runnable may take before it is parked.
+    pub within: Duration,
+}
+
 /// Carries one command out as the owner for a moment: takes the journal over, appends,
-/// drives what became runnable of that run, and leaves. `within` bounds the last part.
-/// `options.go_on` is set to [`GoOn::Asked`]: the other runs are left to their owner.
+/// drives what became runnable of that run, and leaves. The other runs are left to
+/// their owner, whatever `options.go_on` says.
 ///
 /// # Errors
 /// The journal cannot be taken over, or the command is refused.
 pub async fn command(
     options: Options,
-    run: &RunId,
-    command: Command,
-    within: Duration,
+    request: Request,
 ) -> Result<(CommandAnswer, Parked), OfflineError> {
     let options = Options {
         go_on: GoOn::Asked,
         ..options
     };
     let engine = Engine::open(options).await?;
-    let answer = engine.command(run, command).await?;
-    let _late = tokio::time::timeout(within, engine.wait_idle()).await;
+    if !request.secrets.is_empty() {
+        let (run, by) = (&request.run, &request.by);
+        engine.bring_secrets(run, by, request.secrets).await?;
+    }
+    let answer = engine.command(&request.run, request.command).await?;
+    let _late = tokio::time::timeout(request.within, engine.wait_idle()).await;
     let parked = engine.park(Duration::ZERO).await?;
     Ok((answer, parked))
 }

@@ -4,17 +4,22 @@
 //! - `task`: its life: load, take over, the loop, leaving.
 //! - `step`: command -> decide -> evolve a copy -> one append -> swap -> publish.
 //! - `append`: making it durable.
-//! - `flight`: what is in flight; `launch` and `look`: how it gets there.
+//! - `perform`: the difference between what should be in flight and what is.
+//! - `flight`: what is; `launch` and `look`: how it gets there; `landing`: how it comes back.
+//! - `takeover`: what an earlier process left behind.
 //! - `park`: how it stops in order.
 
 mod append;
 mod flight;
 mod lacks;
+mod landing;
 mod launch;
 mod look;
 mod message;
 mod park;
+mod perform;
 mod step;
+mod takeover;
 mod task;
 
 use std::sync::Arc;

@@ -8,23 +8,18 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use windlass_core::command::{Command, Orphan};
-use windlass_core::effect::Effect;
 use windlass_core::id::{NodeId, RunId};
-use windlass_core::outcome::{Effected, Failure, Outcome};
-use windlass_core::outstanding;
 use windlass_core::time::{Millis, Timestamp};
 
 use super::Message;
-use super::flight::{Flight, Landed, Report, Slot, SlotKind};
-use super::launch::{Attempt, FreshIntent};
-use super::look::no_answer;
+use super::flight::{Flight, Landed};
+use super::launch::FreshIntent;
 use super::step::{For, Refused};
 use crate::error::CommandError;
-use crate::limits::{LINGER_MS, ORPHAN_POLL, REFUSED_LOOK_PAUSE_MS};
-use crate::orphans;
+use crate::limits::{LINGER_MS, ORPHAN_POLL};
 use crate::replay;
 use crate::shared::{Phase, Shared};
-use crate::snapshot::{Lacks, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// A run's task.
 pub(super) struct Task {
@@ -40,12 +35,12 @@ pub(super) struct Task {
     /// Attempts whose intent this process has just made durable and not handed over yet.
     pub(super) fresh: BTreeMap<(NodeId, u32), FreshIntent>,
     pub(super) flight: Flight,
-    orphans: Vec<Orphan>,
+    pub(super) orphans: Vec<Orphan>,
     orphan_poll: Interval,
     /// No look before this, after an answer that was not accepted.
-    look_pauses: BTreeMap<NodeId, Timestamp>,
+    pub(super) look_pauses: BTreeMap<NodeId, Timestamp>,
     /// No tick before this, after one that changed nothing.
-    tick_pause: Option<Timestamp>,
+    pub(super) tick_pause: Option<Timestamp>,
 }
 
 /// What a task does next.
@@ -88,7 +83,9 @@ pub(super) async fn live(
         look_pauses: BTreeMap::new(),
         tick_pause: None,
     };
-    task.publish();
+    if task.snapshot.next_seq > 0 {
+        task.publish();
+    }
     if let Err(refused) = task.work().await {
         let error = refused.for_caller();
         refuse_all(&task.shared, &task.run, &mut task.messages, &error);
@@ -225,72 +222,6 @@ impl Task {
         true
     }
 
-    /// Deals with what an earlier process had in flight. When this process could not go
-    /// on with it, for want of secrets, it is left as it is until they are brought.
-    async fn take_over(&mut self) -> Result<(), Refused> {
-        if self.snapshot.state.is_ended() {
-            self.is_opened = true;
-            return Ok(());
-        }
-        let mut lacks = Lacks::default();
-        let mut was_in_flight = false;
-        for effect in outstanding(&self.snapshot.state) {
-            was_in_flight |= matches!(effect, Effect::Attempt { .. });
-            lacks.add(Lacks::for_effect(&self.shared, &self.run, &effect));
-        }
-        if was_in_flight && !lacks.is_nothing() {
-            // Nothing but the row of the index changes.
-            return self.command(Command::Tick).await;
-        }
-        let living = self.living_orphans().await?;
-        self.is_opened = true;
-        self.command(Command::Open { orphans: living }).await?;
-        self.orphans = self.known_orphans();
-        Ok(())
-    }
-
-    async fn living_orphans(&self) -> Result<Vec<Orphan>, Refused> {
-        if !self.shared.orphans.has(&self.run) {
-            return Ok(Vec::new());
-        }
-        let run = self.run.clone();
-        match tokio::task::spawn_blocking(move || orphans::living(&run)).await {
-            Ok(Ok(living)) => Ok(living),
-            // Without knowing what lives, nothing of the run may go on.
-            Ok(Err(error)) => Err(self.fault(&format!("/proc cannot be read: {error}"))),
-            Err(_) => Err(Refused::Halted(CommandError::Stopping)),
-        }
-    }
-
-    /// The orphans that the state counts with.
-    fn known_orphans(&self) -> Vec<Orphan> {
-        let items = self.snapshot.state.steps().flat_map(|step| step.items);
-        let orphan = |item: windlass_core::state::ItemLook<'_>| {
-            let (attempt, pid) = item.state.orphan?;
-            let node = item.node;
-            Some(Orphan { node, attempt, pid })
-        };
-        items.filter_map(orphan).collect()
-    }
-
-    /// An orphan has ended when no process of its attempt lives, its children among them.
-    async fn poll_orphans(&mut self) -> Result<(), Refused> {
-        let living = self.living_orphans().await?;
-        let lives = |orphan: &Orphan| {
-            let of_it =
-                |other: &Orphan| other.node == orphan.node && other.attempt == orphan.attempt;
-            living.iter().any(of_it)
-        };
-        let (alive, gone): (Vec<Orphan>, Vec<Orphan>) = std::mem::take(&mut self.orphans)
-            .into_iter()
-            .partition(lives);
-        self.orphans = alive;
-        for orphan in gone {
-            self.command(Command::OrphanEnded(orphan)).await?;
-        }
-        Ok(())
-    }
-
     /// A command of the engine itself; a rejection of it is no event.
     pub(super) async fn command(&mut self, command: Command) -> Result<(), Refused> {
         match self.step(command, For::Engine).await {
@@ -366,234 +297,4 @@ impl Task {
             Message::Wake => self.take_over().await,
         }
     }
-
-    /// Takes in what has come back.
-    pub(super) async fn landed(&mut self, landed: Landed) -> Result<(), Refused> {
-        let Landed {
-            slot,
-            was_cancelled,
-            report,
-            began_at,
-        } = landed;
-        self.forget_progress(&slot);
-        let report = report.unwrap_or_else(|panic| {
-            tracing::error!(run = %self.run, node = %slot.node, panic, "a runner panicked");
-            match slot.kind {
-                SlotKind::Attempt | SlotKind::Change => Report::Ended(unknown("panic", panic)),
-                SlotKind::Look => no_answer(began_at, panic),
-            }
-        });
-        let Slot {
-            kind: _,
-            node,
-            attempt,
-        } = slot;
-        match report {
-            Report::Dropped => Ok(()),
-            // It failed because it was told to: that says nothing about the work.
-            Report::Ended(Outcome::Failed(_)) if was_cancelled => Ok(()),
-            Report::Ended(outcome) => self.ended(node, attempt, outcome).await,
-            Report::Answered { .. } | Report::Observed { .. } if was_cancelled => Ok(()),
-            Report::Answered { asked_at, answer } => {
-                let command = Command::Reconciled {
-                    node: node.clone(),
-                    attempt,
-                    asked_at,
-                    answer,
-                };
-                self.looked(node, command).await
-            }
-            Report::Observed { asked_at, outcome } => {
-                let command = Command::Observed {
-                    node: node.clone(),
-                    attempt,
-                    asked_at,
-                    outcome,
-                };
-                self.looked(node, command).await
-            }
-        }
-    }
-
-    /// An outcome that the core refuses, such as one too large to keep, must not leave its
-    /// attempt in flight for ever.
-    async fn ended(&mut self, node: NodeId, attempt: u32, outcome: Outcome) -> Result<(), Refused> {
-        let ended = |outcome| Command::Ended {
-            node: node.clone(),
-            attempt,
-            outcome,
-        };
-        match self.step(ended(outcome), For::Engine).await {
-            Ok(_) => Ok(()),
-            Err(Refused::Rejected(rejection)) if self.is_outstanding(&node, attempt) => {
-                let failure = unknown("outcome_refused", rejection.to_string());
-                self.command(ended(failure)).await
-            }
-            Err(Refused::Rejected(rejection)) => {
-                tracing::info!(run = %self.run, %node, attempt, %rejection, "a late outcome changes nothing");
-                Ok(())
-            }
-            Err(Refused::NotNow(error)) => {
-                let failure = unknown("outcome_refused", error.to_string());
-                self.command(ended(failure)).await
-            }
-            Err(halted @ Refused::Halted(_)) => Err(halted),
-        }
-    }
-
-    fn is_outstanding(&self, node: &NodeId, attempt: u32) -> bool {
-        outstanding(&self.snapshot.state)
-            .iter()
-            .any(|effect| match effect {
-                Effect::Attempt {
-                    node: of,
-                    attempt: number,
-                    ..
-                } => of == node && *number == attempt,
-                Effect::Reconcile { .. } | Effect::WakeAt { .. } => false,
-            })
-    }
-
-    async fn looked(&mut self, node: NodeId, command: Command) -> Result<(), Refused> {
-        let before = self.snapshot.next_seq;
-        self.command(command).await?;
-        if before == self.snapshot.next_seq {
-            let until = self.shared.clock.now() + Millis(REFUSED_LOOK_PAUSE_MS);
-            self.look_pauses.insert(node, until);
-        } else {
-            self.look_pauses.remove(&node);
-        }
-        Ok(())
-    }
-
-    fn forget_progress(&self, slot: &Slot) {
-        if let Some(driven) = self.shared.registry().driven.get_mut(&self.run) {
-            driven.progress.remove(&(slot.node.clone(), slot.attempt));
-        }
-    }
-
-    /// Compares what should be in flight with what is, and performs the difference.
-    /// Answers when something is to be done next.
-    fn perform(&mut self) -> Option<Timestamp> {
-        let may_begin = match self.shared.phase() {
-            Phase::Running | Phase::Parking { .. } => self.is_opened,
-            Phase::Closed | Phase::Failed(_) => false,
-        };
-        if !may_begin {
-            return None;
-        }
-        let mut wanted = Vec::new();
-        let mut wake: Option<Timestamp> = None;
-        for effect in outstanding(&self.snapshot.state) {
-            let at = match effect {
-                Effect::Attempt { .. } => {
-                    wanted.push(self.perform_attempt(effect));
-                    None
-                }
-                Effect::Reconcile {
-                    ref node, attempt, ..
-                } => {
-                    wanted.push(Slot {
-                        kind: SlotKind::Look,
-                        node: node.clone(),
-                        attempt,
-                    });
-                    self.perform_look(effect)
-                }
-                Effect::WakeAt { at } => Some(self.tick_pause.map_or(at, |pause| at.max(pause))),
-            };
-            wake = [wake, at].into_iter().flatten().min();
-        }
-        let unwanted: Vec<Slot> = self
-            .flight
-            .slots()
-            .filter(|slot| !wanted.contains(slot))
-            .cloned()
-            .collect();
-        unwanted.iter().for_each(|slot| self.flight.cancel(slot));
-        wake
-    }
-
-    fn perform_attempt(&mut self, effect: Effect) -> Slot {
-        let Effect::Attempt {
-            node,
-            attempt,
-            verb,
-            effect,
-            call,
-            deadline,
-            send_by,
-            checkpoint,
-        } = effect
-        else {
-            unreachable!("the caller has matched an attempt");
-        };
-        let slot = Slot {
-            kind: if effect.is_change() {
-                SlotKind::Change
-            } else {
-                SlotKind::Attempt
-            },
-            node: node.clone(),
-            attempt,
-        };
-        if let Some(intent) = self.fresh.remove(&(node.clone(), attempt)) {
-            let attempt = Attempt {
-                node,
-                attempt,
-                verb,
-                effect,
-                call,
-                deadline,
-                send_by,
-                checkpoint,
-            };
-            self.launch(intent, attempt);
-        }
-        slot
-    }
-
-    /// Begins a look whose time has come; answers when it comes otherwise.
-    fn perform_look(&mut self, effect: Effect) -> Option<Timestamp> {
-        let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
-        let Effect::Reconcile {
-            node,
-            attempt,
-            verb: _,
-            at,
-            timeout,
-            how,
-        } = effect
-        else {
-            unreachable!("the caller has matched a look");
-        };
-        let slot = Slot {
-            kind: SlotKind::Look,
-            node: node.clone(),
-            attempt,
-        };
-        if self.flight.contains(&slot) || !lacks.is_nothing() {
-            return None;
-        }
-        let pause = self.look_pauses.get(&node).copied();
-        let at = pause.map_or(at, |pause| at.max(pause));
-        if at > self.shared.clock.now() {
-            return Some(at);
-        }
-        match self.shared.phase() {
-            Phase::Running => self.begin_look(node, attempt, timeout, how),
-            Phase::Parking { .. } | Phase::Closed | Phase::Failed(_) => {}
-        }
-        None
-    }
-}
-
-fn unknown(code: &str, message: String) -> Outcome {
-    Outcome::Failed(Failure {
-        effect: Effected::Unknown,
-        code: code.to_owned(),
-        message,
-        evidence: None,
-        log: None,
-    })
 }

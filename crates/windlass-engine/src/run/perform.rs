@@ -1,0 +1,128 @@
+//! The difference between what should be in flight and what is.
+
+use windlass_core::effect::Effect;
+use windlass_core::outstanding;
+use windlass_core::time::Timestamp;
+
+use super::flight::{Slot, SlotKind};
+use super::launch::Attempt;
+use super::task::Task;
+use crate::shared::Phase;
+use crate::snapshot::Lacks;
+
+impl Task {
+    /// Compares what should be in flight with what is, and performs the difference.
+    /// Answers when something is to be done next.
+    pub(super) fn perform(&mut self) -> Option<Timestamp> {
+        let may_begin = match self.shared.phase() {
+            Phase::Running | Phase::Parking { .. } => self.is_opened,
+            Phase::Closed | Phase::Failed(_) => false,
+        };
+        if !may_begin {
+            return None;
+        }
+        let mut wanted = Vec::new();
+        let mut wake: Option<Timestamp> = None;
+        for effect in outstanding(&self.snapshot.state) {
+            let at = match effect {
+                Effect::Attempt { .. } => {
+                    wanted.push(self.perform_attempt(effect));
+                    None
+                }
+                Effect::Reconcile {
+                    ref node, attempt, ..
+                } => {
+                    wanted.push(Slot {
+                        kind: SlotKind::Look,
+                        node: node.clone(),
+                        attempt,
+                    });
+                    self.perform_look(effect)
+                }
+                Effect::WakeAt { at } => Some(self.tick_pause.map_or(at, |pause| at.max(pause))),
+            };
+            wake = [wake, at].into_iter().flatten().min();
+        }
+        let unwanted: Vec<Slot> = self
+            .flight
+            .slots()
+            .filter(|slot| !wanted.contains(slot))
+            .cloned()
+            .collect();
+        unwanted.iter().for_each(|slot| self.flight.cancel(slot));
+        wake
+    }
+
+    fn perform_attempt(&mut self, effect: Effect) -> Slot {
+        let Effect::Attempt {
+            node,
+            attempt,
+            verb,
+            effect,
+            call,
+            deadline,
+            send_by,
+            checkpoint,
+        } = effect
+        else {
+            unreachable!("the caller has matched an attempt");
+        };
+        let slot = Slot {
+            kind: if effect.is_change() {
+                SlotKind::Change
+            } else {
+                SlotKind::Attempt
+            },
+            node: node.clone(),
+            attempt,
+        };
+        if let Some(intent) = self.fresh.remove(&(node.clone(), attempt)) {
+            let attempt = Attempt {
+                node,
+                attempt,
+                verb,
+                effect,
+                call,
+                deadline,
+                send_by,
+                checkpoint,
+            };
+            self.launch(intent, attempt);
+        }
+        slot
+    }
+
+    /// Begins a look whose time has come; answers when it comes otherwise.
+    fn perform_look(&mut self, effect: Effect) -> Option<Timestamp> {
+        let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
+        let Effect::Reconcile {
+            node,
+            attempt,
+            verb: _,
+            at,
+            timeout,
+            how,
+        } = effect
+        else {
+            unreachable!("the caller has matched a look");
+        };
+        let slot = Slot {
+            kind: SlotKind::Look,
+            node: node.clone(),
+            attempt,
+        };
+        if self.flight.contains(&slot) || !lacks.is_nothing() {
+            return None;
+        }
+        let pause = self.look_pauses.get(&node).copied();
+        let at = pause.map_or(at, |pause| at.max(pause));
+        if at > self.shared.clock.now() {
+            return Some(at);
+        }
+        match self.shared.phase() {
+            Phase::Running => self.begin_look(node, attempt, timeout, how),
+            Phase::Parking { .. } | Phase::Closed | Phase::Failed(_) => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,81 @@
+//! What an earlier process left behind: attempts that it had in flight, and processes
+//! that outlived it.
+
+use windlass_core::command::{Command, Orphan};
+use windlass_core::effect::Effect;
+use windlass_core::outstanding;
+use windlass_core::state::ItemLook;
+
+use super::step::Refused;
+use super::task::Task;
+use crate::error::CommandError;
+use crate::orphans;
+use crate::snapshot::Lacks;
+
+impl Task {
+    /// Deals with what an earlier process had in flight. When this process could not go
+    /// on with it, for want of secrets, it is left as it is until they are brought.
+    pub(super) async fn take_over(&mut self) -> Result<(), Refused> {
+        if self.snapshot.state.is_ended() {
+            self.is_opened = true;
+            return Ok(());
+        }
+        let mut lacks = Lacks::default();
+        let mut was_in_flight = false;
+        for effect in outstanding(&self.snapshot.state) {
+            was_in_flight |= matches!(effect, Effect::Attempt { .. });
+            lacks.add(Lacks::for_effect(&self.shared, &self.run, &effect));
+        }
+        if was_in_flight && !lacks.is_nothing() {
+            // Nothing but the row of the index changes.
+            return self.command(Command::Tick).await;
+        }
+        let living = self.living_orphans().await?;
+        self.is_opened = true;
+        self.command(Command::Open { orphans: living }).await?;
+        self.orphans = self.known_orphans();
+        Ok(())
+    }
+
+    async fn living_orphans(&self) -> Result<Vec<Orphan>, Refused> {
+        if !self.shared.orphans.has(&self.run) {
+            return Ok(Vec::new());
+        }
+        let run = self.run.clone();
+        match tokio::task::spawn_blocking(move || orphans::living(&run)).await {
+            Ok(Ok(living)) => Ok(living),
+            // Without knowing what lives, nothing of the run may go on.
+            Ok(Err(error)) => Err(self.fault(&format!("/proc cannot be read: {error}"))),
+            Err(_) => Err(Refused::Halted(CommandError::Stopping)),
+        }
+    }
+
+    /// The orphans that the state counts with.
+    fn known_orphans(&self) -> Vec<Orphan> {
+        let items = self.snapshot.state.steps().flat_map(|step| step.items);
+        let orphan = |item: ItemLook<'_>| {
+            let (attempt, pid) = item.state.orphan?;
+            let node = item.node;
+            Some(Orphan { node, attempt, pid })
+        };
+        items.filter_map(orphan).collect()
+    }
+
+    /// An orphan has ended when no process of its attempt lives, its children among them.
+    pub(super) async fn poll_orphans(&mut self) -> Result<(), Refused> {
+        let living = self.living_orphans().await?;
+        let lives = |orphan: &Orphan| {
+            let of_it =
+                |other: &Orphan| other.node == orphan.node && other.attempt == orphan.attempt;
+            living.iter().any(of_it)
+        };
+        let (alive, gone): (Vec<Orphan>, Vec<Orphan>) = std::mem::take(&mut self.orphans)
+            .into_iter()
+            .partition(lives);
+        self.orphans = alive;
+        for orphan in gone {
+            self.command(Command::OrphanEnded(orphan)).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! The engine from outside: real tasks and real appends, fake runners, a clock that
+//! moves only when a test says so.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+mod world;
+
+mod crash;
+mod driving;
+mod outcomes;
+mod parked;
+mod stopping;

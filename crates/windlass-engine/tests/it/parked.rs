@@ -1,0 +1,266 @@
+//! Runs that only wait: no task, no state; a command or a timer brings them back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::command::{Command, Statement};
+use windlass_core::id::RunId;
+use windlass_core::plan::{Digest, Template};
+use windlass_core::time::Millis;
+use windlass_engine::offline::Request;
+use windlass_engine::{Engine, GoOn, Start};
+use windlass_journal::{MemoryStore, Store};
+
+use crate::world::*;
+
+async fn approve(engine: &Engine, run: &RunId, gate: &str) -> Command {
+    let snapshot = engine.view(run).await.unwrap();
+    approval(snapshot.state.digest().unwrap(), gate)
+}
+
+fn approval(plan: Digest, gate: &str) -> Command {
+    Command::Approve {
+        gate: id(gate),
+        by: operator(),
+        seen: Statement { plan, attempt: 1 },
+        note: String::new(),
+    }
+}
+
+#[test]
+fn a_gate_keeps_no_task_and_an_approval_brings_one() {
+    let place = Place::new();
+    let store: Arc<MemoryStore> = Arc::default();
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![
+            read("a", &[]),
+            gate("go", &["a"], None),
+            change("b", &["go"]),
+        ];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        engine.wait_idle().await;
+        assert!(!engine.is_driven(&run));
+        let row = &engine.live_runs().await.unwrap()[0];
+        assert_eq!(
+            (row.state.as_str(), row.waiting_for.as_str()),
+            ("waiting", "gate go")
+        );
+        assert_eq!(row.next_wake_at_ms, None);
+        let approve = approve(&engine, &run, "go").await;
+        let answer = engine
+            .command_once(&run, approve.clone(), "slack-1")
+            .await
+            .unwrap();
+        assert_eq!(answer.events[0].kind(), "gate_approved");
+        place.to_end(&engine, &run).await;
+        assert_eq!(place.world.started(), ["a/1", "b/1"]);
+        // The same click again is no second approval and no rejection.
+        let again = engine.command_once(&run, approve, "slack-1").await.unwrap();
+        assert_eq!(again, answer);
+    });
+}
+
+#[test]
+fn a_parked_run_goes_on_in_another_process() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![gate("go", &[], None), change("b", &["go"])];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        engine.wait_idle().await;
+        run
+    });
+    let plan = windlass_engine::offline::view(&*store, &run)
+        .unwrap()
+        .unwrap();
+    let command = approval(plan.state.digest().unwrap(), "go");
+    place.life(async {
+        let options = place.options(store.clone());
+        let request = Request {
+            run: run.clone(),
+            command,
+            by: operator(),
+            secrets: BTreeMap::new(),
+            within: PATIENCE,
+        };
+        let (answer, left) = windlass_engine::offline::command(options, request)
+            .await
+            .unwrap();
+        assert_eq!(answer.events[0].kind(), "gate_approved");
+        assert!(left.runs.is_empty(), "it ran to its end");
+    });
+    assert_eq!(place.world.started(), ["b/1"]);
+}
+
+#[test]
+fn timers_come_when_the_clock_says_so_also_after_a_restart() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![
+            wait("pause", &[], 60_000),
+            read("a", &["pause"]),
+            gate("go", &["a"], Some(Millis::from_mins(30))),
+            read("b", &["go"]),
+        ];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        engine.wait_idle().await;
+        assert!(!engine.is_driven(&run));
+        place.clock.advance(Millis(59_000));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(place.world.started().len(), 0);
+        place.clock.advance(Millis(1_000));
+        eventually("the wait is over", || place.world.count("a") == 1).await;
+        engine.wait_idle().await;
+        run
+    });
+    place.clock.advance(Millis::from_mins(31));
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let end = engine.wait_ended(&run).await.unwrap();
+        assert_eq!(end.state.status().as_str(), "failed");
+    });
+    assert!(kinds(&*store, &run).contains(&"gate_expired".to_owned()));
+    assert_eq!(place.world.count("b"), 0);
+}
+
+#[test]
+fn many_parked_runs_have_no_tasks_and_wake_together() {
+    const RUNS: usize = 200;
+    let place = Place::new();
+    place.life(async {
+        let engine = place.open(Arc::new(MemoryStore::new())).await;
+        let plan = plan(vec![wait("pause", &[], 600_000), read("a", &["pause"])]);
+        let mut runs = Vec::new();
+        for _ in 0..RUNS {
+            runs.push(engine.start(start(Arc::clone(&plan))).await.unwrap());
+        }
+        engine.wait_idle().await;
+        assert!(runs.iter().all(|run| !engine.is_driven(run)));
+        place.clock.advance(Millis(600_000));
+        eventually("all have run", || place.world.started().len() == RUNS).await;
+        engine.wait_idle().await;
+        assert!(engine.live_runs().await.unwrap().is_empty());
+    });
+}
+
+fn with_secret() -> Start {
+    let step = calling(change("b", &["a"]), |call| {
+        call.with = Template::Secret("key".parse().unwrap());
+    });
+    let secrets = BTreeMap::from([("key".parse().unwrap(), "hunter22".to_owned().into())]);
+    Start {
+        secrets,
+        ..start(plan(vec![gate("a", &[], None), step]))
+    }
+}
+
+#[test]
+fn a_run_waits_for_secrets_that_died_with_their_process() {
+    let place = Place::new();
+    place.world.doing("b", Doing::TellSecret);
+    let store = Arc::new(MemoryStore::new());
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let run = engine.start(with_secret()).await.unwrap();
+        engine.wait_idle().await;
+        run
+    });
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let approve = approve(&engine, &run, "a").await;
+        let answer = engine.command(&run, approve).await.unwrap();
+        assert_eq!(answer.events.len(), 1, "approved, and nothing begun");
+        engine.wait_idle().await;
+        let row = &engine.live_runs().await.unwrap()[0];
+        assert_eq!(
+            (row.state.as_str(), row.waiting_for.as_str()),
+            ("waiting", "secrets key")
+        );
+        assert_eq!(
+            engine.view(&run).await.unwrap().lacks.to_string(),
+            "secrets key"
+        );
+        assert_eq!(place.world.started().len(), 0);
+    });
+    place.life(async {
+        // Another process finds it in the same state.
+        let engine = place.open(store.clone()).await;
+        engine.wait_idle().await;
+        assert_eq!(
+            engine.view(&run).await.unwrap().lacks.to_string(),
+            "secrets key"
+        );
+        engine
+            .bring_secrets(&run, &operator(), with_secret().secrets)
+            .await
+            .unwrap();
+        let end = engine.wait_ended(&run).await.unwrap();
+        assert!(end.lacks.is_nothing());
+    });
+    assert_eq!(place.world.count("b"), 1);
+    let key = windlass_journal::RunKey::new(run.as_str()).unwrap();
+    for record in store.read(&key, 0, 100).unwrap() {
+        let body = String::from_utf8(record.body.unwrap()).unwrap();
+        assert!(!body.contains("hunter22"), "{body}");
+    }
+}
+
+#[test]
+fn a_change_cut_off_is_not_looked_into_before_its_secrets_are_there() {
+    let place = Place::new();
+    place.world.doing("b", Doing::Hang);
+    let store = Arc::new(MemoryStore::new());
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let run = engine.start(with_secret()).await.unwrap();
+        let approve = approve(&engine, &run, "a").await;
+        engine.command(&run, approve).await.unwrap();
+        eventually("b is at work", || place.world.count("b") == 1).await;
+        run
+    });
+    place.clock.advance(Millis::from_mins(60));
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        engine.wait_idle().await;
+        let row = &engine.live_runs().await.unwrap()[0];
+        assert_eq!(
+            (row.state.as_str(), row.waiting_for.as_str()),
+            ("waiting", "secrets key")
+        );
+        engine
+            .bring_secrets(&run, &operator(), with_secret().secrets)
+            .await
+            .unwrap();
+        place.to_end(&engine, &run).await;
+    });
+    assert_eq!(place.world.count("b"), 1, "the look said that it happened");
+}
+
+#[test]
+fn a_single_command_leaves_the_other_runs_alone() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let permits = Arc::new(tokio::sync::Semaphore::new(0));
+    place.world.doing("a", Doing::Hold(permits));
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        engine
+            .start(start(plan(vec![read("a", &[])])))
+            .await
+            .unwrap();
+        eventually("a is at work", || place.world.count("a") == 1).await;
+    });
+    place.life(async {
+        let mut options = place.options(store.clone());
+        options.go_on = GoOn::Asked;
+        let engine = Engine::open(options).await.unwrap();
+        engine.wait_idle().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(place.world.count("a"), 1);
+    });
+}

@@ -1,0 +1,511 @@
+//! What the tests share: plans, runners that report to a witness, a store that counts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use windlass_core::catalog::{Action, Catalog};
+use windlass_core::id::{ActionName, NodeId, RunId, StepId};
+use windlass_core::operator::{Door, Identity, Operator};
+use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
+use windlass_core::plan::{
+    Call, Digest, EffectClass, Gate, IndexedPlan, OnFailure, Plan, Reconcile, Retry, Step,
+    StepKind, Template, Verb,
+};
+use windlass_core::time::{Millis, Timestamp};
+use windlass_core::value::Value;
+use windlass_engine::attempt::DispatchToken;
+use windlass_engine::owner::{Owning, try_own};
+use windlass_engine::ports::{CatalogSource, StepContext, StepRunner, Work};
+use windlass_engine::{Engine, Options, SimClock, Snapshot, Start, StateDir};
+use windlass_journal::{
+    Append, AppendError, Appended, Head, IdempotencyKey, OutboxEntry, Pending, Quarantined,
+    ReadError, Record, Remembered, RunIndexRow, RunKey, RunQuery, StorageError, Store, Tip,
+    WriteError,
+};
+
+pub(crate) const SOURCE: &str = "windlass: 1\n";
+
+/// How long a test waits for what must come, in real time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn id(step: &str) -> StepId {
+    step.parse().unwrap()
+}
+
+pub(crate) fn node(step: &str) -> NodeId {
+    step.parse().unwrap()
+}
+
+/// An action step that needs the named ones.
+pub(crate) fn action(step: &str, effect: EffectClass, needs: &[&str]) -> Step {
+    let reconcile = if effect.is_change() {
+        Reconcile::Native {
+            timeout: Millis::from_secs(10),
+        }
+    } else {
+        Reconcile::None
+    };
+    let call = Call {
+        uses: "fake".parse().unwrap(),
+        verb: Verb::Run,
+        with: Template::Literal(Value::Null),
+        retry: Retry {
+            attempts: 3,
+            ..Retry::default()
+        },
+        timeout: Millis::from_mins(10),
+        send_within: Millis::from_secs(30),
+        settle: Millis::from_secs(5),
+        observe: Millis::from_mins(15),
+        reconcile,
+    };
+    let kind = StepKind::Action {
+        effect,
+        call,
+        for_each: None,
+        expect: None,
+        until: None,
+        done: None,
+        undo: None,
+    };
+    with_kind(step, kind, needs)
+}
+
+pub(crate) fn read(step: &str, needs: &[&str]) -> Step {
+    action(step, EffectClass::Read, needs)
+}
+
+pub(crate) fn change(step: &str, needs: &[&str]) -> Step {
+    action(step, EffectClass::Irreversible, needs)
+}
+
+/// Changes the call of an action step.
+pub(crate) fn calling(mut step: Step, edit: impl FnOnce(&mut Call)) -> Step {
+    if let StepKind::Action { call, .. } = &mut step.kind {
+        edit(call);
+    }
+    step
+}
+
+pub(crate) fn gate(step: &str, needs: &[&str], expires: Option<Millis>) -> Step {
+    let gate = Gate {
+        expires,
+        show: Vec::new(),
+        not_requester: false,
+    };
+    with_kind(step, StepKind::Gate(gate), needs)
+}
+
+pub(crate) fn wait(step: &str, needs: &[&str], ms: i64) -> Step {
+    let span = Template::Literal(Value::Int(ms));
+    with_kind(step, StepKind::Wait { span }, needs)
+}
+
+fn with_kind(step: &str, kind: StepKind, needs: &[&str]) -> Step {
+    Step {
+        id: id(step),
+        title: None,
+        needs: needs.iter().map(|need| id(need)).collect(),
+        when: None,
+        kind,
+        ensure: None,
+        finally: false,
+    }
+}
+
+pub(crate) fn plan(steps: Vec<Step>) -> Arc<IndexedPlan> {
+    IndexedPlan::new(Plan {
+        name: "test".to_owned(),
+        title: "A test".to_owned(),
+        owner: "nobody".to_owned(),
+        labels: BTreeMap::new(),
+        source: Digest::of(SOURCE.as_bytes()),
+        inputs: BTreeMap::new(),
+        secrets: Default::default(),
+        steps,
+        on_failure: OnFailure::Stop,
+        timeout: None,
+        max_parallel: 8,
+    })
+    .unwrap()
+}
+
+pub(crate) fn operator() -> Operator {
+    let uid = rustix::process::geteuid().as_raw();
+    Operator {
+        name: "tester".to_owned(),
+        identity: Identity::OsUser { uid },
+        door: Door::Terminal,
+    }
+}
+
+/// What a fake runner does when its step comes.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Doing {
+    #[default]
+    Succeed,
+    /// Acts at once, and answers when a permit is given.
+    Hold(Arc<Semaphore>),
+    /// Acts at once and never answers, not even when told to stop.
+    Hang,
+    /// Waits until it is told to stop.
+    UntilCancelled,
+    Panic,
+    Refuse,
+    Fail(Effected),
+    /// Starts this program with its marker, and does not answer.
+    Spawn(String),
+    /// Succeeds with the first secret that it was given.
+    TellSecret,
+}
+
+/// The world outside: what was done to it, by whom, and what looks at it will say.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    /// `NODE/ATTEMPT` in the order of being handed over.
+    pub(crate) started: Mutex<Vec<String>>,
+    /// Idempotency keys whose effect took place.
+    pub(crate) effects: Mutex<Vec<String>>,
+    pub(crate) doings: Mutex<BTreeMap<StepId, Doing>>,
+    pub(crate) busy: AtomicUsize,
+    pub(crate) looks: AtomicUsize,
+    pub(crate) cancelled: AtomicUsize,
+}
+
+impl World {
+    pub(crate) fn doing(&self, step: &str, doing: Doing) {
+        self.doings.lock().unwrap().insert(id(step), doing);
+    }
+
+    pub(crate) fn started(&self) -> Vec<String> {
+        self.started.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, step: &str) -> usize {
+        let prefix = format!("{step}/");
+        let is_it = |started: &&String| started.starts_with(&prefix);
+        self.started.lock().unwrap().iter().filter(is_it).count()
+    }
+
+    pub(crate) fn effects_of(&self, step: &str) -> usize {
+        let is_it = |key: &&String| key.split('/').any(|part| part == step);
+        self.effects.lock().unwrap().iter().filter(is_it).count()
+    }
+}
+
+/// The runner of the action `fake`.
+pub(crate) struct Fake(pub(crate) Arc<World>);
+
+/// Counts what is at work, also when it is dropped half way.
+struct Busy(Arc<World>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn outputs(number: i64) -> Outcome {
+    Outcome::Succeeded {
+        outputs: Value::Map(BTreeMap::from([("n".to_owned(), Value::Int(number))])),
+        log: None,
+    }
+}
+
+fn failed(effect: Effected) -> Outcome {
+    Outcome::Failed(Failure {
+        effect,
+        code: "fake".to_owned(),
+        message: "as it was told".to_owned(),
+        evidence: None,
+        log: None,
+    })
+}
+
+impl StepRunner for Fake {
+    fn run(&self, token: DispatchToken, mut context: StepContext) -> Work<Outcome> {
+        let world = Arc::clone(&self.0);
+        world.busy.fetch_add(1, Ordering::SeqCst);
+        let busy = Busy(Arc::clone(&world));
+        Box::pin(async move {
+            let _busy = busy;
+            let started = format!("{}/{}", context.node, context.attempt);
+            world.started.lock().unwrap().push(started);
+            let doing = world
+                .doings
+                .lock()
+                .unwrap()
+                .get(&context.node.step)
+                .cloned();
+            let doing = doing.unwrap_or_default();
+            let acts = !matches!(doing, Doing::Refuse | Doing::Fail(_));
+            if acts {
+                let key = format!("{}/{}", context.node, context.idempotency_key);
+                world.effects.lock().unwrap().push(key);
+            }
+            context.log.line("at work");
+            match doing {
+                Doing::Succeed => outputs(i64::from(context.attempt)),
+                Doing::Hold(permits) => {
+                    permits.acquire().await.unwrap().forget();
+                    outputs(i64::from(context.attempt))
+                }
+                Doing::Hang => std::future::pending().await,
+                Doing::UntilCancelled => {
+                    context.cancel.cancelled().await;
+                    world.cancelled.fetch_add(1, Ordering::SeqCst);
+                    failed(Effected::Unknown)
+                }
+                Doing::Panic => panic!("the runner of {} gives up", context.node),
+                Doing::Refuse => token.refuse("not today"),
+                Doing::Fail(effect) => failed(effect),
+                Doing::Spawn(script) => {
+                    // Not waited for and not killed when dropped, as with a dead engine.
+                    let child = std::process::Command::new("sh")
+                        .args(["-c", &script])
+                        .env(windlass_engine::ports::ATTEMPT_VARIABLE, context.marker())
+                        .spawn()
+                        .unwrap();
+                    std::thread::spawn(move || child.wait_with_output());
+                    std::future::pending().await
+                }
+                Doing::TellSecret => {
+                    use secrecy::ExposeSecret as _;
+                    let secret = context.secrets.values().next().unwrap();
+                    let text = secret.expose_secret().to_owned();
+                    let outputs =
+                        Value::Map(BTreeMap::from([("told".to_owned(), Value::Text(text))]));
+                    Outcome::Succeeded { outputs, log: None }
+                }
+            }
+        })
+    }
+
+    /// An honest look at the witness.
+    fn reconcile(&self, context: StepContext) -> Work<Answer> {
+        self.0.looks.fetch_add(1, Ordering::SeqCst);
+        let key = format!("{}/{}", context.node, context.idempotency_key);
+        let happened = self.0.effects.lock().unwrap().contains(&key);
+        Box::pin(async move {
+            if happened {
+                Answer::Happened {
+                    outputs: Value::Map(BTreeMap::new()),
+                }
+            } else {
+                Answer::NotHappened {
+                    evidence: Value::Text("the witness has not seen it".to_owned()),
+                }
+            }
+        })
+    }
+}
+
+pub(crate) struct FakeSource(pub(crate) Arc<World>);
+
+impl CatalogSource for FakeSource {
+    fn catalog(&self) -> Catalog {
+        let fake = Action {
+            summary: "Does as it is told.".to_owned(),
+            effect: None,
+            params: BTreeMap::new(),
+            outputs: None,
+            reconciles: true,
+            undoes: false,
+            timeout: None,
+            settle: Millis(0),
+            observe: Millis::from_mins(15),
+        };
+        Catalog {
+            actions: BTreeMap::from([("fake".parse().unwrap(), fake)]),
+        }
+    }
+
+    fn runner(&self, _action: &ActionName) -> Option<Arc<dyn StepRunner>> {
+        Some(Arc::new(Fake(Arc::clone(&self.0))))
+    }
+}
+
+/// A store that counts appends.
+#[derive(Debug)]
+pub(crate) struct Counting<S> {
+    pub(crate) inner: S,
+    pub(crate) appends: AtomicU64,
+}
+
+impl<S> Counting<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self {
+            inner,
+            appends: AtomicU64::new(0),
+        }
+    }
+}
+
+impl<S: Store> Store for Counting<S> {
+    fn append(&self, append: Append) -> Pending<Appended, AppendError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        self.inner.append(append)
+    }
+    fn take_epoch(&self) -> Result<u64, WriteError> {
+        self.inner.take_epoch()
+    }
+    fn epoch(&self) -> Result<u64, StorageError> {
+        self.inner.epoch()
+    }
+    fn head(&self) -> Result<Head, StorageError> {
+        self.inner.head()
+    }
+    fn read(&self, run: &RunKey, from_seq: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        self.inner.read(run, from_seq, limit)
+    }
+    fn tips(&self, after: Option<&RunKey>, limit: usize) -> Result<Vec<Tip>, StorageError> {
+        self.inner.tips(after, limit)
+    }
+    fn run(&self, run: &RunKey) -> Result<Option<RunIndexRow>, StorageError> {
+        self.inner.run(run)
+    }
+    fn runs(&self, query: &RunQuery) -> Result<Vec<RunIndexRow>, StorageError> {
+        self.inner.runs(query)
+    }
+    fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError> {
+        self.inner.find_idempotent(key)
+    }
+    fn outbox_pending(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
+        self.inner.outbox_pending(limit)
+    }
+    fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {
+        self.inner.outbox_done(ids)
+    }
+    fn quarantine(&self, run: &RunKey, reason: &str) {
+        self.inner.quarantine(run, reason);
+    }
+    fn quarantined(&self) -> Vec<Quarantined> {
+        self.inner.quarantined()
+    }
+    fn poisoned(&self) -> Option<StorageError> {
+        self.inner.poisoned()
+    }
+}
+
+/// A state directory, its world and its clock; engines come and go.
+pub(crate) struct Place {
+    _temporary: tempfile::TempDir,
+    root: PathBuf,
+    pub(crate) clock: SimClock,
+    pub(crate) world: Arc<World>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        Self {
+            root: temporary.path().join("state"),
+            _temporary: temporary,
+            clock: SimClock::at(Timestamp(1_795_311_720_000)),
+            world: Arc::default(),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn options(&self, store: Arc<dyn Store>) -> Options {
+        let dir = StateDir::prepare(&self.root).unwrap();
+        // The engine before may still be giving its lock back.
+        let lock = loop {
+            match try_own(&dir).unwrap() {
+                Owning::Owned(lock) => break lock,
+                Owning::Held { .. } => std::thread::yield_now(),
+            }
+        };
+        let source = Arc::new(FakeSource(Arc::clone(&self.world)));
+        let mut options = Options::new(lock, store, vec![source]);
+        options.clock = Arc::new(self.clock.clone());
+        options
+    }
+
+    pub(crate) async fn open(&self, store: Arc<dyn Store>) -> Engine {
+        Engine::open(self.options(store)).await.unwrap()
+    }
+
+    /// Runs one life of an engine's process: when it returns, all its tasks are gone.
+    pub(crate) fn life<T>(&self, body: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let result = runtime.block_on(async {
+            tokio::time::timeout(PATIENCE, body)
+                .await
+                .expect("it comes to its end in time")
+        });
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        result
+    }
+
+    /// Drives a run to its end, moving the clock whenever nothing else can move.
+    pub(crate) async fn to_end(&self, engine: &Engine, run: &RunId) -> Arc<Snapshot> {
+        self.until(engine, run, |snapshot| snapshot.state.is_ended())
+            .await
+    }
+
+    /// As [`Place::to_end`], until something holds.
+    pub(crate) async fn until(
+        &self,
+        engine: &Engine,
+        run: &RunId,
+        holds: impl Fn(&Snapshot) -> bool,
+    ) -> Arc<Snapshot> {
+        let mut before = None;
+        loop {
+            let snapshot = engine.view(run).await.unwrap();
+            if holds(&snapshot) {
+                return snapshot;
+            }
+            let is_busy = self.world.busy.load(Ordering::SeqCst) > 0;
+            let is_still = before == Some(snapshot.next_seq) && !is_busy;
+            before = Some(snapshot.next_seq);
+            if let (true, Some(at)) = (is_still, snapshot.state.next_wake()) {
+                let now = windlass_engine::ports::Clock::now(&self.clock);
+                self.clock.set(at.max(now));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+pub(crate) fn start(plan: Arc<IndexedPlan>) -> Start {
+    Start {
+        plan,
+        runbook: SOURCE.to_owned(),
+        requester: operator(),
+        single_user: true,
+        secrets: BTreeMap::new(),
+        idempotency_key: None,
+    }
+}
+
+/// Waits in real time until something holds.
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// The names of a run's events.
+pub(crate) fn kinds(store: &dyn Store, run: &RunId) -> Vec<String> {
+    let run = RunKey::new(run.as_str()).unwrap();
+    let records = store.read(&run, 0, 1_000).unwrap();
+    records
+        .into_iter()
+        .map(|record| record.header.kind)
+        .collect()
+}
