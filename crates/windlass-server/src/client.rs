@@ -15,8 +15,8 @@ pub use events::Events;
 
 use crate::wire::{
     API_VERSION, Abandon, Accepted, Acknowledge, Approve, Attest, BringSecrets, Cancel, OwnerView,
-    Pause, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, ShutdownAnswer, StartRun,
-    Started, TakeOver,
+    Pause, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown, ShutdownAnswer,
+    StartRun, Started, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -182,7 +182,7 @@ impl Client {
 
     /// Asks the owner to park its runs and end.
     pub async fn shutdown(&self) -> Result<ShutdownAnswer, ClientError> {
-        self.http.post("/v1/shutdown", &Resume {}, None).await
+        self.http.post("/v1/shutdown", &Shutdown {}, None).await
     }
 
     async fn command<T: serde::Serialize>(

@@ -8,6 +8,8 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 pub const START_BODY_BYTES_MAX: usize = 6 << 20;
 /// Largest body of any other request.
 pub const BODY_BYTES_MAX: usize = 512 << 10;
+/// Largest plan, as JSON: it must fit into one record with something around it.
+pub const PLAN_BYTES_MAX: usize = windlass_journal::RECORD_BODY_BYTES_MAX - (64 << 10);
 /// Most secrets in one request.
 pub const SECRETS_MAX: usize = 256;
 /// Longest value of a secret.
@@ -22,7 +24,8 @@ pub const LIST_ROWS_DEFAULT: usize = 100;
 pub const CONNECTIONS_PER_USER_MAX: usize = 64;
 /// Connections of all users that are not the owner.
 pub const CONNECTIONS_OF_OTHERS_MAX: usize = 192;
-/// Requests that are worked on at once; those that follow a run are counted by connection.
+/// Requests that are worked on at once, the owner's and the others' counted apart;
+/// those that follow a run are bounded by their connections.
 pub const REQUESTS_MAX: usize = 64;
 /// How long a request may take, the reading of its body among it.
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
@@ -31,7 +34,7 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How often a stream without news says that the owner is alive.
 pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 /// Lines of a stream that wait for a slow reader.
-pub const STREAM_LINES_MAX: usize = 64;
+pub const STREAM_LINES_MAX: usize = 8;
 /// How long connections may take to end when the server stops.
 pub const STOP_GRACE: Duration = Duration::from_secs(3);
 /// Most bytes that are read from `/etc/passwd` or `/etc/group`.

@@ -16,7 +16,7 @@ pub use command::{
     Statement, TakeOver, Verdict,
 };
 pub use error::ErrorBody;
-pub use owner::{OwnerView, ShutdownAnswer};
+pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use run::{
     Debt, Doubt, Gate, Item, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView, Step,
 };

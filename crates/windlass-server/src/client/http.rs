@@ -25,6 +25,8 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             // A command that was perhaps carried out is for its caller to repeat.
             .retry(reqwest::retry::never())
+            // A connection that its owner has just closed for being idle cannot be met.
+            .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_TIME_MAX)
             .read_timeout(STREAM_SILENCE_MAX)
             .build()

@@ -17,6 +17,11 @@ pub struct OwnerView {
     pub you_are_owner: bool,
 }
 
+/// `POST /v1/shutdown`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shutdown {}
+
 /// The owner has been asked to park its runs and end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShutdownAnswer {

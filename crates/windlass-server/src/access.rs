@@ -1,0 +1,47 @@
+//! What a route demands of whoever asks, before a byte of the request's body is read.
+//! The answer is the core's: one function decides every authorisation.
+
+use windlass_core::authorise::{Act, Circumstances, authorise};
+use windlass_core::operator::Operator;
+use windlass_core::rejection::Rejection;
+
+use crate::context::Context;
+use crate::refusal::Refusal;
+
+/// What a route demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever the socket's permissions admit may look.
+    Look,
+    /// Whoever they admit may ask; `decide` judges him with the gate before its eyes.
+    Gate,
+    /// Who may start runs.
+    Start,
+    /// Who may direct runs and the owner itself.
+    Direct,
+}
+
+impl Access {
+    /// Whether the person may ask at all.
+    pub(crate) fn check(self, by: &Operator, context: &Context) -> Result<(), Refusal> {
+        let act = match self {
+            Access::Look | Access::Gate => return Ok(()),
+            Access::Start => Act::Start,
+            Access::Direct => Act::Direct,
+        };
+        let owner = context.owner();
+        let circumstances = Circumstances {
+            owner: &owner,
+            requester: None,
+            single_user: context.single_user,
+        };
+        match authorise(act, by, circumstances) {
+            Ok(_rule) => Ok(()),
+            Err(why) => Err(Rejection::NotAuthorised {
+                by: by.clone(),
+                why: why.to_owned(),
+            }
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Looking at runs.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::Uri;
+use windlass_core::id::RunId;
+use windlass_journal::{self as journal, RunQuery};
+
+use crate::body::RunPath;
+use crate::context::Context;
+use crate::limits::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
+use crate::refusal::Refusal;
+use crate::view::{Overlay, summary, view};
+use crate::wire::{RunFilter, RunList, RunState, RunView};
+
+pub(crate) async fn list(
+    State(context): State<Context>,
+    uri: Uri,
+) -> Result<Json<RunList>, Refusal> {
+    let filter = match Query::<RunFilter>::try_from_uri(&uri) {
+        Ok(Query(filter)) => filter,
+        Err(error) => return Err(Refusal::bad_request("bad_query", error.body_text())),
+    };
+    let query = RunQuery {
+        ended: match filter.state {
+            RunState::Any => journal::RunState::Any,
+            RunState::Live => journal::RunState::Live,
+            RunState::Ended => journal::RunState::Ended,
+        },
+        state: filter.status,
+        runbook: filter.runbook,
+        limit: filter.limit.unwrap_or(LIST_ROWS_DEFAULT).min(LIST_ROWS_MAX),
+        ..RunQuery::default()
+    };
+    let rows = context.engine.runs(query).await?;
+    Ok(Json(RunList {
+        runs: rows.into_iter().map(summary).collect(),
+    }))
+}
+
+pub(crate) async fn show(
+    State(context): State<Context>,
+    RunPath(run): RunPath,
+) -> Result<Json<RunView>, Refusal> {
+    Ok(Json(view_of(&context, &run).await?))
+}
+
+/// The run as it stands, with what the owner's memory knows of it.
+pub(crate) async fn view_of(context: &Context, run: &RunId) -> Result<RunView, Refusal> {
+    let snapshot = context.engine.view(run).await?;
+    let overlay = Overlay::of(&snapshot, context.engine.progress(run));
+    Ok(view(&snapshot.state, &overlay))
+}
