@@ -13,6 +13,8 @@ pub mod attempt;
 mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod index;
 pub mod limits;
 mod looking;

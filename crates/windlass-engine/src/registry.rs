@@ -69,7 +69,7 @@ impl Registry {
         tracing::error!(%run, ?contained, "the run is contained");
         self.contained.entry(run.clone()).or_insert(contained);
         self.driven.remove(run);
-        self.wheel.remove(run);
+        self.forget(run);
         self.cache.retain(|cached| cached.run != *run);
         // Followers read what there is and then find out why there is no more.
         self.feeds.remove(run);

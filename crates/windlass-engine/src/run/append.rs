@@ -43,15 +43,18 @@ impl Task {
         let (events, now) = (&decision.events, decision.now);
         let records: Vec<NewRecord> = events.iter().map(|event| record(event, now)).collect();
         let parts = parts(&records);
+        #[cfg(feature = "failpoints")]
+        let parts = crate::failpoints::cut(parts, events, self.snapshot.next_seq);
         let last = parts.len() - 1;
         let mut next = Some(next);
         for (number, part) in parts.into_iter().enumerate() {
             let is_last = number == last;
+            let part_events = &events[part.clone()];
             let after = match next.take_if(|_| is_last) {
                 Some(next) => next,
-                None => self.prefix(&events[part.clone()], now)?,
+                None => self.prefix(part_events, now)?,
             };
-            let mut append = self.build(&events[part.clone()], &records[part], &after);
+            let mut append = self.build(part_events, &records[part], &after);
             if let Some(row) = append.index.as_mut()
                 && (!is_last || decision.held_back.is_some())
             {
@@ -64,6 +67,8 @@ impl Task {
             if appended.duplicate_of.is_some() {
                 return Ok(Some(remembered(appended)));
             }
+            #[cfg(feature = "failpoints")]
+            crate::failpoints::appended(part_events.last(), appended.next_seq);
             self.swap(after);
         }
         Ok(None)

@@ -22,7 +22,10 @@ impl Task {
             report,
             began_at,
         } = landed;
-        self.forget_progress(&slot);
+        match slot.kind {
+            SlotKind::Attempt | SlotKind::Change => self.forget_progress(&slot),
+            SlotKind::Look => {}
+        }
         let report = report.unwrap_or_else(|panic| {
             tracing::error!(run = %self.run, node = %slot.node, panic, "a runner panicked");
             match slot.kind {
@@ -39,7 +42,11 @@ impl Task {
             Report::Dropped => Ok(()),
             // It failed because it was told to: that says nothing about the work.
             Report::Ended(Outcome::Failed(_)) if was_cancelled => Ok(()),
-            Report::Ended(outcome) => self.ended(node, attempt, outcome).await,
+            Report::Ended(outcome) => {
+                #[cfg(feature = "failpoints")]
+                crate::failpoints::arrived(&node);
+                self.ended(node, attempt, outcome).await
+            }
             Report::Answered { .. } | Report::Observed { .. } if was_cancelled => Ok(()),
             Report::Answered { asked_at, answer } => {
                 let command = Command::Reconciled {

@@ -161,10 +161,14 @@ async fn hand_over(
     if !window.is_open() {
         return token.refuse("the send deadline passed before it could be handed over");
     }
+    #[cfg(feature = "failpoints")]
+    let node = context.node.clone();
     let work: Work<Outcome> = match verb {
         Verb::Run => runner.run(token, context),
         Verb::Undo => runner.undo(token, context),
     };
+    #[cfg(feature = "failpoints")]
+    crate::failpoints::dispatched(&node);
     work.await
 }
 

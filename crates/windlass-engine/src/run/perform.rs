@@ -43,6 +43,8 @@ impl Task {
             };
             wake = [wake, at].into_iter().flatten().min();
         }
+        // Whatever was decided and undone again in one step is not handed over.
+        self.fresh.clear();
         let unwanted: Vec<Slot> = self
             .flight
             .slots()

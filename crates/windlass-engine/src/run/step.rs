@@ -113,18 +113,12 @@ impl Task {
                 .map_err(|panic| self.fault(&format!("decide panicked: {}", text_of(&*panic))))?
                 .map_err(Refused::Rejected)
         };
-        let is_persons = matches!(&command, Command::Resolve { .. });
-        let look = look_of(&command);
+        let asked_at = look_of(&command);
         let mut events = deciding(command)?;
         if let Some((node, attempt)) = self.settles_what_is_in_flight(&events) {
-            let Some((asked_at, node, attempt)) = look
-                .filter(|_| !is_persons)
-                .map(|asked_at| (asked_at, node.clone(), attempt))
-            else {
-                return Err(Refused::NotNow(CommandError::StillInFlight {
-                    node,
-                    attempt,
-                }));
+            let Some(asked_at) = asked_at else {
+                let still = CommandError::StillInFlight { node, attempt };
+                return Err(Refused::NotNow(still));
             };
             let note = "it has not happened yet, but its runner has not come back".to_owned();
             let answer = Answer::InProgress { note };
@@ -180,24 +174,23 @@ impl Task {
 
     /// The change that the events say will not happen although its runner still works on it.
     fn settles_what_is_in_flight(&self, events: &[Event]) -> Option<(NodeId, u32)> {
-        events.iter().find_map(|event| match event {
-            Event::DoubtResolved {
+        events.iter().find_map(|event| {
+            let Event::DoubtResolved {
                 node,
                 attempt,
                 resolution: Resolution::NotHappened { .. },
                 witness: _,
-            } => {
-                let (kind, node, attempt) = (SlotKind::Change, node.clone(), *attempt);
-                let slot = Slot {
-                    kind,
-                    node,
-                    attempt,
-                };
-                self.flight
-                    .contains(&slot)
-                    .then_some((slot.node, slot.attempt))
-            }
-            _ => None,
+            } = event
+            else {
+                return None;
+            };
+            let slot = Slot {
+                kind: SlotKind::Change,
+                node: node.clone(),
+                attempt: *attempt,
+            };
+            let is_in_flight = self.flight.contains(&slot);
+            is_in_flight.then_some((slot.node, slot.attempt))
         })
     }
 
@@ -316,11 +309,10 @@ impl Task {
 
 /// When a look at the target began, if the command is the answer of one.
 fn look_of(command: &Command) -> Option<Timestamp> {
-    match command {
-        Command::Reconciled { asked_at, .. } | Command::Observed { asked_at, .. } => {
-            Some(*asked_at)
-        }
-        _ => None,
+    if let Command::Reconciled { asked_at, .. } | Command::Observed { asked_at, .. } = command {
+        Some(*asked_at)
+    } else {
+        None
     }
 }
 

@@ -46,12 +46,15 @@ pub(super) struct Task {
 /// What a task does next.
 enum Next {
     Park,
+    /// The engine has stopped: everything stays as it is.
+    Stop,
+    /// Nothing can come by itself any more.
     Leave,
     Landed(Landed),
     Message(Message),
     Tick,
     PollOrphans,
-    /// Somebody was about to send a message and did not.
+    /// Look again: somebody may have been about to send a message and did not.
     Again,
 }
 
@@ -153,6 +156,10 @@ impl Task {
             let wake = self.perform();
             match self.next(wake).await {
                 Next::Leave => return Ok(()),
+                Next::Stop => {
+                    let refusal = self.shared.refusal(&self.run);
+                    return Err(Refused::Halted(refusal.unwrap_or(CommandError::Stopping)));
+                }
                 Next::Park => return self.park().await,
                 Next::Landed(landed) => self.landed(landed).await?,
                 Next::Message(message) => self.message(message).await?,
@@ -169,7 +176,7 @@ impl Task {
         match &*phase.borrow_and_update() {
             Phase::Running => {}
             Phase::Parking { .. } => return Next::Park,
-            Phase::Closed | Phase::Failed(_) => return Next::Leave,
+            Phase::Closed | Phase::Failed(_) => return Next::Stop,
         }
         if self.try_leave(wake) {
             return Next::Leave;
@@ -183,9 +190,10 @@ impl Task {
         };
         tokio::select! {
             biased;
-            changed = phase.changed() => match (changed, self.shared.phase()) {
-                (Ok(()), Phase::Parking { .. }) => Next::Park,
-                (Ok(()) | Err(_), _) => Next::Leave,
+            _ = phase.changed() => match self.shared.phase() {
+                Phase::Running => Next::Again,
+                Phase::Parking { .. } => Next::Park,
+                Phase::Closed | Phase::Failed(_) => Next::Stop,
             },
             landed = self.flight.landed() => Next::Landed(landed),
             Some(message) = self.messages.recv() => Next::Message(message),

@@ -1,0 +1,134 @@
+//! Points at which a crash test ends this process as SIGKILL does: at once, without a
+//! word. `WINDLASS_FAILPOINT` names one; this module is built only with the feature
+//! `failpoints`, which no release has.
+//!
+//! - `append:N`: a run's N-th record is durable, and nothing has followed from it yet.
+//! - `each:FILE`: the same for every record whose kind and node are no line of FILE,
+//!   which then gets that line; so a run that is resumed again and again comes to an end.
+//! - `dispatch:NODE`, `dispatch:NODE+MS`: an attempt of NODE was handed to its runner, as
+//!   many milliseconds ago.
+//! - `outcome:NODE`: an attempt's outcome has arrived and is not recorded yet.
+//!
+//! A decision's records are written by one append; the first two points cut it, so that
+//! each of its prefixes is left behind once.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::process::{Signal, getpid, kill_process};
+use windlass_core::event::Event;
+use windlass_core::id::NodeId;
+
+enum Point {
+    Append(u64),
+    Each(String),
+    Dispatch(String, Duration),
+    Outcome(String),
+}
+
+fn armed() -> Option<&'static Point> {
+    static ARMED: OnceLock<Option<Point>> = OnceLock::new();
+    let read = || {
+        let text = std::env::var("WINDLASS_FAILPOINT").ok()?;
+        Some(parse(&text).unwrap_or_else(|| panic!("WINDLASS_FAILPOINT is {text:?}")))
+    };
+    ARMED.get_or_init(read).as_ref()
+}
+
+fn parse(text: &str) -> Option<Point> {
+    let (kind, rest) = text.split_once(':')?;
+    match kind {
+        "append" => rest.parse().ok().map(Point::Append),
+        "each" => Some(Point::Each(rest.to_owned())),
+        "dispatch" => {
+            let (node, ms) = rest.split_once('+').unwrap_or((rest, "0"));
+            let after = Duration::from_millis(ms.parse().ok()?);
+            Some(Point::Dispatch(node.to_owned(), after))
+        }
+        "outcome" => Some(Point::Outcome(rest.to_owned())),
+        _ => None,
+    }
+}
+
+fn die() -> ! {
+    let _ = kill_process(getpid(), Signal::KILL);
+    // The signal may need a moment to reach every thread; this one does nothing more.
+    loop {
+        std::thread::park();
+    }
+}
+
+/// The kind of an event and what it is about.
+fn label(event: &Event) -> String {
+    let json = serde_json::to_value(event).unwrap_or_default();
+    let body = &json[event.kind()];
+    format!("{} {}{}", event.kind(), body["node"], body["step"])
+}
+
+/// Whether the run is to be cut off after this event, its `records`-th.
+fn is_last(event: &Event, records: u64) -> bool {
+    match armed() {
+        Some(Point::Append(at)) => *at == records,
+        Some(Point::Each(file)) => {
+            let seen = fs::read_to_string(file).unwrap_or_default();
+            !seen.lines().any(|line| line == label(event))
+        }
+        Some(Point::Dispatch(..) | Point::Outcome(_)) | None => false,
+    }
+}
+
+/// Cuts the parts of an append so that the armed record is the last of its part.
+pub(crate) fn cut(parts: Vec<Range<usize>>, events: &[Event], next_seq: u64) -> Vec<Range<usize>> {
+    let mut cut = Vec::new();
+    for part in parts {
+        let mut from = part.start;
+        for at in part.clone() {
+            if at + 1 < part.end && is_last(&events[at], next_seq + at as u64 + 1) {
+                cut.push(from..at + 1);
+                from = at + 1;
+            }
+        }
+        cut.push(from..part.end);
+    }
+    cut
+}
+
+/// The run has as many durable records, this event the last of them.
+pub(crate) fn appended(event: Option<&Event>, records: u64) {
+    let Some(event) = event.filter(|event| is_last(event, records)) else {
+        return;
+    };
+    if let Some(Point::Each(file)) = armed() {
+        let file = OpenOptions::new().append(true).create(true).open(file);
+        let written = file.and_then(|mut file| writeln!(file, "{}", label(event)));
+        written.expect("the file of the failpoint can be written");
+    }
+    die()
+}
+
+/// An attempt was handed to its runner.
+pub(crate) fn dispatched(node: &NodeId) {
+    if let Some(Point::Dispatch(at, after)) = armed()
+        && *at == node.to_string()
+    {
+        if after.is_zero() {
+            die()
+        }
+        std::thread::spawn(|| {
+            std::thread::sleep(*after);
+            die()
+        });
+    }
+}
+
+/// An attempt's outcome has arrived.
+pub(crate) fn arrived(node: &NodeId) {
+    if let Some(Point::Outcome(at)) = armed()
+        && *at == node.to_string()
+    {
+        die()
+    }
+}
