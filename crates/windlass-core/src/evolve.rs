@@ -329,12 +329,17 @@ impl Fold<'_> {
             }
             Event::OrphanFound { node, attempt, pid } => {
                 let key = self.existing(node)?;
-                self.live
-                    .update_node(key, |state| state.orphan = Some((*attempt, *pid)));
+                self.live.update_node(key, |state| {
+                    state.orphans.push((*attempt, *pid));
+                    state.orphan = state.orphans.first().copied();
+                });
             }
-            Event::OrphanEnded { node, .. } => {
+            Event::OrphanEnded { node, attempt, pid } => {
                 let key = self.existing(node)?;
-                self.live.update_node(key, |state| state.orphan = None);
+                self.live.update_node(key, |state| {
+                    state.orphans.retain(|orphan| *orphan != (*attempt, *pid));
+                    state.orphan = state.orphans.first().copied();
+                });
             }
             Event::ResolutionContradicted { node, .. } => {
                 let key = self.existing(node)?;
@@ -841,11 +846,12 @@ impl Fold<'_> {
                 state.not_before = Timestamp(i64::MIN);
             }
         });
-        let failure = |effect, code: &str, message: String, evidence| Failure {
+        let failure = |effect, code: &str, message: String, evidence: Option<Value>| Failure {
             effect,
             code: code.to_owned(),
             message,
-            evidence,
+            // Null is how JSON says that there is none.
+            evidence: evidence.filter(|evidence| *evidence != Value::Null),
             log: None,
         };
         match resolution {

@@ -232,7 +232,7 @@ impl Decider {
             Effected::None
         };
         let failure = |code: &str, message: String| {
-            let evidence = Some(outputs.clone());
+            let evidence = Some(outputs.clone()).filter(|outputs| *outputs != Value::Null);
             let failure = Failure {
                 effect: acted,
                 code: code.to_owned(),
@@ -442,6 +442,8 @@ fn bounded(live: &Live, key: Key, outcome: Outcome) -> Outcome {
             failure.code.truncate(64);
             failure.evidence = failure
                 .evidence
+                // Null is how JSON says that there is none.
+                .filter(|evidence| *evidence != Value::Null)
                 .filter(|evidence| evidence.weight_bytes() <= OUTPUTS_BYTES_MAX);
             Outcome::Failed(failure)
         }

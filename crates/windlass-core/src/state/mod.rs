@@ -2,6 +2,7 @@
 //! Only `evolve` changes it. It is cheap to clone: its collections are persistent,
 //! so that a decision can be tried on a copy whatever the size of the plan.
 
+mod audit;
 mod node;
 mod scope;
 mod status;

@@ -23,8 +23,10 @@ pub struct NodeState {
     pub(crate) not_before: Timestamp,
     /// How earlier attempts' doubts were settled.
     pub(crate) resolved: Vec<(u32, Resolution)>,
-    /// A living process of an attempt that its engine did not outlive.
+    /// One of `orphans`, for those who show one.
     pub orphan: Option<(u32, u32)>,
+    /// Attempts and pids of all living processes that outlived their engine.
+    pub orphans: Vec<(u32, u32)>,
     pub(crate) checkpoint: Option<String>,
     /// What the latest attempt was given, until its consequence is decided.
     pub(crate) in_flight: Option<(Dispatch, Timestamp, Timestamp)>,
@@ -48,6 +50,7 @@ impl NodeState {
             not_before: Timestamp(i64::MIN),
             resolved: Vec::new(),
             orphan: None,
+            orphans: Vec::new(),
             checkpoint: None,
             in_flight: None,
             failure: None,

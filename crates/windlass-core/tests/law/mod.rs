@@ -1,0 +1,190 @@
+//! The law, read from a run's events alone and written without the engine's code: at
+//! most once, gates, order, debts, undo, one end. Scenarios and properties ask it.
+
+mod attempts;
+mod order;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::event::Event;
+use windlass_core::id::{NodeId, Phase, StepId};
+use windlass_core::plan::{EffectClass, Plan, Step, StepKind};
+use windlass_core::time::Timestamp;
+
+/// What an event is about.
+pub(crate) enum Subject<'a> {
+    Run,
+    Step(&'a StepId),
+    Node(&'a NodeId),
+}
+
+/// What an event is about.
+pub(crate) fn subject(event: &Event) -> Subject<'_> {
+    match event {
+        Event::RunStarted { .. }
+        | Event::RunPaused { .. }
+        | Event::RunResumed { .. }
+        | Event::RunCancelRequested { .. }
+        | Event::RunTimedOut {}
+        | Event::RunAbandoned { .. }
+        | Event::RunEndingBegan { .. }
+        | Event::RunEnded { .. } => Subject::Run,
+        Event::StepSkipped { step }
+        | Event::StepExpanded { step, .. }
+        | Event::StepRefused { step, .. }
+        | Event::WaitStarted { step, .. }
+        | Event::WaitEnded { step }
+        | Event::DebtTakenOver { step, .. }
+        | Event::GateOpened { step, .. }
+        | Event::GateApproved { step, .. }
+        | Event::GateRejected { step, .. }
+        | Event::GateExpired { step, .. }
+        | Event::GateWithdrawn { step, .. } => Subject::Step(step),
+        Event::AttemptStarted { node, .. }
+        | Event::AttemptCheckpointed { node, .. }
+        | Event::AttemptSucceeded { node, .. }
+        | Event::AttemptFailed { node, .. }
+        | Event::RetryScheduled { node, .. }
+        | Event::PollScheduled { node, .. }
+        | Event::DoubtOpened { node, .. }
+        | Event::DoubtAnswered { node, .. }
+        | Event::DoubtEscalated { node, .. }
+        | Event::DoubtResolved { node, .. }
+        | Event::OrphanFound { node, .. }
+        | Event::OrphanEnded { node, .. }
+        | Event::ResolutionContradicted { node, .. }
+        | Event::NodeFailed { node, .. }
+        | Event::ContradictionAcknowledged { node, .. }
+        | Event::RetryOrdered { node, .. }
+        | Event::NodeAttested { node, .. }
+        | Event::UndoAbandoned { node, .. } => Subject::Node(node),
+    }
+}
+
+/// Every sentence that the events break.
+pub(crate) fn judge(plan: &Plan, events: &[(Event, Timestamp)]) -> Vec<String> {
+    let mut history = History::default();
+    let mut faults = Vec::new();
+    for (event, at) in events {
+        let fault = attempts::judge(plan, &history, event, *at)
+            .and_then(|()| order::judge(plan, &history, event, *at));
+        if let Err(fault) = fault {
+            faults.push(format!("LAW: {fault}"));
+        }
+        history.take(plan, event, *at);
+    }
+    faults
+}
+
+/// How a step stands, as far as those behind it care.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Fate {
+    #[default]
+    Open,
+    Met,
+    Failed,
+}
+
+/// What is known of one node.
+#[derive(Default)]
+struct Node {
+    attempt: u32,
+    in_flight: bool,
+    in_doubt: bool,
+    /// The durable record that the latest attempt did not take effect.
+    no_effect: bool,
+    /// Before this no attempt starts.
+    quiet_at: Option<Timestamp>,
+    succeeded: bool,
+    failed: bool,
+}
+
+/// A gate's standing approval.
+#[derive(Clone, Copy)]
+struct Approval {
+    expires_at: Option<Timestamp>,
+    used: bool,
+}
+
+/// All that happened so far.
+#[derive(Default)]
+struct History {
+    started: bool,
+    ended: bool,
+    paused: bool,
+    cancelled: bool,
+    timed_out: bool,
+    abandoned: bool,
+    nothing_to_do: bool,
+    ending: Option<bool>,
+    undo_on_cancel: bool,
+    steps: BTreeMap<StepId, Fate>,
+    nodes: BTreeMap<NodeId, Node>,
+    items: BTreeMap<StepId, u32>,
+    open: BTreeMap<StepId, Option<Timestamp>>,
+    approved: BTreeMap<StepId, Approval>,
+    reopened: BTreeMap<StepId, u32>,
+    orphans: BTreeSet<(StepId, u32)>,
+    contradicted: BTreeSet<NodeId>,
+    /// What each owed step is owed by; those in the second set for good.
+    debts: BTreeMap<StepId, BTreeSet<NodeId>>,
+    kept: BTreeSet<NodeId>,
+    /// Changes that succeeded or settled, in order, and whether they succeeded.
+    changed: Vec<(NodeId, bool)>,
+    undone: Vec<NodeId>,
+}
+
+fn step_of<'a>(plan: &'a Plan, id: &StepId) -> &'a Step {
+    let found = plan.steps.iter().find(|step| step.id == *id);
+    found.expect("a step of the plan")
+}
+
+fn effect_of(plan: &Plan, node: &NodeId) -> EffectClass {
+    match (&step_of(plan, &node.step).kind, node.phase) {
+        (_, Phase::Undo) => EffectClass::Reversible,
+        (StepKind::Action { effect, .. }, Phase::Do) => *effect,
+        (StepKind::Wait { .. } | StepKind::Gate(_), Phase::Do) => EffectClass::Read,
+    }
+}
+
+fn is_gate(step: &Step) -> bool {
+    match step.kind {
+        StepKind::Gate(_) => true,
+        StepKind::Action { .. } | StepKind::Wait { .. } => false,
+    }
+}
+
+/// Everything that precedes a step.
+fn ancestors(plan: &Plan, id: &StepId) -> BTreeSet<StepId> {
+    let mut found = BTreeSet::new();
+    let mut stack = step_of(plan, id).needs.clone();
+    while let Some(next) = stack.pop() {
+        if found.insert(next.clone()) {
+            stack.extend_from_slice(&step_of(plan, &next).needs);
+        }
+    }
+    found
+}
+
+impl History {
+    fn fate(&self, id: &StepId) -> Fate {
+        self.steps.get(id).copied().unwrap_or_default()
+    }
+
+    /// Whether a main step has failed and nobody has mended it.
+    fn has_failure(&self, plan: &Plan) -> bool {
+        plan.steps
+            .iter()
+            .any(|step| !step.finally && self.fate(&step.id) == Fate::Failed)
+    }
+
+    fn irreversible_succeeded(&self, plan: &Plan) -> bool {
+        self.changed
+            .iter()
+            .any(|(node, ok)| *ok && effect_of(plan, node) == EffectClass::Irreversible)
+    }
+
+    fn owes(&self, step: &StepId) -> bool {
+        self.debts.contains_key(step)
+    }
+}

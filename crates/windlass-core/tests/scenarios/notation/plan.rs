@@ -1,0 +1,250 @@
+//! Plans in one line: `look -> go? -> deploy!![ensure=dr rec] -> verify; finally: report`.
+//!
+//! A step is a read, or by its suffix idempotent `~`, a reversible `!` or irreversible
+//! `!!` change, a gate `?`, a wait `%`. `a, b -> c` needs both. Attributes stand in
+//! brackets behind the first mention; expressions with blanks stand in backticks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::expr::expr;
+use super::words;
+use windlass_core::id::StepId;
+use windlass_core::plan::{
+    Call, Digest, EffectClass, ForEach, Gate, IndexedPlan, OnFailure, Plan, PlanError, Reconcile,
+    Retry, Step, StepKind, Template, Until, Verb,
+};
+use windlass_core::time::Millis;
+
+/// The plan of a line, which must be valid.
+pub(crate) fn plan(text: &str) -> Arc<IndexedPlan> {
+    try_plan(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// The plan of a line.
+pub(crate) fn try_plan(text: &str) -> Result<Arc<IndexedPlan>, PlanError> {
+    IndexedPlan::new(raw_plan(text))
+}
+
+/// The plan of a line, unchecked.
+pub(crate) fn raw_plan(text: &str) -> Plan {
+    let mut plan = Plan {
+        name: "test".to_owned(),
+        title: "Test".to_owned(),
+        owner: "team".to_owned(),
+        labels: BTreeMap::new(),
+        source: Digest::of(text.as_bytes()),
+        inputs: BTreeMap::new(),
+        secrets: BTreeSet::new(),
+        steps: Vec::new(),
+        on_failure: OnFailure::Stop,
+        timeout: None,
+        max_parallel: 8,
+    };
+    for statement in text.split(';').map(str::trim).filter(|s| !s.is_empty()) {
+        if let Some(options) = statement.strip_prefix("opts:") {
+            words(options)
+                .iter()
+                .for_each(|word| option(&mut plan, word));
+        } else if let Some(chain) = statement.strip_prefix("finally:") {
+            read_chain(&mut plan, chain, true);
+        } else {
+            read_chain(&mut plan, statement, false);
+        }
+    }
+    plan
+}
+
+fn option(plan: &mut Plan, word: &str) {
+    match word.split_once('=') {
+        None if word == "undo" => plan.on_failure = OnFailure::Undo,
+        Some(("timeout", secs)) => plan.timeout = Some(secs_of(secs)),
+        Some(("parallel", count)) => plan.max_parallel = count.parse().expect("a count"),
+        _ => panic!("an option: {word}"),
+    }
+}
+
+fn read_chain(plan: &mut Plan, chain: &str, finally: bool) {
+    let mut before: Vec<StepId> = Vec::new();
+    let mut group = Vec::new();
+    for word in words(&chain.replace("->", " -> ").replace(", ", " , ")) {
+        match word.as_str() {
+            "->" => before = std::mem::take(&mut group),
+            "," => {}
+            _ => group.push(mention(plan, &word, finally, &before)),
+        }
+    }
+}
+
+fn mention(plan: &mut Plan, word: &str, finally: bool, needs: &[StepId]) -> StepId {
+    let (head, attributes) = match word.split_once('[') {
+        Some((head, rest)) => (head, rest.strip_suffix(']').expect("a closing bracket")),
+        None => (word, ""),
+    };
+    let name = head.trim_end_matches(['!', '?', '~', '%']);
+    let id: StepId = name.parse().expect("a step id");
+    let known = plan.steps.iter().position(|step| step.id == id);
+    let index = known.unwrap_or_else(|| {
+        let kind = kind(&head[name.len()..]);
+        plan.steps.push(Step {
+            id: id.clone(),
+            title: None,
+            needs: Vec::new(),
+            when: None,
+            kind,
+            ensure: None,
+            finally,
+        });
+        plan.steps.len() - 1
+    });
+    let step = &mut plan.steps[index];
+    step.needs.extend_from_slice(needs);
+    for attribute in words(attributes) {
+        let (key, text) = attribute.split_once('=').unwrap_or((&attribute, ""));
+        apply(step, key, text.trim_matches('`'));
+    }
+    id
+}
+
+fn kind(suffix: &str) -> StepKind {
+    let action = |effect| StepKind::Action {
+        effect,
+        call: call(Verb::Run),
+        for_each: None,
+        expect: None,
+        until: None,
+        done: None,
+        undo: (effect == EffectClass::Reversible).then(|| call(Verb::Undo)),
+    };
+    match suffix {
+        "" => action(EffectClass::Read),
+        "~" => action(EffectClass::Idempotent),
+        "!" => action(EffectClass::Reversible),
+        "!!" => action(EffectClass::Irreversible),
+        "?" => StepKind::Gate(Gate {
+            expires: None,
+            show: Vec::new(),
+            not_requester: false,
+        }),
+        "%" => StepKind::Wait {
+            span: Template::Literal(10_000.into()),
+        },
+        _ => panic!("a suffix: {suffix}"),
+    }
+}
+
+/// One attempt, a minute long, sent within 20 s, settled 10 s later, observed for 100 s.
+fn call(verb: Verb) -> Call {
+    Call {
+        uses: "test/act".parse().expect("an action"),
+        verb,
+        with: Template::Literal(windlass_core::value::Value::Null),
+        retry: Retry {
+            attempts: 1,
+            backoff: Millis(0),
+            backoff_max: Millis::from_secs(60),
+        },
+        timeout: Millis::from_secs(60),
+        send_within: Millis::from_secs(20),
+        settle: Millis::from_secs(10),
+        observe: Millis::from_secs(100),
+        reconcile: Reconcile::None,
+    }
+}
+
+fn secs_of(text: &str) -> Millis {
+    Millis(u64::try_from(super::seconds(text).0).expect("a span"))
+}
+
+fn apply(step: &mut Step, key: &str, text: &str) {
+    match key {
+        "when" => return step.when = Some(expr(text)),
+        "ensure" => return step.ensure = Some(text.parse().expect("a step id")),
+        _ => {}
+    }
+    match &mut step.kind {
+        StepKind::Gate(gate) => match key {
+            "expires" => gate.expires = Some(secs_of(text)),
+            "strict" => gate.not_requester = true,
+            "show" => gate.show = vec![("fact".to_owned(), Template::Expr(expr(text)))],
+            "show_secret" => {
+                let secret = Template::Secret(text.parse().expect("a secret's name"));
+                gate.show = vec![("fact".to_owned(), secret)];
+            }
+            _ => panic!("a gate's attribute: {key}"),
+        },
+        StepKind::Wait { span } => match key {
+            "span" => *span = Template::Expr(expr(text)),
+            _ => panic!("a wait's attribute: {key}"),
+        },
+        StepKind::Action {
+            call,
+            for_each,
+            expect,
+            until,
+            done,
+            undo,
+            ..
+        } => match key {
+            "each" => {
+                let (items, max_parallel, failure_budget) = (expr(text), 8, 0);
+                *for_each = Some(ForEach {
+                    items,
+                    max_parallel,
+                    failure_budget,
+                });
+            }
+            "par" => each(for_each).max_parallel = text.parse().expect("a count"),
+            "budget" => each(for_each).failure_budget = text.parse().expect("a count"),
+            "expect" => *expect = Some(expr(text)),
+            "done" => *done = Some(expr(text)),
+            "until" => {
+                let (that, every, within) = (expr(text), secs_of("10"), secs_of("60"));
+                *until = Some(Until {
+                    that,
+                    every,
+                    within,
+                });
+            }
+            "noundo" => *undo = None,
+            _ if key.starts_with("undo_") => {
+                apply_call(undo.as_mut().expect("an undo"), &key[5..], text);
+            }
+            _ => apply_call(call, key, text),
+        },
+    }
+}
+
+fn each(for_each: &mut Option<ForEach>) -> &mut ForEach {
+    for_each.as_mut().expect("`each` stands first")
+}
+
+fn apply_call(call: &mut Call, key: &str, text: &str) {
+    match key {
+        "retry" => call.retry.attempts = text.parse().expect("a count"),
+        "backoff" => call.retry.backoff = secs_of(text),
+        "timeout" => call.timeout = secs_of(text),
+        "send" => call.send_within = secs_of(text),
+        "settle" => call.settle = secs_of(text),
+        "observe" => call.observe = secs_of(text),
+        "with" => call.with = Template::Expr(expr(text)),
+        "rec" => {
+            let timeout = secs_of("5");
+            call.reconcile = Reconcile::Native { timeout };
+        }
+        "recread" => {
+            call.reconcile = Reconcile::Read {
+                uses: "test/look".parse().expect("an action"),
+                with: match text {
+                    "" => Template::Literal(windlass_core::value::Value::Null),
+                    _ => Template::Expr(expr(text)),
+                },
+                timeout: secs_of("5"),
+                happened: expr("is == 'done'"),
+                in_progress: Some(expr("is == 'busy'")),
+                not_happened: Some(expr("is == 'absent'")),
+            };
+        }
+        _ => panic!("an attribute: {key}"),
+    }
+}
