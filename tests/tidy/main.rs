@@ -1,6 +1,8 @@
 //! Holds the shape of the workspace: which crate may depend on which.
 //! It reads `cargo metadata`; it builds nothing.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
