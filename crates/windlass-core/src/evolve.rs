@@ -139,6 +139,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         withdrawn_gates: RedBlackTreeSetSync::new_sync(),
         failed: RedBlackTreeSetSync::new_sync(),
         contradicted: RedBlackTreeSetSync::new_sync(),
+        orphans: RedBlackTreeSetSync::new_sync(),
         debts: RedBlackTreeMapSync::new_sync(),
         changed: VectorSync::new_sync(),
         irreversible: 0,
@@ -329,6 +330,7 @@ impl Fold<'_> {
             }
             Event::OrphanFound { node, attempt, pid } => {
                 let key = self.existing(node)?;
+                self.live.orphans.insert_mut((key.step, *pid));
                 self.live.update_node(key, |state| {
                     state.orphans.push((*attempt, *pid));
                     state.orphan = state.orphans.first().copied();
@@ -336,6 +338,7 @@ impl Fold<'_> {
             }
             Event::OrphanEnded { node, attempt, pid } => {
                 let key = self.existing(node)?;
+                self.live.orphans.remove_mut(&(key.step, *pid));
                 self.live.update_node(key, |state| {
                     state.orphans.retain(|orphan| *orphan != (*attempt, *pid));
                     state.orphan = state.orphans.first().copied();

@@ -46,8 +46,8 @@ fn look(live: &Live, key: Key) -> Option<Effect> {
     let NodePhase::InDoubt(doubt) = &node.phase else {
         return None;
     };
-    // A living process of the attempt counts as in progress: nothing of it is looked into.
-    if doubt.escalated.is_some() || node.orphan.is_some() {
+    // A living process of the step counts as in progress: nothing of it is looked into.
+    if doubt.escalated.is_some() || live.orphan_of(key.step).is_some() {
         return None;
     }
     let (planned, _) = live.call_of(key)?;

@@ -15,7 +15,7 @@ use crate::evolve::{CODE_INTERRUPTED, evolve};
 use crate::outcome::{CHECKPOINT_BYTES_MAX, Effected, Failure};
 use crate::plan::IndexedPlan;
 use crate::rejection::Rejection;
-use crate::state::{Live, NodePhase, RunState};
+use crate::state::{Live, NodePhase, NodeState, RunState};
 use crate::time::Timestamp;
 
 /// The most events that may follow from one command: a plan of the largest size,
@@ -182,9 +182,9 @@ impl Decider {
         let known: Vec<(crate::id::NodeId, u32, u32)> = live
             .nodes
             .iter()
-            .filter_map(|(key, node)| {
-                let (attempt, pid) = node.orphan?;
-                Some((live.id_of(*key), attempt, pid))
+            .flat_map(|(key, node)| {
+                let of = |(attempt, pid): &(u32, u32)| (live.id_of(*key), *attempt, *pid);
+                node.orphans.iter().map(of)
             })
             .collect();
         let running: Vec<_> = live
@@ -195,7 +195,7 @@ impl Decider {
         for (node, attempt, pid) in known {
             let lives = orphans
                 .iter()
-                .any(|orphan| orphan.node == node && orphan.pid == pid);
+                .any(|orphan| (&orphan.node, orphan.attempt, orphan.pid) == (&node, attempt, pid));
             if !lives {
                 self.emit(Event::OrphanEnded { node, attempt, pid });
             }
@@ -204,8 +204,12 @@ impl Decider {
             let live = self.live()?;
             let key = live.key_of(&orphan.node);
             let node = key.and_then(|key| live.nodes.get(&key));
-            if node.is_some_and(|node| node.orphan.is_none()) {
-                let (node, attempt, pid) = (orphan.node.clone(), orphan.attempt, orphan.pid);
+            let (attempt, pid) = (orphan.attempt, orphan.pid);
+            let is_new = |node: &NodeState| {
+                (1..=node.attempt).contains(&attempt) && !node.orphans.contains(&(attempt, pid))
+            };
+            if node.is_some_and(is_new) {
+                let node = orphan.node.clone();
                 self.emit(Event::OrphanFound { node, attempt, pid });
             }
         }
@@ -231,8 +235,8 @@ impl Decider {
         let key = live.key_of(&orphan.node);
         let known = key
             .and_then(|key| live.nodes.get(&key))
-            .and_then(|node| node.orphan);
-        if live.ended.is_none() && known == Some((orphan.attempt, orphan.pid)) {
+            .is_some_and(|node| node.orphans.contains(&(orphan.attempt, orphan.pid)));
+        if live.ended.is_none() && known {
             let Orphan { node, attempt, pid } = orphan;
             self.emit(Event::OrphanEnded { node, attempt, pid });
         }

@@ -365,7 +365,10 @@ impl Decider {
                 expected: "a change in doubt",
             });
         };
-        let orphaned = state.orphan.is_some();
+        // A living process counts as in progress, whatever the target shows.
+        if let Some(pid) = live.orphan_of(key.step) {
+            return Err(Rejection::OrphanLives { node, pid });
+        }
         let (quiet_at, observe_until, looks) = (doubt.quiet_at, doubt.observe_until, doubt.looks);
         let escalated = doubt.escalated.is_some();
         let resolution = match &answer {
@@ -376,7 +379,7 @@ impl Decider {
                 state: state.clone(),
             }),
             // Before that time the change may still be on its way to the target.
-            Answer::NotHappened { evidence } if asked_at >= quiet_at && !orphaned => {
+            Answer::NotHappened { evidence } if asked_at >= quiet_at => {
                 Some(Resolution::NotHappened {
                     evidence: evidence.clone(),
                 })

@@ -320,11 +320,8 @@ fn due_nodes(live: &Live, now: crate::time::Timestamp) -> impl Iterator<Item = K
 
 /// Whether nothing but time and slots keeps a node from its next attempt.
 pub(crate) fn is_startable(live: &Live, key: Key) -> bool {
-    if live
-        .nodes
-        .get(&key)
-        .is_some_and(|node| node.orphan.is_some())
-    {
+    // Nothing of a step restarts or is undone while a process of it lives.
+    if live.orphan_of(key.step).is_some() {
         return false;
     }
     if live.debts.contains_key(&key.step) && !live.doubts.is_empty() {

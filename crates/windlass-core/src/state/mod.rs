@@ -108,6 +108,8 @@ pub(crate) struct Live {
     /// Steps that failed; those of `finally` are not among them.
     pub(crate) failed: Set<u32>,
     pub(crate) contradicted: Set<Key>,
+    /// Living processes that outlived their engine, by step and pid.
+    pub(crate) orphans: Set<(u32, u32)>,
     /// What is owed, by the step that pays it.
     pub(crate) debts: Map<u32, Debt>,
     /// Changes that succeeded or settled, in order.
@@ -246,6 +248,12 @@ impl Live {
             },
             StepKind::Wait { .. } | StepKind::Gate(_) => None,
         }
+    }
+
+    /// The pid of a living process of a step, if one outlived its engine.
+    pub(crate) fn orphan_of(&self, step: u32) -> Option<u32> {
+        let (_, pid) = self.orphans.range((step, 0)..=(step, u32::MAX)).next()?;
+        Some(*pid)
     }
 
     pub(crate) fn is_finally(&self, step: u32) -> bool {
