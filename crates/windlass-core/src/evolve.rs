@@ -638,8 +638,11 @@ impl Fold<'_> {
         self.live.debts.insert_mut(index, debt);
     }
 
-    /// The change took no effect: it owes nothing.
+    /// The attempt took no effect: it owes nothing, but an earlier one that acted does.
     fn cancel_debt(&mut self, key: Key) {
+        if self.live.nodes.get(&key).is_some_and(|state| state.acted) {
+            return;
+        }
         let Some(index) = self.owed_step(key) else {
             return;
         };
@@ -762,6 +765,7 @@ impl Fold<'_> {
         self.live.update_node(key, |state| {
             state.phase = NodePhase::Failed;
             state.failure = Some(failure.clone());
+            state.acted |= failure.effect != Effected::None;
             state.in_flight = None;
             state.ended_at = Some(at);
         });

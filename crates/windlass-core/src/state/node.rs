@@ -27,6 +27,8 @@ pub struct NodeState {
     pub orphan: Option<(u32, u32)>,
     /// Attempts and pids of all living processes that outlived their engine.
     pub orphans: Vec<(u32, u32)>,
+    /// Whether an attempt settled or was given up: what it left may remain.
+    pub(crate) acted: bool,
     pub(crate) checkpoint: Option<String>,
     /// What the latest attempt was given, until its consequence is decided.
     pub(crate) in_flight: Option<(Dispatch, Timestamp, Timestamp)>,
@@ -51,6 +53,7 @@ impl NodeState {
             resolved: Vec::new(),
             orphan: None,
             orphans: Vec::new(),
+            acted: false,
             checkpoint: None,
             in_flight: None,
             failure: None,
