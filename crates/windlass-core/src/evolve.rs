@@ -849,9 +849,6 @@ impl Fold<'_> {
         self.live.update_node(key, |state| {
             state.resolved.push((attempt, resolution.clone()));
             state.in_flight = None;
-            if let Witness::Outcome = witness {
-                state.not_before = Timestamp(i64::MIN);
-            }
         });
         let failure = |effect, code: &str, message: String, evidence: Option<Value>| Failure {
             effect,
