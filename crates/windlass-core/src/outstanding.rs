@@ -1,6 +1,6 @@
 //! What should be in flight for a run right now, derived from its state.
 
-use crate::decide::is_startable;
+use crate::decide::{has_turn, is_startable};
 use crate::effect::{Effect, Look};
 use crate::plan::Reconcile;
 use crate::state::{Key, Live, NodePhase, RunState, Timer};
@@ -77,7 +77,6 @@ fn look(live: &Live, key: Key) -> Option<Effect> {
 /// The earliest timer that would change something when it comes: an attempt that a
 /// pause, a full house or a living process holds back is woken by what ends that.
 pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
-    let held = live.paused.is_some() || !live.contradicted.is_empty();
     let full = live.running.size() >= live.plan.plan().max_parallel as usize;
     live.timers
         .iter()
@@ -86,7 +85,7 @@ pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
             Timer::Step(_) => true,
             Timer::Node(key) => match live.nodes.get(key).map(|node| &node.phase) {
                 Some(NodePhase::Backoff { .. } | NodePhase::Polling { .. }) => {
-                    !held && !full && may_start(live, *key)
+                    !full && has_turn(live, *key) && is_startable(live, *key)
                 }
                 Some(
                     NodePhase::Ready
@@ -101,11 +100,4 @@ pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
             },
         })
         .map(|(at, _)| *at)
-}
-
-fn may_start(live: &Live, key: Key) -> bool {
-    let of_the_ending = key.phase == crate::id::Phase::Undo
-        || live.debts.contains_key(&key.step)
-        || live.is_finally(key.step);
-    is_startable(live, key) && (of_the_ending || (live.ending.is_none() && !live.is_halting()))
 }

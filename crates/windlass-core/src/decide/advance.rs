@@ -264,7 +264,7 @@ impl Decider {
         if let Some(head) = live.undo_head() {
             return self.start_node(live, head);
         }
-        if !live.debts.is_empty() {
+        if live.owes_main_step() {
             return self.start_debts(live, true);
         }
         if let Some(event) = self.start_finally(live) {
@@ -274,6 +274,10 @@ impl Decider {
             && live.ready.is_empty()
             && live.eligible_finally.is_empty()
             && live.timers.iter().all(|(_, timer)| *timer == Timer::Run);
+        if nothing_left && !live.debts.is_empty() {
+            // What `finally` owes and could not pay in its turn.
+            return self.start_debts(live, true);
+        }
         let ending = live.ending.as_ref()?;
         let (end, reason) = (ending.end, ending.reason.clone());
         nothing_left.then_some(Event::RunEnded { end, reason })

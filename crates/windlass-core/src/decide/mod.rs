@@ -7,7 +7,7 @@ mod outcome;
 mod start;
 
 pub use advance::{GATE_OPENINGS_MAX, INTERRUPTIONS_MAX};
-pub(crate) use start::is_startable;
+pub(crate) use start::{has_turn, is_startable};
 
 use crate::command::{Command, Orphan};
 use crate::event::Event;

@@ -336,7 +336,7 @@ impl Decider {
                 expected: "something that failed",
             });
         }
-        if live.is_finally(key.step) {
+        if live.is_finally(key.step) && !live.debts.contains_key(&key.step) {
             let node = node.clone();
             let expected = "a failed step of `finally` is recorded and changes nothing";
             return Err(Rejection::WrongState {

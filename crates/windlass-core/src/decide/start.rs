@@ -18,7 +18,9 @@ use crate::value::Value;
 impl Decider {
     /// Gates and waits: they take no slot.
     pub(super) fn start_free(&self, live: &Live) -> Option<Event> {
-        if let Some(gate) = live.withdrawn_gates.first() {
+        // A gate behind another one opens again only after it.
+        let mut withdrawn = live.withdrawn_gates.iter();
+        if let Some(gate) = withdrawn.find(|gate| live.step(**gate).unmet == 0) {
             return self.open_gate(live, *gate);
         }
         live.eligible_free
@@ -135,6 +137,7 @@ impl Decider {
         }
         due_nodes(live, self.now)
             .chain(live.ready.iter().copied())
+            .filter(|key| live.is_finally(key.step))
             .find_map(|key| self.start_node(live, key))
             .or_else(|| {
                 live.eligible_finally
@@ -316,6 +319,25 @@ fn due_nodes(live: &Live, now: crate::time::Timestamp) -> impl Iterator<Item = K
             Timer::Node(key) => Some(*key),
             Timer::Step(_) | Timer::Run => None,
         })
+}
+
+/// Whether the run has come to where such a node may have attempts: the same order as
+/// `go_on`, asked for one node, so that nobody is woken for what could not start.
+pub(crate) fn has_turn(live: &Live, key: Key) -> bool {
+    if live.paused.is_some() || !live.contradicted.is_empty() {
+        return false;
+    }
+    let owed = key.phase == Phase::Do && live.debts.contains_key(&key.step);
+    if live.ending.is_some() {
+        return match live.undo_head() {
+            Some(head) => head == key,
+            None if live.owes_main_step() => owed && !live.is_finally(key.step),
+            None => live.is_finally(key.step),
+        };
+    }
+    let gates = live.plan.gates_before(key.step);
+    let passes = |gate: &u32| live.step(*gate).phase.is_met();
+    owed || (!live.is_halting() && gates.iter().all(passes))
 }
 
 /// Whether nothing but time and slots keeps a node from its next attempt.

@@ -274,6 +274,11 @@ impl Live {
         self.running.is_empty() && self.settling.is_empty() && self.doubts.is_empty()
     }
 
+    /// Whether a main step is owed; those of `finally` are paid within it.
+    pub(crate) fn owes_main_step(&self) -> bool {
+        self.debts.keys().any(|step| !self.is_finally(*step))
+    }
+
     /// The next node to undo, while the run is undoing.
     pub(crate) fn undo_head(&self) -> Option<Key> {
         let ending = self.ending.as_ref()?;
