@@ -1,2 +1,122 @@
-//! The `windlass` binary: composition root.
-fn main() {}
+//! The `windlass` binary: the only place where all crates meet. It reads the command
+//! line, runs one command, and turns what came of it into an exit code.
+
+mod args;
+mod ask;
+mod command;
+mod error;
+mod exit_codes;
+mod follow;
+mod given;
+mod link;
+mod logging;
+mod look;
+mod output;
+mod owner;
+mod parting;
+mod place;
+mod render;
+mod runbook;
+mod signals;
+mod terminal;
+mod text;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::error::Error;
+use crate::exit_codes::Exit;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(report_panic));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _gone = error.print();
+            let asked = !error.use_stderr();
+            return if asked { Exit::Success } else { Exit::Usage }.into();
+        }
+    };
+    logging::start(cli.global.log_format, cli.global.verbose);
+    // Whoever speaks TLS finds one provider; a second installation would only say so.
+    let _first = rustls::crypto::ring::default_provider().install_default();
+    let done = match start_runtime() {
+        Ok(runtime) => {
+            let done = runtime.block_on(perform(cli));
+            // What still blocks, such as a read from the terminal, must not keep us.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(error),
+    };
+    terminal::keys::restore();
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            report(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn start_runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Bug(format!("cannot start the runtime: {error}")))
+}
+
+async fn perform(cli: Cli) -> Result<Exit, Error> {
+    let place = cli.global.place()?;
+    match cli.command {
+        Command::Check(args) => command::check::perform(args),
+        Command::Run(args) => command::run::perform(args, &place).await,
+        Command::Resume(args) => command::resume::perform(args, &place).await,
+        Command::Serve(args) => command::serve::perform(args, &place).await,
+        Command::Runs(args) => command::runs::perform(args, &place).await,
+        Command::Show(args) => command::show::perform(args, &place).await,
+        Command::Watch(args) => command::watch::perform(args, &place).await,
+        Command::Logs(args) => command::logs::perform(args, &place).await,
+        Command::Approve(args) => command::approve::perform(args, &place).await,
+        Command::Reject(args) => command::reject::perform(args, &place).await,
+        Command::Pause(args) => command::pause::perform(args, &place).await,
+        Command::Cancel(args) => command::cancel::perform(args, &place).await,
+        Command::Resolve(args) => command::resolve::perform(args, &place).await,
+        Command::Retry(args) => command::retry::perform(args, &place).await,
+        Command::Attest(args) => command::attest::perform(args, &place).await,
+        Command::Abandon(args) => command::abandon::perform(args, &place).await,
+        Command::TakeOver(args) => command::take_over::perform(args, &place).await,
+        Command::Acknowledge(args) => command::acknowledge::perform(args, &place).await,
+        Command::Journal(args) => command::journal::perform(args, &place),
+        Command::Doctor(args) => command::doctor::perform(args, &place).await,
+    }
+}
+
+/// One line for people, and one more when there is something to do about it.
+fn report(error: &Error) {
+    output::err(&format!("windlass: {}", text::lines(&error.to_string())));
+    if let Some(help) = error.help() {
+        output::err(&format!("  {}", text::lines(help)));
+    }
+}
+
+/// A panic is a bug: it is said in short and without the payload's data where that
+/// is not text of our own. `RUST_BACKTRACE=1` shows where it came from.
+fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    terminal::keys::restore();
+    let place = match panic.location() {
+        Some(place) => format!("{}:{}", place.file(), place.line()),
+        None => "an unknown place".to_owned(),
+    };
+    // The message may hold what a target or a runbook said; only a literal is shown.
+    let said = panic.payload().downcast_ref::<&'static str>();
+    let said = said.map_or(String::new(), |said| format!(": {said}"));
+    output::err(&format!("windlass: bug at {place}{said}"));
+    output::err("  the journal is as it was after its last record; please report this line");
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|set| set != "0") {
+        output::err(&std::backtrace::Backtrace::force_capture().to_string());
+    }
+}

@@ -1,0 +1,134 @@
+//! The command line: global options and the list of commands. What each command
+//! takes stands in its own file.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+use windlass_journal::{Access, FilesystemRule};
+
+use crate::command::{
+    abandon, acknowledge, approve, attest, cancel, check, doctor, journal, logs, pause, reject,
+    resolve, resume, retry, run, runs, serve, show, take_over, watch,
+};
+use crate::error::Error;
+use crate::exit_codes;
+use crate::logging::LogFormat;
+use crate::place;
+
+/// Run operational runbooks one click at a time: every step is journalled, nothing
+/// irreversible happens twice, and nothing risky happens unapproved.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, after_help = exit_codes::HELP)]
+#[command(
+    infer_subcommands = false,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// The directory with the journal [default: $XDG_STATE_HOME/windlass or ~/.local/state/windlass]
+    // Read in `place`, as the variable must not override a default that is not known here.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
+    state_dir: Option<PathBuf>,
+    /// The form of windlass's own log on standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        help_heading = "Global options"
+    )]
+    pub(crate) log_format: LogFormat,
+    /// Log more; twice and thrice for still more
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+    /// Accept a file system that forgets on restart, for tests and rehearsals
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        help_heading = "Global options"
+    )]
+    allow_volatile_state: bool,
+}
+
+/// The state directory, and what is allowed of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) root: PathBuf,
+    filesystem: FilesystemRule,
+}
+
+impl Global {
+    /// The state directory that the command works on.
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        Ok(Place {
+            root: place::state_dir(self.state_dir.clone())?,
+            filesystem: if self.allow_volatile_state {
+                FilesystemRule::AllowVolatile
+            } else {
+                FilesystemRule::Durable
+            },
+        })
+    }
+}
+
+impl Place {
+    /// How the journal of this directory is opened.
+    pub(crate) fn journal_options(&self, access: Access) -> windlass_journal::Options {
+        windlass_journal::Options {
+            access,
+            filesystem: self.filesystem,
+            ..windlass_journal::Options::default()
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(check::Args),
+    Run(run::Args),
+    Resume(resume::Args),
+    Serve(serve::Args),
+    Runs(runs::Args),
+    Show(show::Args),
+    Watch(watch::Args),
+    Logs(logs::Args),
+    Approve(approve::Args),
+    Reject(reject::Args),
+    Pause(pause::Args),
+    Cancel(cancel::Args),
+    Resolve(resolve::Args),
+    Retry(retry::Args),
+    Attest(attest::Args),
+    Abandon(abandon::Args),
+    TakeOver(take_over::Args),
+    Acknowledge(acknowledge::Args),
+    Journal(journal::Args),
+    Doctor(doctor::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

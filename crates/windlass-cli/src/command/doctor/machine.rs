@@ -1,0 +1,104 @@
+//! What windlass needs of the machine: a clock, processes that can be found again,
+//! sessions of their own for commands, trust roots for TLS, and a terminal.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::Finding;
+use crate::render::Paint;
+use crate::terminal::keys;
+use crate::time;
+
+/// 2026-01-01: no clock before it is right.
+const EARLIEST_MS: i64 = 1_767_225_600_000;
+/// 2100-01-01: none after it is either.
+const LATEST_MS: i64 = 4_102_444_800_000;
+
+pub(super) fn look() -> Vec<Finding> {
+    vec![clock(), processes(), sessions(), trust_roots(), terminal()]
+}
+
+fn clock() -> Finding {
+    let now = time::now();
+    let said = time::full(now);
+    if (EARLIEST_MS..LATEST_MS).contains(&now.0) {
+        Finding::ok("clock", said)
+    } else {
+        Finding::fail(
+            "clock",
+            said,
+            "set it: expiries and deadlines would be wrong",
+        )
+    }
+}
+
+/// Processes that outlive their engine are found by their environment in `/proc`.
+fn processes() -> Finding {
+    let own = std::fs::read("/proc/self/environ").is_ok();
+    let others = std::fs::read_dir("/proc").is_ok();
+    if own && others {
+        Finding::ok("/proc", "processes that outlive windlass can be found")
+    } else {
+        Finding::fail(
+            "/proc",
+            "it cannot be read",
+            "mount it: without it no run with processes is gone on with",
+        )
+    }
+}
+
+/// Steps run in sessions of their own, so that Ctrl-C does not reach them.
+fn sessions() -> Finding {
+    const WHAT: &str = "processes";
+    // Where the step kind `shell` looks, whatever PATH says.
+    let setsid = ["/usr/bin/setsid", "/bin/setsid"].map(Path::new);
+    let Some(setsid) = setsid.into_iter().find(|path| path.is_file()) else {
+        let advice = "install util-linux: shell steps are not started without it";
+        return Finding::fail(WHAT, "there is no setsid in /usr/bin or /bin", advice);
+    };
+    let started = Command::new(setsid)
+        .args(["/bin/sh", "-c", "exit 0"])
+        .status();
+    if started.is_ok_and(|status| status.success()) {
+        Finding::ok(
+            WHAT,
+            format!(
+                "{} starts /bin/sh in a session of its own",
+                setsid.display()
+            ),
+        )
+    } else {
+        Finding::fail(WHAT, "/bin/sh does not run", "shell steps need it")
+    }
+}
+
+fn trust_roots() -> Finding {
+    let found = rustls_native_certs::load_native_certs();
+    match found.certs.len() {
+        0 => Finding::warn(
+            "TLS roots",
+            "none found",
+            "install ca-certificates: TLS to databases needs them unless a step names its own",
+        ),
+        count => Finding::ok("TLS roots", format!("{count} certificates")),
+    }
+}
+
+fn terminal() -> Finding {
+    const WHAT: &str = "terminal";
+    if !std::io::stdout().is_terminal() {
+        return Finding::ok(
+            WHAT,
+            "none: runs are shown as plain lines, and nothing is asked",
+        );
+    }
+    let paint = Paint::of_stdout();
+    let signs = if paint.ascii { "ASCII" } else { "UTF-8" };
+    let asks = if keys::is_attended() {
+        "gates are asked for"
+    } else {
+        "nothing is asked"
+    };
+    Finding::ok(WHAT, format!("{} columns, {signs}, {asks}", paint.columns))
+}

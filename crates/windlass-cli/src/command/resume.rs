@@ -1,0 +1,151 @@
+//! `windlass resume`: whatever a run needs to go on: somebody who drives it, the end
+//! of a pause, secrets.
+
+use windlass_core::id::RunId;
+use windlass_server::wire::{BringSecrets, RunFilter, RunState};
+
+use super::driving::drive;
+use super::watch_over::{Watching, watch_over};
+use crate::args::Place;
+use crate::ask::Ask;
+use crate::error::Error;
+use crate::exit_codes::Exit;
+use crate::given::{self, NamedSecret};
+use crate::link::Link;
+use crate::look::Look;
+use crate::output;
+use crate::owner::Manner;
+use crate::signals::Interrupt;
+use crate::terminal::Screen;
+
+/// Go on with a run: drive it, lift its pause, bring its secrets
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+If no process owns the state directory, this one does, and goes on with all its runs.
+Without RUN the only live run is meant; with several, all are watched over.
+
+Examples:
+  windlass resume
+  windlass resume 20261122-0142-k3f9q2 --secret pg_password=env:PGPASSWORD
+
+Exit codes: as of `windlass run`")]
+pub(crate) struct Args {
+    #[arg(value_name = "RUN")]
+    run: Option<RunId>,
+    /// Where a secret's value is: NAME=env:VARIABLE or NAME=file:PATH
+    #[arg(long, value_name = "NAME=FROM", requires = "run")]
+    secret: Vec<NamedSecret>,
+    /// Stop with code 5 instead of waiting for a person
+    #[arg(long)]
+    no_wait: bool,
+    /// Print each further record as a line of JSON, and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
+    let interrupt = Interrupt::listen()?;
+    let secrets = given::secrets(&args.secret)?;
+    let run = match args.run {
+        Some(run) => run,
+        None => match the_live_one(place).await? {
+            Live::None => {
+                output::out("no run is live");
+                return Ok(Exit::Success);
+            }
+            Live::One(run) => run,
+            Live::Several => return all(place, interrupt, args.no_wait).await,
+        },
+    };
+    let link = Link::open(place, Manner::staying()).await?;
+    let view = match link.view(&run).await {
+        Ok(view) => view,
+        Err(error) => return give_up(link, error).await,
+    };
+    if view.end.is_some() {
+        let error = Error::Refused {
+            message: format!("run {run} has ended: {}", view.state),
+            help: Some(format!("`windlass show {run}` shows it")),
+            exit: Exit::Rejected,
+        };
+        return give_up(link, error).await;
+    }
+    if !secrets.is_empty() {
+        bring(&link, &run, secrets).await?;
+    }
+    if view.needs.iter().any(|need| need.code == "paused") {
+        link.send(&run, Ask::Resume).await?;
+    }
+    let from_seq = view.next_seq.unwrap_or(0);
+    let mut screen = Screen::new(args.json);
+    screen.say_end(&[format!("run {run}: {}", crate::text::line(&view.title))]);
+    drive(link, &run, from_seq, screen, interrupt, args.no_wait).await
+}
+
+type Values = std::collections::BTreeMap<windlass_core::id::SecretName, secrecy::SecretString>;
+
+async fn bring(link: &Link, run: &RunId, secrets: Values) -> Result<(), Error> {
+    match link {
+        Link::Own(owned) => owned.bring(run, secrets).await?,
+        Link::Peer(client) => {
+            let secrets = secrets
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect();
+            client.bring_secrets(run, &BringSecrets { secrets }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a directory that was taken for a run that cannot be gone on with.
+async fn give_up(link: Link, error: Error) -> Result<Exit, Error> {
+    if let Link::Own(owned) = link {
+        crate::parting::leave(*owned).await?;
+    }
+    Err(error)
+}
+
+enum Live {
+    None,
+    One(RunId),
+    Several,
+}
+
+async fn the_live_one(place: &Place) -> Result<Live, Error> {
+    let filter = RunFilter {
+        state: RunState::Live,
+        ..RunFilter::default()
+    };
+    let runs = Look::open(place).await?.runs(&filter).await?;
+    let mut ids = runs.iter().filter_map(|run| run.run.parse().ok());
+    Ok(match (ids.next(), ids.next()) {
+        (None, _) => Live::None,
+        (Some(only), None) => Live::One(only),
+        (Some(_), Some(_)) => Live::Several,
+    })
+}
+
+/// Owns the directory and drives everything that is live.
+async fn all(place: &Place, mut interrupt: Interrupt, no_wait: bool) -> Result<Exit, Error> {
+    match Link::open(place, Manner::staying()).await? {
+        Link::Own(owned) => {
+            let mut screen = Screen::new(false);
+            let watching = if no_wait {
+                Watching::WhileBusy
+            } else {
+                Watching::WhileAnyLive
+            };
+            let parked = watch_over(*owned, &mut screen, &mut interrupt, watching).await?;
+            Ok(if parked { Exit::Parked } else { Exit::Success })
+        }
+        Link::Peer(client) => {
+            let owner = client.owner().await?;
+            output::out(&format!(
+                "process {} drives them already; `windlass runs` lists them, `windlass watch RUN` follows one",
+                owner.pid
+            ));
+            Ok(Exit::Success)
+        }
+    }
+}

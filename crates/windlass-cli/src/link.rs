@@ -1,0 +1,211 @@
+//! The way from a command to its run: this process's own engine, or the owner that
+//! another process is.
+
+use std::time::{Duration, Instant};
+
+use windlass_core::event::Event;
+use windlass_core::id::RunId;
+use windlass_engine::Subscription;
+use windlass_engine::owner::{Owning, try_own};
+use windlass_engine::state_dir::{StateDir, StateDirError};
+use windlass_server::client::{Client, ClientError, Events};
+use windlass_server::wire::{Accepted, EventLine, RunView, StreamEnd, StreamLine};
+
+use crate::args::Place;
+use crate::ask::Ask;
+use crate::error::{Error, io};
+use crate::look::foreign_owner;
+use crate::owner::{Manner, Owned};
+
+/// How long an owner may take to begin to listen, or to end.
+const OWNER_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked at meanwhile.
+const OWNER_LOOK: Duration = Duration::from_millis(50);
+
+/// Who carries commands out.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// This process owns the directory.
+    Own(Box<Owned>),
+    /// Another process does.
+    Peer(Client),
+}
+
+impl Link {
+    /// Takes the directory if it is free, else reaches its owner.
+    pub(crate) async fn open(place: &Place, manner: Manner) -> Result<Self, Error> {
+        let dir = match StateDir::prepare(&place.root) {
+            Ok(dir) => dir,
+            Err(StateDirError::ForeignOwner { uid, .. }) => {
+                return reach_foreign(place, uid).await.map(Self::Peer);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let since = Instant::now();
+        loop {
+            let held = try_own(&dir).map_err(io("lock", &dir.owner_lock()))?;
+            let by = match held {
+                Owning::Owned(lock) => {
+                    let owned = Owned::open(place, lock, manner).await?;
+                    return Ok(Self::Own(Box::new(owned)));
+                }
+                Owning::Held { by } => by,
+            };
+            // It may have only just begun, or be about to end.
+            match Client::connect(&place.root).await {
+                Ok(Some(client)) => return Ok(Self::Peer(client)),
+                Ok(None) | Err(ClientError::Unreachable { .. } | ClientError::Broken(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if since.elapsed() > OWNER_WAIT {
+                let by = by.map_or("another process".to_owned(), |by| by.to_string());
+                let root = place.root.display();
+                return Err(Error::Busy(format!(
+                    "{root} is owned by {by}, which does not answer on its socket"
+                )));
+            }
+            tokio::time::sleep(OWNER_LOOK).await;
+        }
+    }
+
+    /// Reaches the owner, who must be there.
+    pub(crate) async fn peer(place: &Place) -> Result<Client, Error> {
+        if place.root.exists()
+            && let Some(uid) = foreign_owner(&place.root)?
+        {
+            return reach_foreign(place, uid).await;
+        }
+        Client::connect(&place.root).await?.ok_or_else(|| {
+            let root = place.root.display();
+            Error::NobodyListens {
+                message: format!("nobody listens for {root}, so nobody would drive the run"),
+                help: "start `windlass serve`, or leave --detach out".to_owned(),
+            }
+        })
+    }
+
+    /// The run as people see it.
+    pub(crate) async fn view(&self, run: &RunId) -> Result<RunView, Error> {
+        match self {
+            Link::Own(owned) => owned.view(run).await,
+            Link::Peer(client) => Ok(client.run(run).await?),
+        }
+    }
+
+    /// Carries a command out; what it made happen is durable when this returns.
+    pub(crate) async fn send(&self, run: &RunId, ask: Ask) -> Result<Accepted, Error> {
+        match self {
+            Link::Own(owned) => owned.send(run, ask).await,
+            Link::Peer(client) => Ok(ask.send(client, run).await?),
+        }
+    }
+
+    /// The run's records from `from_seq` on, as they come.
+    pub(crate) async fn follow(&self, run: &RunId, from_seq: u64) -> Result<Stream, Error> {
+        Ok(match self {
+            Link::Own(owned) => {
+                let subscription = owned.engine.subscribe(run, from_seq).await?;
+                Stream::Own {
+                    subscription,
+                    ended: false,
+                }
+            }
+            Link::Peer(client) => Stream::Peer(Box::new(client.events(run, from_seq).await?)),
+        })
+    }
+
+    /// Returns when this process's engine has failed; never for another owner.
+    pub(crate) async fn failed(&self) -> Error {
+        match self {
+            Link::Own(owned) => {
+                let fatal = owned.engine.fatal().await;
+                windlass_engine::CommandError::Fatal(fatal).into()
+            }
+            Link::Peer(_) => std::future::pending().await,
+        }
+    }
+
+    /// Returns when somebody asked this process to end; never for another owner.
+    pub(crate) async fn told_to_end(&self) {
+        match self {
+            Link::Own(owned) => owned.told_to_end().await,
+            Link::Peer(_) => std::future::pending().await,
+        }
+    }
+
+    /// Returns when nothing is in flight and no timer is due; never for another owner.
+    pub(crate) async fn idle(&self) {
+        match self {
+            Link::Own(owned) => owned.engine.wait_idle().await,
+            Link::Peer(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Reaches the owner of somebody else's directory.
+pub(crate) async fn reach_foreign(place: &Place, uid: u32) -> Result<Client, Error> {
+    let root = place.root.display();
+    let nobody = |message: String| Error::NobodyListens {
+        message,
+        help: format!(
+            "ask the user with uid {uid} to run `windlass serve --state-dir {root} --socket-group GROUP`, with a group of yours"
+        ),
+    };
+    match Client::connect(&place.root).await {
+        Ok(Some(client)) => Ok(client),
+        Ok(None) => Err(nobody(format!(
+            "nobody listens for {root}, which belongs to the user with uid {uid}"
+        ))),
+        Err(ClientError::PermissionDenied(_)) => Err(nobody(format!(
+            "nobody listens for you at {root}, which belongs to the user with uid {uid}"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A run's records as they come, then why there are no more.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Own {
+        subscription: Subscription,
+        ended: bool,
+    },
+    Peer(Box<Events>),
+}
+
+impl Stream {
+    /// The next line; after the end, never again one. Cancelling loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<StreamLine, Error> {
+        match self {
+            Stream::Own {
+                subscription,
+                ended,
+            } => {
+                if *ended {
+                    return Ok(end("run_ended", "the run has ended"));
+                }
+                let Some(recorded) = subscription.next().await? else {
+                    return Ok(end("owner_stopped", "this process is ending"));
+                };
+                *ended = matches!(recorded.event, Event::RunEnded { .. });
+                let line = EventLine::new(recorded.seq, recorded.at, &recorded.event);
+                Ok(StreamLine::Event(line))
+            }
+            Stream::Peer(events) => match events.next().await {
+                Ok(Some(line)) => Ok(line),
+                Ok(None) => std::future::pending().await,
+                // The owner is gone without a word, as after a crash.
+                Err(ClientError::Broken(_)) => Ok(end("owner_stopped", "the owner is gone")),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}
+
+fn end(code: &str, message: &str) -> StreamLine {
+    StreamLine::End(StreamEnd {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        help: None,
+    })
+}

@@ -1,0 +1,146 @@
+//! Looking at runs without owning anything: through the owner while one is alive,
+//! else in the database, opened for reading only.
+
+use std::io::ErrorKind;
+
+use windlass_core::id::{NodeId, RunId};
+use windlass_engine::state_dir::{StateDir, StateDirError};
+use windlass_engine::{Recorded, offline, owner};
+use windlass_journal::{Access, RunQuery, SqliteStore, Store as _};
+use windlass_server::client::{Client, ClientError};
+use windlass_server::view::{Overlay, summary, view};
+use windlass_server::wire::{RunFilter, RunState, RunSummary, RunView};
+
+use crate::args::Place;
+use crate::error::{Error, io};
+use crate::exit_codes::Exit;
+use crate::link::reach_foreign;
+
+/// Records that are read at once.
+const PAGE_RECORDS: usize = 1_000;
+
+/// Where runs are looked at.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// Through the owner.
+    Peer(Client),
+    /// Nobody owns the directory.
+    Records { dir: StateDir, store: SqliteStore },
+    /// There is no journal yet.
+    Nothing,
+}
+
+impl Look {
+    /// Finds the owner, or opens the database.
+    pub(crate) async fn open(place: &Place) -> Result<Self, Error> {
+        let dir = match StateDir::existing(&place.root) {
+            Ok(dir) => dir,
+            Err(StateDirError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(Self::Nothing);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(uid) = foreign_owner(&place.root)? {
+            return reach_foreign(place, uid).await.map(Self::Peer);
+        }
+        let lock = dir.owner_lock();
+        if owner::current(&dir)
+            .map_err(io("look at", &lock))?
+            .is_some()
+        {
+            match Client::connect(&place.root).await {
+                Ok(Some(client)) => return Ok(Self::Peer(client)),
+                // It does not listen yet, or not any more: the database can be read beside it.
+                Ok(None) | Err(ClientError::Unreachable { .. } | ClientError::Broken(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !dir.journal().exists() {
+            return Ok(Self::Nothing);
+        }
+        let store = SqliteStore::open(&dir.journal(), &place.journal_options(Access::ReadOnly))?;
+        Ok(Self::Records { dir, store })
+    }
+
+    /// One run.
+    pub(crate) async fn view(&self, run: &RunId) -> Result<RunView, Error> {
+        match self {
+            Look::Peer(client) => Ok(client.run(run).await?),
+            Look::Records { store, .. } => {
+                let snapshot = offline::view(store, run)?.ok_or_else(|| unknown(run))?;
+                Ok(view(&snapshot.state, &Overlay::of(&snapshot, Vec::new())))
+            }
+            Look::Nothing => Err(unknown(run)),
+        }
+    }
+
+    /// Rows of the runs index, the newest first.
+    pub(crate) async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, Error> {
+        match self {
+            Look::Peer(client) => Ok(client.runs(filter).await?.runs),
+            Look::Records { store, .. } => {
+                let query = RunQuery {
+                    ended: match filter.state {
+                        RunState::Any => windlass_journal::RunState::Any,
+                        RunState::Live => windlass_journal::RunState::Live,
+                        RunState::Ended => windlass_journal::RunState::Ended,
+                    },
+                    state: filter.status.clone(),
+                    runbook: filter.runbook.clone(),
+                    limit: filter
+                        .limit
+                        .unwrap_or(windlass_server::limits::LIST_ROWS_DEFAULT),
+                    ..RunQuery::default()
+                };
+                Ok(store.runs(&query)?.into_iter().map(summary).collect())
+            }
+            Look::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    /// The records of a run from `from_seq` on; without an owner only.
+    pub(crate) fn records(&self, run: &RunId, from_seq: u64) -> Result<Vec<Recorded>, Error> {
+        match self {
+            Look::Records { store, .. } => {
+                Ok(offline::records(store, run, from_seq, PAGE_RECORDS)?)
+            }
+            Look::Peer(_) | Look::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    /// The log of an attempt; empty when it wrote none.
+    pub(crate) async fn log(
+        &self,
+        run: &RunId,
+        node: &NodeId,
+        attempt: u32,
+    ) -> Result<Vec<u8>, Error> {
+        match self {
+            Look::Peer(client) => Ok(client.log(run, node, attempt).await?),
+            Look::Records { dir, .. } => {
+                let path = dir.attempt_log(run, node, attempt);
+                match std::fs::read(&path) {
+                    Ok(bytes) => Ok(bytes),
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+                    Err(error) => Err(io("read", &path)(error)),
+                }
+            }
+            Look::Nothing => Err(unknown(run)),
+        }
+    }
+}
+
+/// The user whose directory it is, when that is not this process's.
+pub(crate) fn foreign_owner(root: &std::path::Path) -> Result<Option<u32>, Error> {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = std::fs::metadata(root).map_err(io("look at", root))?.uid();
+    Ok((uid != rustix::process::geteuid().as_raw()).then_some(uid))
+}
+
+fn unknown(run: &RunId) -> Error {
+    Error::Refused {
+        message: format!("there is no run {run}"),
+        help: Some("`windlass runs` lists them".to_owned()),
+        exit: Exit::Rejected,
+    }
+}

@@ -1,0 +1,37 @@
+//! Standard output and error, written so that a reader who went away is no error:
+//! `windlass runs | head` ends well, and a hang-up does not stop a park.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// One line on standard output.
+pub(crate) fn out(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _gone = stdout
+        .write_all(line.as_bytes())
+        .and_then(|()| stdout.write_all(b"\n"))
+        .and_then(|()| stdout.flush());
+}
+
+/// One line on standard error.
+pub(crate) fn err(line: &str) {
+    let mut stderr = io::stderr().lock();
+    let _gone = stderr
+        .write_all(line.as_bytes())
+        .and_then(|()| stderr.write_all(b"\n"));
+}
+
+/// Some data as one line of JSON on standard output.
+pub(crate) fn json(data: &impl serde::Serialize) {
+    match serde_json::to_string(data) {
+        Ok(text) => out(&text),
+        // Wire types have only text keys; this cannot be met, and is no reason to panic.
+        Err(error) => err(&format!("cannot write JSON: {error}")),
+    }
+}
+
+/// Whether standard output shows colours: a terminal, and nobody said `NO_COLOR`.
+pub(crate) fn colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !refused && !dumb && io::stdout().is_terminal()
+}

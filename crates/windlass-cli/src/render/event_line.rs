@@ -1,0 +1,295 @@
+//! One line for each record of a run, as it comes.
+
+use windlass_core::event::Event;
+use windlass_core::id::NodeId;
+use windlass_core::outcome::{Answer, Failure, Resolution, Witness};
+use windlass_core::time::Timestamp;
+
+use crate::text;
+
+/// What a record says to somebody who follows the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The state word whose glyph stands before it.
+    pub(crate) state: &'static str,
+    pub(crate) text: String,
+    /// Whether the live view keeps it; it shows by itself what is in flight.
+    pub(crate) lasting: bool,
+}
+
+fn lasting(state: &'static str, text: String) -> Option<Note> {
+    let text = text::line(&text);
+    Some(Note {
+        state,
+        text,
+        lasting: true,
+    })
+}
+
+fn passing(state: &'static str, text: String) -> Option<Note> {
+    lasting(state, text).map(|note| Note {
+        lasting: false,
+        ..note
+    })
+}
+
+/// The line of an event; `None` when only the journal needs it. A flat list of all events.
+pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
+    match event {
+        Event::RunStarted {
+            plan, requester, ..
+        } => passing("running", format!("{}: started by {requester}", plan.name)),
+        Event::RunPaused { by, reason } => lasting("paused", format!("paused by {by}: {reason}")),
+        Event::RunResumed { by } => lasting("running", format!("resumed by {by}")),
+        Event::RunCancelRequested { by, reason, undo } => {
+            let undo = if *undo { ", with undo" } else { "" };
+            lasting("cancelled", format!("cancel asked by {by}{undo}: {reason}"))
+        }
+        Event::RunTimedOut {} => lasting("failed", "the run's timeout passed".to_owned()),
+        Event::RunAbandoned { by, reason } => {
+            lasting("failed", format!("given up by {by}: {reason}"))
+        }
+        Event::RunEndingBegan { end, reason, undo } => {
+            let undo = if *undo { ", undoing" } else { "" };
+            passing(
+                "ending",
+                format!("ending as {}{undo}: {reason}", end.as_str()),
+            )
+        }
+        // The caller prints the end, with the code that follows from it.
+        Event::RunEnded { .. } => None,
+
+        Event::StepSkipped { step } => lasting("skipped", format!("{step} skipped")),
+        Event::StepExpanded { step, items } => {
+            passing("running", format!("{step} has {} items", items.len()))
+        }
+        Event::StepRefused { step, message } => {
+            lasting("failed", format!("{step} failed: {message}"))
+        }
+        Event::WaitStarted { step, until } => {
+            passing("waiting", format!("{step} waits for {}", until.since(at)))
+        }
+        Event::WaitEnded { step } => lasting("succeeded", format!("{step} waited")),
+
+        Event::AttemptStarted {
+            node,
+            attempt,
+            call,
+            ..
+        } => passing(
+            "running",
+            format!("{} started ({})", tried(node, *attempt), call.uses),
+        ),
+        Event::AttemptCheckpointed { .. } => None,
+        Event::AttemptSucceeded {
+            node,
+            attempt,
+            nothing_to_do,
+            ..
+        } => {
+            let done = if *nothing_to_do {
+                ": nothing to do"
+            } else {
+                ""
+            };
+            lasting(
+                "succeeded",
+                format!("{} succeeded{done}", tried(node, *attempt)),
+            )
+        }
+        Event::AttemptFailed {
+            node,
+            attempt,
+            failure,
+        } => lasting(
+            "failed",
+            format!("{} failed: {}", tried(node, *attempt), said(failure)),
+        ),
+        Event::RetryScheduled {
+            node,
+            attempt,
+            at: next,
+        } => passing(
+            "backoff",
+            format!("{node}: attempt {attempt} in {}", next.since(at)),
+        ),
+        Event::PollScheduled {
+            node,
+            at: next,
+            seen,
+            ..
+        } => passing(
+            "polling",
+            format!("{node}: not yet ({seen}), again in {}", next.since(at)),
+        ),
+        // The failed attempt has been told; this is its consequence for the step.
+        Event::NodeFailed { .. } => None,
+
+        Event::DoubtOpened { node, attempt, .. } => lasting(
+            "in_doubt",
+            format!(
+                "{} is in doubt: nobody knows whether it took effect",
+                tried(node, *attempt)
+            ),
+        ),
+        Event::DoubtAnswered { node, answer, .. } => passing(
+            "in_doubt",
+            format!("{node}: a look says: {}", answered(answer)),
+        ),
+        Event::DoubtEscalated { node, reason, .. } => {
+            lasting("needs_operator", format!("{node} needs a person: {reason}"))
+        }
+        Event::DoubtResolved {
+            node,
+            resolution,
+            witness,
+            ..
+        } => lasting(
+            resolved_state(resolution),
+            format!(
+                "{node} is settled: {}, {}",
+                resolved(resolution),
+                witnessed(witness)
+            ),
+        ),
+        Event::OrphanFound { node, pid, .. } => {
+            lasting("in_doubt", format!("{node}: its process {pid} still lives"))
+        }
+        Event::OrphanEnded { node, pid, .. } => {
+            lasting("in_doubt", format!("{node}: its process {pid} has ended"))
+        }
+        Event::ResolutionContradicted { node, arrived, .. } => lasting(
+            "contradicted",
+            format!("{node}: what arrived late contradicts its resolution: {arrived}"),
+        ),
+        Event::ContradictionAcknowledged { node, by, reason } => lasting(
+            "running",
+            format!("{node}: contradiction seen by {by}: {reason}"),
+        ),
+
+        Event::RetryOrdered {
+            node, by, reason, ..
+        } => lasting(
+            "running",
+            format!("{node}: retry ordered by {by}: {reason}"),
+        ),
+        Event::NodeAttested {
+            node, by, reason, ..
+        } => lasting("attested", format!("{node} attested by {by}: {reason}")),
+        Event::UndoAbandoned { node, by, reason } => {
+            lasting("failed", format!("{node} given up by {by}: {reason}"))
+        }
+        Event::DebtTakenOver { step, by, reason } => lasting(
+            "attested",
+            format!("the debt {step} is taken over by {by}: {reason}"),
+        ),
+
+        // The gate itself is shown in full, from the run's state.
+        Event::GateOpened { step, attempt, .. } => {
+            passing("open", format!("gate {step} opened{}", again(*attempt)))
+        }
+        Event::GateApproved {
+            step,
+            by,
+            note,
+            rule,
+            ..
+        } => {
+            let note = if note.is_empty() {
+                String::new()
+            } else {
+                format!(": {note}")
+            };
+            lasting(
+                "approved",
+                format!("gate {step} approved by {by} ({rule}){note}"),
+            )
+        }
+        Event::GateRejected {
+            step, by, reason, ..
+        } => lasting("failed", format!("gate {step} rejected by {by}: {reason}")),
+        Event::GateExpired { step, .. } => lasting("failed", format!("gate {step} expired")),
+        Event::GateWithdrawn { step, reason, .. } => lasting(
+            "withdrawn",
+            format!("gate {step}: the approval does not hold any more: {reason}"),
+        ),
+    }
+}
+
+fn tried(node: &NodeId, attempt: u32) -> String {
+    format!("{node}{}", again(attempt))
+}
+
+fn again(attempt: u32) -> String {
+    if attempt > 1 {
+        format!(" (attempt {attempt})")
+    } else {
+        String::new()
+    }
+}
+
+fn said(failure: &Failure) -> String {
+    format!("{} ({}, {})", failure.message, failure.code, failure.effect)
+}
+
+fn answered(answer: &Answer) -> String {
+    match answer {
+        Answer::Happened { .. } => "it happened".to_owned(),
+        Answer::NotHappened { .. } => "it did not happen".to_owned(),
+        Answer::Settled { state } => format!("it came to its end: {state}"),
+        Answer::InProgress { note } => format!("in progress: {note}"),
+        Answer::Unknown { note } => format!("unknown: {note}"),
+        Answer::Failed { message } => format!("it failed: {message}"),
+    }
+}
+
+fn resolved(resolution: &Resolution) -> &'static str {
+    match resolution {
+        Resolution::Happened { .. } => "it happened",
+        Resolution::NotHappened { .. } => "it did not happen",
+        Resolution::Settled { .. } => "it came to a known end without success",
+        Resolution::GivenUp => "unknown, given up",
+    }
+}
+
+fn resolved_state(resolution: &Resolution) -> &'static str {
+    match resolution {
+        Resolution::Happened { .. } => "succeeded",
+        Resolution::NotHappened { .. } => "running",
+        Resolution::Settled { .. } | Resolution::GivenUp => "failed",
+    }
+}
+
+fn witnessed(witness: &Witness) -> String {
+    match witness {
+        Witness::Outcome => "by its own late outcome".to_owned(),
+        Witness::Reconcile => "by evidence at the target".to_owned(),
+        Witness::Operator { by, reason } => format!("by {by}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::outcome::Effected;
+
+    #[test]
+    fn a_targets_text_is_one_safe_line() {
+        let event = Event::AttemptFailed {
+            node: "build".parse().unwrap(),
+            attempt: 2,
+            failure: Failure {
+                effect: Effected::None,
+                code: "exit_status".to_owned(),
+                message: "\u{1b}[2Jexit\n3".to_owned(),
+                evidence: None,
+                log: None,
+            },
+        };
+        let note = note(&event, Timestamp(0)).unwrap();
+        assert_eq!(
+            note.text,
+            "build (attempt 2) failed: exit 3 (exit_status, no effect)"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! An open gate, and anything else that only a person can settle, with what to type.
+
+use windlass_core::time::Timestamp;
+use windlass_server::wire::{Gate, Need};
+
+use super::Paint;
+use crate::time;
+
+/// What an approver must see before he decides, and the commands to decide with.
+pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
+    let title = gate.title.as_deref().unwrap_or_default();
+    let head = format!("{} gate {}", paint.glyph("open"), gate.step);
+    let again = match gate.attempt {
+        0 | 1 => String::new(),
+        attempt => format!(" (opened for the {attempt}. time)"),
+    };
+    let mut lines = paint.hanging("", "    ", &format!("{head} is open{again} {title}"));
+    if paint.colours {
+        // `hanging` takes escapes out of what it wraps: colour the head afterwards.
+        lines = lines.into_iter().map(|line| paint.alarm(&line)).collect();
+    }
+    for (label, value) in &gate.shown {
+        let value = match value.as_text() {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        };
+        lines.extend(indented(paint, label, &value));
+    }
+    lines.extend(indented(
+        paint,
+        "plan",
+        &gate.statement.plan_digest.to_string(),
+    ));
+    lines.extend(indented(paint, "rule", &rule(gate)));
+    if let Some(at) = gate.expires_at_ms.map(Timestamp) {
+        let left = match time::age(now, at).0 {
+            0 => "now".to_owned(),
+            _ => format!("in {}", time::age(now, at)),
+        };
+        lines.extend(indented(
+            paint,
+            "expires",
+            &format!("{} UTC ({left})", time::since(at, now)),
+        ));
+    }
+    lines
+}
+
+fn rule(gate: &Gate) -> String {
+    if gate.not_requester {
+        format!("{}; not by who started the run", gate.rule)
+    } else {
+        gate.rule.clone()
+    }
+}
+
+fn indented(paint: &Paint, label: &str, value: &str) -> Vec<String> {
+    let head = format!("    {label}: ");
+    paint.hanging(&head, "      ", value)
+}
+
+/// A need with its commands. Commands are never wrapped: they are to be copied.
+pub(crate) fn need(need: &Need, paint: &Paint) -> Vec<String> {
+    let head = format!("{} ", paint.glyph("needs_operator"));
+    let mut lines = Vec::new();
+    for (at, line) in paint
+        .hanging("  ", "  ", &need.text)
+        .into_iter()
+        .enumerate()
+    {
+        match at {
+            0 => lines.push(format!("{head}{}", line.trim_start())),
+            _ => lines.push(line),
+        }
+    }
+    lines.extend(commands(&need.next));
+    lines
+}
+
+/// Commands to type, one a line.
+pub(crate) fn commands(next: &[String]) -> impl Iterator<Item = String> {
+    next.iter()
+        .map(|command| format!("    {}", crate::text::line(command)))
+}

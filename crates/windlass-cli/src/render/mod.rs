@@ -1,0 +1,16 @@
+//! Runs as text: in full, as lines that come, and as the live view's frame.
+//! Everything here is a function from data to lines; who prints them is elsewhere.
+
+mod event_line;
+mod frame;
+mod gate;
+mod paint;
+mod run_list;
+mod run_page;
+
+pub(crate) use event_line::note;
+pub(crate) use frame::frame;
+pub(crate) use gate::{gate, need};
+pub(crate) use paint::Paint;
+pub(crate) use run_list::run_list;
+pub(crate) use run_page::{ending, owes, run_page};

@@ -1,0 +1,229 @@
+//! One run in full: what `show` prints.
+
+use windlass_core::time::Timestamp;
+use windlass_server::wire::{Doubt, Item, RunView, Step};
+
+use super::{Paint, gate, need};
+use crate::{text, time};
+
+/// The widest column of step names; longer names push their line to the right.
+const NAME_COLUMNS_MAX: usize = 28;
+
+/// Everything that the run is, what it waits for first.
+pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
+    let mut lines = head(run, now, paint);
+    lines.extend(owes(run, now).iter().map(|line| paint.alarm(line)));
+    lines.push(String::new());
+    let columns = run.steps.iter().map(|step| step.id.as_str().len()).max();
+    let columns = columns.unwrap_or(0).min(NAME_COLUMNS_MAX);
+    for step in &run.steps {
+        lines.extend(step_lines(step, columns, now, paint));
+    }
+    for open in &run.gates {
+        lines.push(String::new());
+        lines.extend(gate(open, now, paint));
+        lines.extend(super::gate::commands(&open.next));
+    }
+    for doubt in &run.doubts {
+        lines.push(String::new());
+        lines.extend(doubt_lines(doubt, now, paint));
+    }
+    // An open gate has been shown above, with more than its need says.
+    for wanted in run.needs.iter().filter(|wanted| wanted.code != "gate") {
+        lines.push(String::new());
+        lines.extend(need(wanted, paint));
+    }
+    lines
+}
+
+fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
+    let mut lines = vec![format!("run       {}", run.run)];
+    let title = if run.title == run.name {
+        run.name.clone()
+    } else {
+        format!("{}: {}", run.name, run.title)
+    };
+    lines.extend(paint.labelled("runbook", &title));
+    let waits = if run.waits_for.is_empty() || run.needs.iter().any(|need| need.code != "gate") {
+        String::new()
+    } else {
+        format!(" for {}", text::line(&run.waits_for))
+    };
+    lines.push(format!(
+        "state     {} {}{waits}",
+        paint.glyph(&run.state),
+        paint.word(&run.state)
+    ));
+    if let Some(reason) = &run.reason {
+        lines.extend(paint.labelled("reason", reason));
+    }
+    if let Some(started) = run.started_at_ms.map(Timestamp) {
+        let by = match &run.requester {
+            Some(person) => format!(" by {} (uid {})", text::line(&person.name), person.uid),
+            None => String::new(),
+        };
+        lines.extend(paint.labelled("started", &format!("{}{by}", time::full(started))));
+        let until = run.ended_at_ms.map_or(now, Timestamp);
+        lines.push(format!("took      {}", time::age(started, until)));
+    }
+    if let Some(digest) = &run.plan_digest {
+        lines.extend(paint.labelled("plan", &digest.to_string()));
+    }
+    for (name, value) in &run.inputs {
+        lines.extend(paint.labelled("input", &format!("{name} = {value}")));
+    }
+    lines
+}
+
+/// `OWES dr_establish since 01:12`, one line a debt: every view says it.
+pub(crate) fn owes(run: &RunView, now: Timestamp) -> Vec<String> {
+    let line = |debt: &windlass_server::wire::Debt| {
+        format!(
+            "OWES {} since {}",
+            debt.step,
+            time::since(Timestamp(debt.since_ms), now)
+        )
+    };
+    run.debts.iter().map(line).collect()
+}
+
+/// `failed: REASON`, the last line of a run that was followed.
+pub(crate) fn ending(run: &RunView, paint: &Paint) -> Vec<String> {
+    let end = run.end.as_deref().unwrap_or(&run.state);
+    let took = match (run.started_at_ms, run.ended_at_ms) {
+        (Some(started), Some(ended)) => {
+            format!(" in {}", time::age(Timestamp(started), Timestamp(ended)))
+        }
+        _ => String::new(),
+    };
+    let reason = match run.reason.as_deref() {
+        // "all steps are done" says nothing that the word does not.
+        Some(reason) if !reason.is_empty() => format!(": {reason}"),
+        Some(_) | None => String::new(),
+    };
+    let head = format!("{} run {} {}", paint.glyph(end), run.run, paint.word(end));
+    let plain = Paint {
+        colours: false,
+        ..*paint
+    };
+    let text = format!("run {} {end}{took}{reason}", run.run);
+    let mut lines = plain.hanging("  ", "  ", &text);
+    if let Some(first) = lines.first_mut() {
+        let tail = first
+            .trim_start()
+            .strip_prefix(&format!("run {} {end}", run.run))
+            .map(str::to_owned);
+        match tail {
+            Some(tail) => *first = format!("{head}{tail}"),
+            // So narrow that the head itself was wrapped: without colours then.
+            None => *first = format!("{} {}", plain.glyph(end), first.trim_start()),
+        }
+    }
+    lines
+}
+
+fn step_lines(step: &Step, columns: usize, now: Timestamp, paint: &Paint) -> Vec<String> {
+    let state = state_of(step);
+    let name = format!("{:<columns$}", step.id.as_str());
+    let mut line = format!("{} {name}  {}", paint.glyph(state), paint.word(state));
+    if let Some(started) = step.started_at_ms.map(Timestamp) {
+        let until = step.ended_at_ms.map_or(now, Timestamp);
+        line.push_str(&format!(" {}", time::age(started, until)));
+    }
+    if step.attempt > 1 {
+        line.push_str(&format!(" (attempt {})", step.attempt));
+    }
+    let mut lines = vec![line];
+    if let Some(message) = &step.message {
+        lines.extend(paint.hanging("    ", "    ", message));
+    }
+    if step.items_left_out > 0 {
+        lines.push(format!("    and {} more items", step.items_left_out));
+    }
+    for item in &step.items {
+        let own = step.for_each || item.node.phase == windlass_core::id::Phase::Undo;
+        if own {
+            lines.push(item_line(item, paint));
+        }
+        let said = item
+            .message
+            .as_ref()
+            .filter(|said| Some(*said) != step.message.as_ref());
+        let indent = if own { "      " } else { "    " };
+        if let Some(message) = said {
+            let effect = match &item.effected {
+                Some(effect) => format!(" ({effect})"),
+                None => String::new(),
+            };
+            lines.extend(paint.hanging(indent, indent, &format!("{message}{effect}")));
+        }
+        if let Some(pid) = item.orphan_pid {
+            lines.push(format!("{indent}its process {pid} still lives"));
+        }
+        if let Some(last) = item.last_line.as_ref().filter(|last| !last.is_empty()) {
+            let last = text::line(last);
+            lines.push(format!(
+                "{indent}{}",
+                text::cut(&last, paint.columns.saturating_sub(6))
+            ));
+        }
+    }
+    lines
+}
+
+/// A step with one item is what its item is, as long as that is not settled.
+pub(super) fn state_of(step: &Step) -> &str {
+    match step.items.as_slice() {
+        [item] if step.state == "running" && item.state != "ready" => &item.state,
+        _ => &step.state,
+    }
+}
+
+fn item_line(item: &Item, paint: &Paint) -> String {
+    let attempt = if item.attempt > 1 {
+        format!(" (attempt {})", item.attempt)
+    } else {
+        String::new()
+    };
+    let value = match &item.value {
+        windlass_core::value::Value::Null => String::new(),
+        value => format!("  {}", text::line(&value.to_string())),
+    };
+    let (glyph, word) = (paint.glyph(&item.state), paint.word(&item.state));
+    let plain = format!("    . {} {}{attempt}", item.node, item.state);
+    let room = paint.columns.saturating_sub(text::width(&plain));
+    format!(
+        "    {glyph} {} {word}{attempt}{}",
+        item.node,
+        text::cut(&value, room)
+    )
+}
+
+fn doubt_lines(doubt: &Doubt, now: Timestamp, paint: &Paint) -> Vec<String> {
+    let head = format!(
+        "{} {} (attempt {}) is in doubt since {}",
+        paint.glyph("in_doubt"),
+        doubt.node,
+        doubt.attempt,
+        time::since(Timestamp(doubt.since_ms), now)
+    );
+    let mut lines = vec![head];
+    let looks = match doubt.looks {
+        0 => "not looked into yet".to_owned(),
+        1 => "looked into once".to_owned(),
+        looks => format!("looked into {looks} times"),
+    };
+    let said = match &doubt.said {
+        Some(said) => format!("{looks}; the last look said: {said}"),
+        None => looks,
+    };
+    lines.extend(paint.hanging("    ", "    ", &said));
+    if let Some(pid) = doubt.orphan_pid {
+        lines.push(format!("    its process {pid} still lives"));
+    }
+    if doubt.escalated.is_none() {
+        let until = time::since(Timestamp(doubt.observe_until_ms), now);
+        lines.push(format!("    a person is asked after {until} UTC"));
+    }
+    lines
+}

@@ -1,0 +1,89 @@
+//! Reading a runbook from a file and checking it, with its mistakes shown as they
+//! are for authors.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use windlass_core::catalog::Catalog;
+use windlass_core::plan::{IndexedPlan, Plan};
+use windlass_engine::ports::CatalogSource as _;
+use windlass_runbook::render::Style;
+use windlass_runbook::{Checked, Given, TEXT_BYTES_MAX};
+use windlass_steps::NativeSteps;
+
+use crate::error::{Error, io};
+use crate::output;
+
+/// A runbook's name for messages, and its text.
+#[derive(Debug)]
+pub(crate) struct Runbook {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl Runbook {
+    /// Reads the file; `-` is the standard input.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let mut bytes = Vec::new();
+        // One more than is allowed, so that what is too long is seen to be.
+        let most = TEXT_BYTES_MAX as u64 + 1;
+        let name = if path == Path::new("-") {
+            let stdin = std::io::stdin().lock();
+            stdin
+                .take(most)
+                .read_to_end(&mut bytes)
+                .map_err(io("read", path))?;
+            "standard input".to_owned()
+        } else {
+            let file = std::fs::File::open(path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    Error::Usage(format!("there is no runbook {}", path.display()))
+                }
+                _ => io("read", path)(error),
+            })?;
+            file.take(most)
+                .read_to_end(&mut bytes)
+                .map_err(io("read", path))?;
+            path.display().to_string()
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::Usage(format!("{name} is not UTF-8 text")))?;
+        Ok(Self { name, text })
+    }
+
+    /// Checks it against the actions of this program and prints what is found.
+    pub(crate) fn check(&self, inputs: Option<&BTreeMap<String, Given>>) -> Checked {
+        let checked = windlass_runbook::check(&self.name, &self.text, inputs, &catalog());
+        if !checked.diagnostics.is_empty() {
+            let coloured = std::io::stderr().is_terminal() && output::colours();
+            let style = if coloured {
+                Style::Coloured
+            } else {
+                Style::Plain
+            };
+            output::err(&checked.render(style));
+            output::err("");
+        }
+        checked
+    }
+
+    /// The plan of a run with these inputs.
+    pub(crate) fn plan(&self, inputs: &BTreeMap<String, Given>) -> Result<Arc<IndexedPlan>, Error> {
+        let plan: Option<Plan> = self.check(Some(inputs)).plan;
+        let plan = plan.ok_or_else(|| Error::BadRunbook {
+            name: self.name.clone(),
+        })?;
+        IndexedPlan::new(plan).map_err(|error| {
+            Error::Bug(format!(
+                "the checker let a plan pass that has no meaning: {error}"
+            ))
+        })
+    }
+}
+
+/// All actions that a runbook may use.
+pub(crate) fn catalog() -> Catalog {
+    NativeSteps::new().catalog()
+}

@@ -1,0 +1,47 @@
+//! Gates and needs are told once, in full, when they come up.
+
+use std::collections::BTreeSet;
+
+use windlass_core::time::Timestamp;
+use windlass_server::wire::RunView;
+
+use crate::render::{Paint, gate, need};
+
+/// What has been told of the run that is followed.
+#[derive(Debug, Default)]
+pub(crate) struct Announced(BTreeSet<String>);
+
+impl Announced {
+    /// Lines for what has come up since the last call. A gate comes with the commands to
+    /// type elsewhere, unless `here` is false: then it is asked for at a prompt.
+    pub(crate) fn news(
+        &mut self,
+        run: &RunView,
+        now: Timestamp,
+        paint: &Paint,
+        elsewhere: bool,
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut present = BTreeSet::new();
+        for open in &run.gates {
+            let key = format!("gate {} {}", open.step, open.attempt);
+            if !self.0.contains(&key) {
+                lines.extend(gate(open, now, paint));
+                if elsewhere {
+                    lines.extend(open.next.iter().map(|next| format!("    {next}")));
+                }
+            }
+            present.insert(key);
+        }
+        for wanted in run.needs.iter().filter(|wanted| wanted.code != "gate") {
+            let key = format!("{} {}", wanted.code, wanted.text);
+            if !self.0.contains(&key) {
+                lines.extend(need(wanted, paint));
+            }
+            present.insert(key);
+        }
+        // What has gone and comes again is told again.
+        self.0 = present;
+        lines
+    }
+}

@@ -1,0 +1,199 @@
+//! Text from targets, runbooks and people, made safe and fitting for a terminal.
+//! Nothing that windlass did not write itself is printed without passing here.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// One line: control and escape sequences are gone, line ends are spaces.
+pub(crate) fn line(text: &str) -> String {
+    let text = lines(text);
+    let parts: Vec<&str> = text.split('\n').map(str::trim).collect();
+    parts.join(" ").trim().to_owned()
+}
+
+/// The same with line ends kept.
+pub(crate) fn lines(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\n' => safe.push('\n'),
+            '\t' => safe.push(' '),
+            '\u{1b}' => skip_escape(&mut chars),
+            // The 8-bit spellings of the same introducers.
+            '\u{9b}' => skip_control_sequence(&mut chars),
+            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => skip_string(&mut chars),
+            _ if char.is_control() => {}
+            _ if misleads(char) => safe.push(char::REPLACEMENT_CHARACTER),
+            _ => safe.push(char),
+        }
+    }
+    safe
+}
+
+/// Characters that change how their neighbours are read without being seen.
+fn misleads(char: char) -> bool {
+    matches!(char,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+    match chars.next_if(|next| !next.is_control()) {
+        Some('[') => skip_control_sequence(chars),
+        Some(']' | 'P' | 'X' | '^' | '_') => skip_string(chars),
+        Some(' '..='/') => {
+            while chars.next_if(|next| matches!(next, ' '..='/')).is_some() {}
+            chars.next_if(|next| matches!(next, '0'..='~'));
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
+    while chars.next_if(|next| matches!(next, ' '..='?')).is_some() {}
+    chars.next_if(|next| matches!(next, '@'..='~'));
+}
+
+/// Up to the string's end, or the line's: a text without an end hides one line only.
+fn skip_string(chars: &mut Peekable<Chars<'_>>) {
+    while let Some(next) = chars.next_if(|next| *next != '\n') {
+        match next {
+            '\u{7}' | '\u{9c}' => return,
+            '\u{1b}' => {
+                chars.next_if_eq(&'\\');
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+fn char_width(char: char) -> usize {
+    match char {
+        // Combining marks stand on the character before them.
+        '\u{300}'..='\u{36f}'
+        | '\u{1ab0}'..='\u{1aff}'
+        | '\u{20d0}'..='\u{20ff}'
+        | '\u{fe00}'..='\u{fe0f}' => 0,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{303e}'
+        | '\u{3041}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}' => 2,
+        _ => 1,
+    }
+}
+
+/// The text, cut to `columns` with an ellipsis at the cut.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    let mut left = columns.saturating_sub(1);
+    for char in text.chars() {
+        let Some(after) = left.checked_sub(char_width(char)) else {
+            break;
+        };
+        left = after;
+        short.push(char);
+    }
+    if columns > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// The text in lines of at most `columns`, broken at spaces where there are some;
+/// every line after the first begins with `indent`.
+pub(crate) fn wrap(text: &str, columns: usize, indent: &str) -> Vec<String> {
+    let mut wrapped = Vec::new();
+    let mut current = String::new();
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        let room = columns.saturating_sub(width(&current) + 1);
+        if !current.trim().is_empty() && width(&word) > room {
+            wrapped.push(std::mem::replace(&mut current, indent.to_owned()));
+        }
+        // A word longer than a line is broken where the line ends.
+        while width(&word) > columns.saturating_sub(width(&current)).max(1) {
+            let room = columns.saturating_sub(width(&current)).max(1);
+            let (head, tail) = word.split_at(split_point(&word, room));
+            current.push_str(head);
+            wrapped.push(std::mem::replace(&mut current, indent.to_owned()));
+            word = tail.to_owned();
+        }
+        if !current.is_empty() && !current.ends_with(' ') {
+            current.push(' ');
+        }
+        current.push_str(&word);
+    }
+    wrapped.push(current);
+    wrapped
+}
+
+fn split_point(word: &str, columns: usize) -> usize {
+    let mut left = columns;
+    for (at, char) in word.char_indices() {
+        match left.checked_sub(char_width(char)) {
+            Some(after) => left = after,
+            // Something has to go into the line, however narrow it is.
+            None if at == 0 => return char.len_utf8(),
+            None => return at,
+        }
+    }
+    word.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_target_reaches_the_terminal_as_a_command() {
+        let table = [
+            ("plain", "plain"),
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{1b}]0;title\u{7}after", "after"),
+            ("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{1b}Pq\u{1b}\\x", "x"),
+            ("\u{9b}2Jx", "x"),
+            ("\u{1b}(Bx", "x"),
+            ("\u{1b}", ""),
+            ("a\r\nb\tc\u{8}", "a b c"),
+            ("approve \u{202e}evil", "approve \u{fffd}evil"),
+            ("\u{1b}]0;no end\nnext", "next"),
+            ("grün 数", "grün 数"),
+        ];
+        for (given, expected) in table {
+            assert_eq!(line(given), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn cutting_and_wrapping_keep_within_the_columns() {
+        assert_eq!(cut("hello", 5), "hello");
+        assert_eq!(cut("hello!", 5), "hell…");
+        assert_eq!(cut("数数数", 5), "数数…");
+        assert_eq!(cut("x", 0), "");
+        assert_eq!(wrap("one two three", 8, "  "), ["one two", "  three"]);
+        assert_eq!(wrap("aaaaaaaaaa b", 4, ""), ["aaaa", "aaaa", "aa b"]);
+        for columns in 1..30 {
+            for line in wrap("a bb ccc 数数数数 dddddddddd eeee", columns, "") {
+                assert!(width(&line) <= columns.max(2), "{columns}: {line:?}");
+            }
+        }
+    }
+}
