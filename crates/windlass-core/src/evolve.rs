@@ -2,6 +2,7 @@
 //! never evaluates an expression and never panics on an event that it did not make;
 //! an event that does not fit the state is refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
@@ -352,7 +353,16 @@ impl Fold<'_> {
                 let key = self.existing(node)?;
                 self.live.contradicted.remove_mut(&key);
             }
-            Event::RetryOrdered { node, .. } => self.order_retry(node)?,
+            Event::RetryOrdered {
+                node,
+                nothing_remains,
+                ..
+            } => {
+                let key = self.order_retry(node)?;
+                if *nothing_remains {
+                    self.forget_change(key);
+                }
+            }
             Event::NodeAttested { node, outputs, .. } => {
                 let key = self.key(node)?;
                 self.attest(key, outputs);
@@ -702,6 +712,17 @@ impl Fold<'_> {
         }
     }
 
+    fn is_irreversible(&self, key: Key) -> bool {
+        self.live.call_of(key).map(|(_, effect)| effect) == Some(EffectClass::Irreversible)
+    }
+
+    /// Nothing of the change remains, says a person: there is nothing to undo.
+    fn forget_change(&mut self, key: Key) {
+        let changed = self.live.changed.iter();
+        let others = changed.filter(|changed| **changed != key).copied();
+        self.live.changed = others.collect();
+    }
+
     /// Ends a step once all its items have.
     fn finish_step(&mut self, index: u32) {
         let state = self.live.step(index);
@@ -772,8 +793,11 @@ impl Fold<'_> {
         if key.phase == Phase::Undo {
             return;
         }
-        if failure.effect == Effected::Settled {
-            self.note_change(key, false);
+        match failure.effect {
+            Effected::Settled => self.note_change(key, false),
+            // It may have succeeded: no undo goes past it.
+            Effected::Unknown if self.is_irreversible(key) => self.live.changed.push_back_mut(key),
+            Effected::Unknown | Effected::None => {}
         }
         self.live
             .update_step(key.step, |state| state.items_failed += 1);
@@ -893,7 +917,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn order_retry(&mut self, node: &NodeId) -> Result<(), IllegalEvent> {
+    fn order_retry(&mut self, node: &NodeId) -> Result<Key, IllegalEvent> {
         let unknown = || IllegalEvent::Unknown {
             event: self.kind,
             name: node.to_string(),
@@ -905,7 +929,7 @@ impl Fold<'_> {
                 step.phase = StepPhase::Pending;
                 step.ended_at = None;
             });
-            return Ok(());
+            return Ok(key);
         };
         let at = self.at.max(state.not_before);
         if !matches!(state.phase, NodePhase::Failed) {
@@ -925,7 +949,7 @@ impl Fold<'_> {
                 step.ended_at = None;
             });
         }
-        Ok(())
+        Ok(key)
     }
 
     fn attest(&mut self, key: Key, outputs: &Value) {
@@ -939,25 +963,11 @@ impl Fold<'_> {
     }
 
     fn begin_ending(&mut self, end: End, reason: &str, undo: bool) {
-        let mut queue = VectorSync::new_sync();
-        if undo {
-            for key in self.live.changed.clone().iter().rev() {
-                let irreversible = self.live.call_of(*key).map(|(_, effect)| effect)
-                    == Some(EffectClass::Irreversible);
-                if irreversible {
-                    break;
-                }
-                let undo = key.undo();
-                if self.live.call_of(undo).is_some() {
-                    let item = self.live.nodes.get(key).map(|state| state.item.clone());
-                    self.live.update_node(undo, |state| {
-                        state.item = item.unwrap_or(Value::Null);
-                        state.phase = NodePhase::Ready;
-                    });
-                    queue.push_back_mut(undo);
-                }
-            }
-        }
+        let queue = if undo {
+            self.queue_undo()
+        } else {
+            VectorSync::new_sync()
+        };
         let reason = reason.to_owned();
         self.live.ending = Some(Ending {
             end,
@@ -966,6 +976,42 @@ impl Fold<'_> {
             undone: 0,
         });
         self.stop_what_waits();
+    }
+
+    /// What is to be undone, the latest change first, never past an irreversible one.
+    fn queue_undo(&mut self) -> VectorSync<Key> {
+        let mut seen = BTreeSet::new();
+        let mut chosen = Vec::new();
+        for key in self.live.changed.clone().iter().rev() {
+            if self.is_irreversible(*key) {
+                break;
+            }
+            // One that settled and succeeded later stands there twice.
+            if seen.insert(*key) && self.live.call_of(key.undo()).is_some() {
+                chosen.push(*key);
+            }
+        }
+        let undone: BTreeSet<Key> = chosen.iter().copied().collect();
+        let stays = |key: &Key| !undone.contains(key);
+        let kept: Vec<u32> = self
+            .live
+            .changed
+            .iter()
+            .filter(|key| stays(key))
+            .filter_map(|key| self.owed_step(*key))
+            .collect();
+        // What paid the debt of a change that stays must stay with it.
+        chosen.retain(|key| !kept.contains(&key.step));
+        let mut queue = VectorSync::new_sync();
+        for key in chosen {
+            let item = self.live.nodes.get(&key).map(|state| state.item.clone());
+            self.live.update_node(key.undo(), |state| {
+                state.item = item.unwrap_or(Value::Null);
+                state.phase = NodePhase::Ready;
+            });
+            queue.push_back_mut(key.undo());
+        }
+        queue
     }
 
     /// Closes open gates, ends waits and drops attempts that were to come, but for
