@@ -801,7 +801,12 @@ impl Fold<'_> {
         }
         self.live
             .update_step(key.step, |state| state.items_failed += 1);
-        if self.live.step(key.step).items_failed > self.failure_budget(key.step) {
+        let state = self.live.step(key.step);
+        if state.items_failed > self.failure_budget(key.step) {
+            // The first failure is the reason; later ones stand with their nodes.
+            if let StepPhase::Failed = state.phase {
+                return;
+            }
             let message = failure.message.clone();
             self.set_step(key.step, StepPhase::Failed, Some(message));
         } else {
@@ -942,22 +947,27 @@ impl Fold<'_> {
             state.ended_at = None;
         });
         if key.phase == Phase::Do {
-            self.live.update_step(key.step, |step| {
-                step.items_failed = step.items_failed.saturating_sub(1);
-                step.phase = StepPhase::Begun;
-                step.message = None;
-                step.ended_at = None;
-            });
+            self.mend_step(key.step);
         }
         Ok(key)
     }
 
+    /// A failed item fails no longer; the step goes on once its budget bears the others.
+    fn mend_step(&mut self, index: u32) {
+        let budget = self.failure_budget(index);
+        self.live.update_step(index, |step| {
+            step.items_failed = step.items_failed.saturating_sub(1);
+            if step.items_failed <= budget {
+                step.phase = StepPhase::Begun;
+                step.message = None;
+                step.ended_at = None;
+            }
+        });
+    }
+
     fn attest(&mut self, key: Key, outputs: &Value) {
         if key.phase == Phase::Do && self.live.nodes.contains_key(&key) {
-            self.live.update_step(key.step, |step| {
-                step.items_failed = step.items_failed.saturating_sub(1);
-                step.phase = StepPhase::Begun;
-            });
+            self.mend_step(key.step);
         }
         self.succeed(key, outputs, true);
     }

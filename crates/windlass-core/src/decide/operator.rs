@@ -345,6 +345,15 @@ impl Decider {
                 expected,
             });
         }
+        if let (Phase::Do, phase @ StepPhase::Succeeded) = (key.phase, &live.step(key.step).phase) {
+            let (node, state) = (node.clone(), phase.name());
+            let expected = "a step that has not succeeded: what it gave is in use";
+            return Err(Rejection::WrongState {
+                node,
+                state,
+                expected,
+            });
+        }
         let of_the_ending = key.phase == Phase::Undo || live.debts.contains_key(&key.step);
         let over = live.ending.is_some()
             || live.cancelled.is_some()
