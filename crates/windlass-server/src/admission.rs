@@ -37,11 +37,11 @@ impl Admission {
         let others = counts.iter().filter(|(uid, _)| **uid != self.owner_uid);
         let others: usize = others.map(|(_, count)| count).sum();
         let is_full = uid != self.owner_uid && others >= CONNECTIONS_OF_OTHERS_MAX;
-        let count = counts.entry(uid).or_default();
-        if is_full || *count >= CONNECTIONS_PER_USER_MAX {
+        let held = counts.get(&uid).copied().unwrap_or(0);
+        if is_full || held >= CONNECTIONS_PER_USER_MAX {
             return None;
         }
-        *count += 1;
+        counts.insert(uid, held + 1);
         Some(Admitted {
             uid,
             counts: Arc::clone(&self.counts),

@@ -47,7 +47,9 @@ impl Listener for Door {
             };
             match accepted {
                 Ok((stream, peer)) => match self.admission.admit(peer.uid) {
-                    Some(admitted) => return (Connection::new(stream, admitted), peer),
+                    Some(admitted) => {
+                        return (Connection::new(stream, admitted, SILENCE_MAX), peer);
+                    }
                     None => tracing::warn!(uid = peer.uid, "too many connections; one is refused"),
                 },
                 Err(error) => {
@@ -77,14 +79,16 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
 pub(crate) struct Connection {
     stream: UnixStream,
     silence: Pin<Box<Sleep>>,
+    silence_max: Duration,
     _admitted: Admitted,
 }
 
 impl Connection {
-    fn new(stream: UnixStream, admitted: Admitted) -> Self {
+    fn new(stream: UnixStream, admitted: Admitted, silence_max: Duration) -> Self {
         Self {
             stream,
-            silence: Box::pin(sleep_until(Instant::now() + SILENCE_MAX)),
+            silence: Box::pin(sleep_until(Instant::now() + silence_max)),
+            silence_max,
             _admitted: admitted,
         }
     }
@@ -97,7 +101,8 @@ impl Connection {
     ) -> Poll<io::Result<T>> {
         match moved {
             Poll::Ready(moved) => {
-                self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+                let until = Instant::now() + self.silence_max;
+                self.silence.as_mut().reset(until);
                 Poll::Ready(moved)
             }
             Poll::Pending => {
@@ -148,5 +153,34 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_says_nothing_or_reads_nothing_is_let_go() {
+        let admission = Admission::new(1);
+        let pair = || {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let admitted = admission.admit(1).unwrap();
+            let silence = Duration::from_millis(30);
+            (Connection::new(ours, admitted, silence), theirs)
+        };
+        let (mut ours, mut theirs) = pair();
+        theirs.write_all(b"GET / HT").await.unwrap();
+        let mut read = Vec::new();
+        let error = ours.read_to_end(&mut read).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(read, b"GET / HT");
+
+        let (mut ours, theirs) = pair();
+        let error = ours.write_all(&vec![0; 8 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(theirs);
     }
 }

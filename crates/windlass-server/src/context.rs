@@ -1,7 +1,7 @@
 //! What every handler is given.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use windlass_core::operator::Identity;
@@ -20,6 +20,8 @@ pub(crate) struct Inner {
     pub(crate) owner_uid: u32,
     pub(crate) single_user: bool,
     pub(crate) turns: Turns,
+    /// See [`crate::limits::KEEPALIVE_EVERY`].
+    pub(crate) keepalive_every: Duration,
     pub(crate) started: Instant,
     pub(crate) started_at_ms: i64,
     /// Set when the server stops.

@@ -1,7 +1,7 @@
 //! The server's life: from a bound socket and an open engine to the last answer.
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -11,7 +11,7 @@ use windlass_engine::Engine;
 use crate::admission::Turns;
 use crate::connection::Door;
 use crate::context::{Context, Inner};
-use crate::limits::STOP_GRACE;
+use crate::limits::{KEEPALIVE_EVERY, STOP_GRACE};
 use crate::peer::Peer;
 use crate::route::router;
 use crate::socket::Socket;
@@ -37,6 +37,16 @@ pub struct Server {
 impl Server {
     /// Serves an engine at a socket. Needs a tokio runtime.
     pub fn start(socket: Socket, engine: Engine, options: Options) -> Self {
+        Self::start_paced(socket, engine, options, KEEPALIVE_EVERY)
+    }
+
+    /// As [`Server::start`], with another pace for streams without news; for tests.
+    pub fn start_paced(
+        socket: Socket,
+        engine: Engine,
+        options: Options,
+        keepalive_every: Duration,
+    ) -> Self {
         let path = socket.path().to_owned();
         let owner_uid = socket.owner_uid;
         let (stop, stopping) = watch::channel(false);
@@ -46,6 +56,7 @@ impl Server {
             owner_uid,
             single_user: options.single_user,
             turns: Turns::new(),
+            keepalive_every,
             started: Instant::now(),
             started_at_ms: now_ms(),
             stop: stopping,

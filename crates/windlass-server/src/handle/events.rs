@@ -18,7 +18,7 @@ use windlass_engine::{Recorded, Subscription};
 
 use crate::body::RunPath;
 use crate::context::Context;
-use crate::limits::{KEEPALIVE_EVERY, STREAM_LINES_MAX};
+use crate::limits::STREAM_LINES_MAX;
 use crate::refusal::Refusal;
 use crate::wire::{EventLine, StreamEnd, StreamLine};
 
@@ -86,7 +86,7 @@ impl Follower {
             let came = tokio::select! {
                 () = self.lines.closed() => return,
                 () = self.context.stopped() => break self.stopped(),
-                came = timeout(KEEPALIVE_EVERY, subscription.next()) => match came {
+                came = timeout(self.context.keepalive_every, subscription.next()) => match came {
                     Ok(Ok(Some(record))) => Came::Record(Box::new(record)),
                     Ok(Ok(None)) => Came::End(self.stopped()),
                     Ok(Err(error)) => Came::End(refused(error.into())),
