@@ -392,7 +392,8 @@ impl Fold<'_> {
                         | NodePhase::Failed
                         | NodePhase::Stopped => false,
                     });
-                if waits {
+                // Before the ending it goes on as the ordinary step that it is.
+                if waits && self.live.ending.is_some() {
                     self.stop_node(key);
                 }
             }
@@ -445,6 +446,7 @@ impl Fold<'_> {
             Event::GateWithdrawn { step, reason, .. } => {
                 let index = self.step(step)?;
                 self.set_step(index, StepPhase::GateWithdrawn, Some(reason.clone()));
+                self.live.update_step(index, |state| state.withdrawals += 1);
             }
         }
         Ok(())
@@ -932,6 +934,8 @@ impl Fold<'_> {
             // The step failed before it had a node: a gate, or an expression.
             self.live.update_step(key.step, |step| {
                 step.phase = StepPhase::Pending;
+                step.withdrawals = 0;
+                step.message = None;
                 step.ended_at = None;
             });
             return Ok(key);

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::Decider;
 use crate::event::{Ask, End, Event};
 use crate::evolve::CODE_INTERRUPTED;
-use crate::id::{NodeId, Phase, RunId};
+use crate::id::{NodeId, RunId};
 use crate::outcome::{Effected, Failure};
 use crate::plan::{OnFailure, Reconcile, Retry};
 use crate::state::{Key, Live, NodePhase, NodeScope, NodeState, StepPhase, Timer};
@@ -69,9 +69,10 @@ impl Decider {
         } else {
             node.tries < call.retry.attempts
         };
-        if !may_retry || !self.may_continue(live, key) {
+        if !may_retry {
             return fail(live, key, failure);
         }
+        // Also in a run that halts: the attempt waits until the run goes on, or stops with it.
         let id = live.id_of(key);
         let attempt = node.attempt + 1;
         let wait = if cut_off {
@@ -85,14 +86,6 @@ impl Decider {
             attempt,
             at,
         }
-    }
-
-    /// Whether a node of this kind still gets attempts.
-    fn may_continue(&self, live: &Live, key: Key) -> bool {
-        let of_the_ending = key.phase == Phase::Undo
-            || live.debts.contains_key(&key.step)
-            || live.is_finally(key.step);
-        of_the_ending || (live.ending.is_none() && !live.is_halting())
     }
 
     fn doubt(&self, live: &Live, key: Key, node: &NodeState) -> Event {

@@ -73,7 +73,7 @@ impl Decider {
                 message,
             })
         };
-        if attempt > GATE_OPENINGS_MAX {
+        if live.step(index).withdrawals >= GATE_OPENINGS_MAX {
             return refused(format!("it opened {GATE_OPENINGS_MAX} times in vain"));
         }
         let mut shown = BTreeMap::new();
@@ -174,11 +174,16 @@ impl Decider {
         if live.debts.contains_key(&index) && !live.doubts.is_empty() {
             return None;
         }
-        if let Some(event) = self.gates(live, index) {
-            return event;
+        let gates = self.gates(live, index);
+        if let Some(None) = gates {
+            return None;
         }
+        // A step that is skipped has no intent: it needs no approval that still holds.
         if let Some(event) = self.skipped(live, index) {
             return Some(event);
+        }
+        if let Some(withdrawn) = gates {
+            return withdrawn;
         }
         let Some(each) = for_each else {
             return self.start_node(live, Key::of(index));

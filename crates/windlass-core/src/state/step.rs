@@ -14,6 +14,8 @@ pub struct StepState {
     pub phase: StepPhase,
     /// The gate's attempt, from 1 when it has opened.
     pub gate_attempt: u32,
+    /// How often an approval of it was withdrawn since it was begun or retried.
+    pub(crate) withdrawals: u32,
     /// How many items it has; 1 without `for_each`.
     pub items: u32,
     pub(crate) items_succeeded: u32,
@@ -92,6 +94,7 @@ impl StepState {
             unmet,
             phase: StepPhase::Pending,
             gate_attempt: 0,
+            withdrawals: 0,
             items: 1,
             items_succeeded: 0,
             items_failed: 0,

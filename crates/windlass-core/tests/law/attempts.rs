@@ -210,6 +210,7 @@ impl History {
                 if *nothing_remains {
                     self.changed.retain(|(changed, ok)| *ok || changed != node);
                 }
+                self.reopened.remove(&node.step);
                 self.tally(plan, &node.step);
             }
             Event::NodeAttested { node, .. } => {
