@@ -186,8 +186,17 @@ impl Fold<'_> {
             Event::RunCancelRequested { by, reason, undo } => {
                 self.live.paused = None;
                 let (by, reason, undo) = (by.clone(), reason.clone(), *undo);
+                let queue = if undo && self.live.ending.is_some() {
+                    self.queue_undo()
+                } else {
+                    VectorSync::new_sync()
+                };
                 if let Some(ending) = &mut self.live.ending {
                     ending.end = End::Cancelled;
+                    ending.reason = format!("cancelled by {by}: {reason}");
+                    if ending.undo.is_empty() {
+                        ending.undo = queue;
+                    }
                 }
                 self.live.cancelled = Some(Cancellation { by, reason, undo });
             }
@@ -345,9 +354,14 @@ impl Fold<'_> {
                     state.orphan = state.orphans.first().copied();
                 });
             }
-            Event::ResolutionContradicted { node, .. } => {
+            Event::ResolutionContradicted {
+                node, resolution, ..
+            } => {
                 let key = self.existing(node)?;
                 self.live.contradicted.insert_mut(key);
+                if let Resolution::NotHappened { .. } = resolution {
+                    self.doubt_again(key);
+                }
             }
             Event::ContradictionAcknowledged { node, .. } => {
                 let key = self.existing(node)?;
@@ -650,6 +664,24 @@ impl Fold<'_> {
         self.live.debts.insert_mut(index, debt);
     }
 
+    /// "Not happened" was wrong: the change may have acted after all, so that it owes,
+    /// and no undo goes past it when it is irreversible.
+    fn doubt_again(&mut self, key: Key) {
+        if self.live.ended.is_some() {
+            return;
+        }
+        self.live.update_node(key, |state| state.acted = true);
+        if self.is_irreversible(key) {
+            self.live.changed.push_back_mut(key);
+        }
+        let unpaid = self
+            .owed_step(key)
+            .is_some_and(|owed| matches!(self.live.step(owed).phase, StepPhase::Pending));
+        if unpaid {
+            self.open_debt(key);
+        }
+    }
+
     /// The attempt took no effect: it owes nothing, but an earlier one that acted does.
     fn cancel_debt(&mut self, key: Key) {
         if self.live.nodes.get(&key).is_some_and(|state| state.acted) {
@@ -905,7 +937,7 @@ impl Fold<'_> {
                 self.fail_attempt(key, &failure);
             }
             Resolution::Settled { state } => {
-                let message = format!("it came to a known end: {state}");
+                let message = format!("it came to a known end: {}", brief(state));
                 let failure = failure(Effected::Settled, "settled", message, Some(state.clone()));
                 self.fail(key, &failure);
             }
@@ -1092,11 +1124,21 @@ impl Live {
     }
 }
 
+/// A value in at most a line's length: reasons and messages carry it on.
+pub(crate) fn brief(value: &Value) -> String {
+    const CHARS_MAX: usize = 200;
+    let text = value.to_string();
+    if text.chars().count() <= CHARS_MAX {
+        return text;
+    }
+    text.chars().take(CHARS_MAX).chain(['…']).collect()
+}
+
 fn describe(answer: &Answer) -> String {
     match answer {
-        Answer::Happened { outputs } => format!("happened: {outputs}"),
-        Answer::NotHappened { evidence } => format!("not happened so far: {evidence}"),
-        Answer::Settled { state } => format!("settled: {state}"),
+        Answer::Happened { outputs } => format!("happened: {}", brief(outputs)),
+        Answer::NotHappened { evidence } => format!("not happened so far: {}", brief(evidence)),
+        Answer::Settled { state } => format!("settled: {}", brief(state)),
         Answer::InProgress { note } => format!("in progress: {note}"),
         Answer::Unknown { note } => format!("unknown: {note}"),
         Answer::Failed { message } => format!("the look failed: {message}"),

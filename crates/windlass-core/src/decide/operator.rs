@@ -56,6 +56,8 @@ impl Decider {
                     });
                 }
                 let reason = stated(reason)?;
+                // Undo comes before debts and `finally`: the record says when it is too late.
+                let undo = undo && !self.live()?.is_past_undo();
                 self.emit(Event::RunCancelRequested { by, reason, undo });
                 Ok(())
             }

@@ -3,6 +3,7 @@
 use super::Decider;
 use super::advance::{CODE_EXPRESSION, CODE_UNTIL, next_look};
 use crate::event::Event;
+use crate::evolve::brief;
 use crate::id::NodeId;
 use crate::outcome::{
     Answer, Effected, Failure, MESSAGE_BYTES_MAX, OUTPUTS_BYTES_MAX, Outcome, Resolution, Witness,
@@ -12,6 +13,9 @@ use crate::rejection::Rejection;
 use crate::state::{Key, Live, NodePhase, NodeScope};
 use crate::time::Timestamp;
 use crate::value::Value;
+
+/// The longest code of a failure; it is a word for machines.
+const CODE_CHARS_MAX: usize = 64;
 
 /// A runner's success under the step's own expressions.
 enum Judgement {
@@ -182,7 +186,12 @@ impl Decider {
             | (Resolution::NotHappened { .. }, None | Some(Effected::Settled))
             | (Resolution::Settled { .. }, None | Some(Effected::None)) => false,
         };
-        if !agrees {
+        // One contradiction a node at a time: the person who looks at it sees them all.
+        let live = self.live()?;
+        let known = live
+            .key_of(&node)
+            .is_some_and(|key| live.contradicted.contains(&key));
+        if !agrees && !known {
             let arrived = match outcome {
                 Outcome::Succeeded { .. } => "it succeeded".to_owned(),
                 Outcome::Failed(failure) => {
@@ -346,6 +355,29 @@ impl Decider {
         }
     }
 
+    /// A native look gives the action's own outputs, so that `expect` judges them as it
+    /// judges the runner's; those of another action's read are not what it speaks of.
+    fn happened(&self, live: &Live, key: Key, outputs: &Value) -> Result<Resolution, Rejection> {
+        let outputs = outputs.clone();
+        let own = match live.call_of(key).map(|(call, _)| &call.reconcile) {
+            Some(Reconcile::Native { .. }) => true,
+            Some(Reconcile::Read { .. } | Reconcile::None) | None => false,
+        };
+        let judgement = if own {
+            self.judge(key, &outputs)?
+        } else {
+            Judgement::Success {
+                nothing_to_do: false,
+            }
+        };
+        Ok(match judgement {
+            Judgement::Success { .. } | Judgement::Again { .. } => Resolution::Happened { outputs },
+            Judgement::Failure(failure) => Resolution::Settled {
+                state: Value::Text(failure.message),
+            },
+        })
+    }
+
     /// A look at the target answered.
     pub(super) fn reconciled(
         &mut self,
@@ -371,10 +403,9 @@ impl Decider {
         }
         let (quiet_at, observe_until, looks) = (doubt.quiet_at, doubt.observe_until, doubt.looks);
         let escalated = doubt.escalated.is_some();
+        let answer = bounded_answer(answer);
         let resolution = match &answer {
-            Answer::Happened { outputs } => Some(Resolution::Happened {
-                outputs: outputs.clone(),
-            }),
+            Answer::Happened { outputs } => Some(self.happened(live, key, outputs)?),
             Answer::Settled { state } => Some(Resolution::Settled {
                 state: state.clone(),
             }),
@@ -406,11 +437,10 @@ impl Decider {
             (Answer::NotHappened { .. }, _) if asked_at < quiet_at => Some(quiet_at.max(self.now)),
             (_, again_at) => again_at,
         };
-        let bounded = bounded_answer(answer);
         self.emit(Event::DoubtAnswered {
             node,
             attempt,
-            answer: bounded,
+            answer,
             again_at,
         });
         Ok(())
@@ -442,7 +472,7 @@ fn bounded(live: &Live, key: Key, outcome: Outcome) -> Outcome {
         Outcome::Succeeded { outputs, log } => Outcome::Succeeded { outputs, log },
         Outcome::Failed(mut failure) => {
             truncate(&mut failure.message);
-            failure.code.truncate(64);
+            failure.code = failure.code.chars().take(CODE_CHARS_MAX).collect();
             failure.evidence = failure
                 .evidence
                 // Null is how JSON says that there is none.
@@ -454,6 +484,16 @@ fn bounded(live: &Live, key: Key, outcome: Outcome) -> Outcome {
 }
 
 fn bounded_answer(mut answer: Answer) -> Answer {
+    let value = match &answer {
+        Answer::Happened { outputs } => Some(outputs),
+        Answer::NotHappened { evidence } => Some(evidence),
+        Answer::Settled { state } => Some(state),
+        Answer::InProgress { .. } | Answer::Unknown { .. } | Answer::Failed { .. } => None,
+    };
+    if value.is_some_and(|value| value.weight_bytes() > OUTPUTS_BYTES_MAX) {
+        let message = format!("the answer is over {OUTPUTS_BYTES_MAX} bytes");
+        return Answer::Failed { message };
+    }
     match &mut answer {
         Answer::InProgress { note } | Answer::Unknown { note } => truncate(note),
         Answer::Failed { message } => truncate(message),
@@ -470,14 +510,4 @@ fn truncate(text: &mut String) {
         text.truncate(cut.unwrap_or(0));
         text.push('…');
     }
-}
-
-/// A value in at most a line's length.
-fn brief(value: &Value) -> String {
-    const CHARS_MAX: usize = 200;
-    let text = value.to_string();
-    if text.chars().count() <= CHARS_MAX {
-        return text;
-    }
-    text.chars().take(CHARS_MAX).chain(['…']).collect()
 }

@@ -279,6 +279,17 @@ impl Live {
         self.debts.keys().any(|step| !self.is_finally(*step))
     }
 
+    /// Whether the ending had its undo, or has come to `finally`.
+    pub(crate) fn is_past_undo(&self) -> bool {
+        let Some(ending) = &self.ending else {
+            return false;
+        };
+        let pending = |step: &StepState| matches!(step.phase, StepPhase::Pending);
+        let mut steps = (0u32..).zip(self.steps.iter());
+        !ending.undo.is_empty()
+            || steps.any(|(index, step)| self.is_finally(index) && !pending(step))
+    }
+
     /// The next node to undo, while the run is undoing.
     pub(crate) fn undo_head(&self) -> Option<Key> {
         let ending = self.ending.as_ref()?;

@@ -193,7 +193,22 @@ impl History {
             Event::OrphanEnded { node, pid, .. } => {
                 self.orphans.remove(&(node.step.clone(), *pid));
             }
-            Event::ResolutionContradicted { node, .. } => {
+            Event::ResolutionContradicted {
+                node, resolution, ..
+            } => {
+                if let (false, Resolution::NotHappened { .. }) = (self.ended, resolution) {
+                    self.kept.insert(node.clone());
+                    let owed = step_of(plan, &node.step).ensure.clone();
+                    let owed = owed.filter(|owed| {
+                        let of_step =
+                            |(of, known): (&NodeId, &Node)| of.step == *owed && known.attempt > 0;
+                        self.fate(owed) == Fate::Open && !self.nodes.iter().any(of_step)
+                    });
+                    if let (Some(owed), Phase::Do) = (owed, node.phase) {
+                        let owed_by = self.debts.entry(owed).or_default();
+                        owed_by.insert(node.clone());
+                    }
+                }
                 self.contradicted.insert(node.clone());
             }
             Event::ContradictionAcknowledged { node, .. } => {
