@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use windlass_core::command::Orphan;
 use windlass_core::id::{NodeId, RunId};
@@ -14,7 +15,9 @@ use crate::ports::ATTEMPT_VARIABLE;
 /// The most bytes of one process's environment that are looked at.
 const ENVIRON_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How often `/proc` is read until two readings agree.
-const READINGS_MAX: usize = 4;
+const READINGS_MAX: usize = 8;
+/// How long after each other.
+const READING_PAUSE: Duration = Duration::from_millis(2);
 
 /// The orphans of every run that an opening engine found.
 ///
@@ -23,18 +26,9 @@ const READINGS_MAX: usize = 4;
 pub(crate) struct OrphanSurvey(BTreeMap<RunId, Vec<Orphan>>);
 
 impl OrphanSurvey {
-    /// Reads `/proc` until two readings agree: a process that forks while it is read
-    /// could otherwise escape with its child.
+    /// Finds the living processes of all attempts.
     pub(crate) fn take() -> io::Result<Self> {
-        let mut before = read_all()?;
-        for _ in 1..READINGS_MAX {
-            let now = read_all()?;
-            if now == before {
-                break;
-            }
-            before = now;
-        }
-        Ok(Self(before))
+        read_until_stable().map(Self)
     }
 
     /// Whether a run had any.
@@ -45,7 +39,22 @@ impl OrphanSurvey {
 
 /// The living processes of a run's attempts. Reads all of `/proc`: not for a task.
 pub(crate) fn living(run: &RunId) -> io::Result<Vec<Orphan>> {
-    Ok(read_all()?.remove(run).unwrap_or_default())
+    Ok(read_until_stable()?.remove(run).unwrap_or_default())
+}
+
+/// Reads `/proc` until two readings agree. One alone can miss a process that forks or
+/// that is just becoming another program: for a moment it has no environment.
+fn read_until_stable() -> io::Result<BTreeMap<RunId, Vec<Orphan>>> {
+    let mut before = read_all()?;
+    for _ in 1..READINGS_MAX {
+        std::thread::sleep(READING_PAUSE);
+        let now = read_all()?;
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    Ok(before)
 }
 
 fn read_all() -> io::Result<BTreeMap<RunId, Vec<Orphan>>> {
@@ -117,12 +126,15 @@ mod tests {
 
     #[test]
     fn a_living_process_is_found_and_a_dead_one_is_not() {
+        // Another checkout may be running the same test.
+        let run: RunId = format!("orphan-test-{}", std::process::id())
+            .parse()
+            .unwrap();
         let mut child = std::process::Command::new("sleep")
             .arg("60")
-            .env(ATTEMPT_VARIABLE, "orphan-test/a/1")
+            .env(ATTEMPT_VARIABLE, format!("{run}/a/1"))
             .spawn()
             .unwrap();
-        let run: RunId = "orphan-test".parse().unwrap();
         assert_eq!(living(&run).unwrap()[0].pid, child.id());
         assert!(OrphanSurvey::take().unwrap().has(&run));
         child.kill().unwrap();

@@ -10,25 +10,37 @@ use super::task::Task;
 use crate::shared::Phase;
 use crate::snapshot::Lacks;
 
+/// When a run must be looked at again, if nothing comes before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wake {
+    /// For a timer of the run.
+    pub(super) tick: Option<Timestamp>,
+    /// For a look at a target.
+    pub(super) look: Option<Timestamp>,
+}
+
+impl Wake {
+    pub(super) fn first(self) -> Option<Timestamp> {
+        [self.tick, self.look].into_iter().flatten().min()
+    }
+}
+
 impl Task {
     /// Compares what should be in flight with what is, and performs the difference.
-    /// Answers when something is to be done next.
-    pub(super) fn perform(&mut self) -> Option<Timestamp> {
+    /// Answers when it must be compared again.
+    pub(super) fn perform(&mut self) -> Wake {
         let may_begin = match self.shared.phase() {
             Phase::Running | Phase::Parking { .. } => self.is_opened,
             Phase::Closed | Phase::Failed(_) => false,
         };
         if !may_begin {
-            return None;
+            return Wake::default();
         }
         let mut wanted = Vec::new();
-        let mut wake: Option<Timestamp> = None;
+        let mut wake = Wake::default();
         for effect in outstanding(&self.snapshot.state) {
-            let at = match effect {
-                Effect::Attempt { .. } => {
-                    wanted.push(self.perform_attempt(effect));
-                    None
-                }
+            match effect {
+                Effect::Attempt { .. } => wanted.push(self.perform_attempt(effect)),
                 Effect::Reconcile {
                     ref node, attempt, ..
                 } => {
@@ -37,11 +49,13 @@ impl Task {
                         node: node.clone(),
                         attempt,
                     });
-                    self.perform_look(effect)
+                    let at = self.perform_look(effect);
+                    wake.look = [wake.look, at].into_iter().flatten().min();
                 }
-                Effect::WakeAt { at } => Some(self.tick_pause.map_or(at, |pause| at.max(pause))),
-            };
-            wake = [wake, at].into_iter().flatten().min();
+                Effect::WakeAt { at } => {
+                    wake.tick = Some(self.tick_pause.map_or(at, |pause| at.max(pause)));
+                }
+            }
         }
         // Whatever was decided and undone again in one step is not handed over.
         self.fresh.clear();

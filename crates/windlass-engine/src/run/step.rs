@@ -233,6 +233,7 @@ impl Task {
     /// Puts a durable state in the place of the old one, and tells everybody.
     pub(super) fn swap(&mut self, next: Snapshot) {
         self.snapshot = next;
+        self.tick_pause = None;
         self.publish();
     }
 

@@ -53,12 +53,15 @@ impl Task {
     /// The orphans that the state counts with.
     fn known_orphans(&self) -> Vec<Orphan> {
         let items = self.snapshot.state.steps().flat_map(|step| step.items);
-        let orphan = |item: ItemLook<'_>| {
-            let (attempt, pid) = item.state.orphan?;
-            let node = item.node;
-            Some(Orphan { node, attempt, pid })
+        let of_item = |item: ItemLook<'_>| {
+            let orphan = |(attempt, pid): &(u32, u32)| Orphan {
+                node: item.node.clone(),
+                attempt: *attempt,
+                pid: *pid,
+            };
+            item.state.orphans.iter().map(orphan).collect::<Vec<_>>()
         };
-        items.filter_map(orphan).collect()
+        items.flat_map(of_item).collect()
     }
 
     /// An orphan has ended when no process of its attempt lives, its children among them.

@@ -14,6 +14,7 @@ use windlass_core::time::{Millis, Timestamp};
 use super::Message;
 use super::flight::{Flight, Landed};
 use super::launch::FreshIntent;
+use super::perform::Wake;
 use super::step::{For, Refused};
 use crate::error::CommandError;
 use crate::limits::{LINGER_MS, ORPHAN_POLL};
@@ -54,7 +55,7 @@ enum Next {
     Message(Message),
     Tick,
     PollOrphans,
-    /// Look again: somebody may have been about to send a message and did not.
+    /// A look is due, or somebody was about to send a message and did not.
     Again,
 }
 
@@ -171,22 +172,23 @@ impl Task {
     }
 
     /// Waits for what comes first; leaves when nothing can come by itself.
-    async fn next(&mut self, wake: Option<Timestamp>) -> Next {
+    async fn next(&mut self, wake: Wake) -> Next {
         let mut phase = self.shared.phase.subscribe();
         match &*phase.borrow_and_update() {
             Phase::Running => {}
             Phase::Parking { .. } => return Next::Park,
             Phase::Closed | Phase::Failed(_) => return Next::Stop,
         }
-        if self.try_leave(wake) {
+        if self.try_leave(wake.first()) {
             return Next::Leave;
         }
         let clock = Arc::clone(&self.shared.clock);
         let due = async {
-            match wake {
+            match wake.first() {
                 Some(at) => clock.sleep_until(at).await,
                 None => std::future::pending().await,
             }
+            wake.tick.is_some_and(|at| at <= clock.now())
         };
         tokio::select! {
             biased;
@@ -197,7 +199,7 @@ impl Task {
             },
             landed = self.flight.landed() => Next::Landed(landed),
             Some(message) = self.messages.recv() => Next::Message(message),
-            () = due => Next::Tick,
+            is_timer = due => if is_timer { Next::Tick } else { Next::Again },
             _ = self.orphan_poll.tick(), if !self.orphans.is_empty() => Next::PollOrphans,
             () = tokio::time::sleep(Duration::from_millis(LINGER_MS)) => Next::Again,
         }

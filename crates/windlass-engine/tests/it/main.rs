@@ -5,6 +5,7 @@
 
 mod world;
 
+mod chaos;
 mod crash;
 mod driving;
 mod outcomes;

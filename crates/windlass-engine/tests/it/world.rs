@@ -152,6 +152,10 @@ pub(crate) enum Doing {
     Hold(Arc<Semaphore>),
     /// Acts at once and never answers, not even when told to stop.
     Hang,
+    /// Never acts and never answers.
+    HangBefore,
+    /// Acts, and says that it does not know.
+    ActAndFail,
     /// Waits until it is told to stop.
     UntilCancelled,
     Panic,
@@ -171,12 +175,23 @@ pub(crate) struct World {
     /// Idempotency keys whose effect took place.
     pub(crate) effects: Mutex<Vec<String>>,
     pub(crate) doings: Mutex<BTreeMap<StepId, Doing>>,
+    /// Decides for steps that were told nothing.
+    pub(crate) dice: Mutex<Option<Dice>>,
     pub(crate) busy: AtomicUsize,
     pub(crate) looks: AtomicUsize,
     pub(crate) cancelled: AtomicUsize,
 }
 
 impl World {
+    /// What the step is told to do, or what the dice say.
+    fn next_doing(&self, step: &StepId) -> Doing {
+        let told = self.doings.lock().unwrap().get(step).cloned();
+        if let (None, Some(dice)) = (&told, self.dice.lock().unwrap().as_mut()) {
+            return dice.doing();
+        }
+        told.unwrap_or_default()
+    }
+
     pub(crate) fn doing(&self, step: &str, doing: Doing) {
         self.doings.lock().unwrap().insert(id(step), doing);
     }
@@ -194,6 +209,33 @@ impl World {
     pub(crate) fn effects_of(&self, step: &str) -> usize {
         let is_it = |key: &&String| key.split('/').any(|part| part == step);
         self.effects.lock().unwrap().iter().filter(is_it).count()
+    }
+}
+
+/// Numbers that a seed repeats (SplitMix64).
+#[derive(Clone, Debug)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ (bits >> 31)) % sides
+    }
+
+    fn doing(&mut self) -> Doing {
+        match self.roll(8) {
+            0 => Doing::Refuse,
+            1 => Doing::Fail(Effected::Unknown),
+            2 => Doing::ActAndFail,
+            3 => Doing::Hang,
+            4 => Doing::HangBefore,
+            5 => Doing::Panic,
+            _ => Doing::Succeed,
+        }
     }
 }
 
@@ -235,14 +277,8 @@ impl StepRunner for Fake {
             let _busy = busy;
             let started = format!("{}/{}", context.node, context.attempt);
             world.started.lock().unwrap().push(started);
-            let doing = world
-                .doings
-                .lock()
-                .unwrap()
-                .get(&context.node.step)
-                .cloned();
-            let doing = doing.unwrap_or_default();
-            let acts = !matches!(doing, Doing::Refuse | Doing::Fail(_));
+            let doing = world.next_doing(&context.node.step);
+            let acts = !matches!(doing, Doing::Refuse | Doing::Fail(_) | Doing::HangBefore);
             if acts {
                 let key = format!("{}/{}", context.node, context.idempotency_key);
                 world.effects.lock().unwrap().push(key);
@@ -254,7 +290,8 @@ impl StepRunner for Fake {
                     permits.acquire().await.unwrap().forget();
                     outputs(i64::from(context.attempt))
                 }
-                Doing::Hang => std::future::pending().await,
+                Doing::Hang | Doing::HangBefore => std::future::pending().await,
+                Doing::ActAndFail => failed(Effected::Unknown),
                 Doing::UntilCancelled => {
                     context.cancel.cancelled().await;
                     world.cancelled.fetch_add(1, Ordering::SeqCst);
@@ -463,11 +500,19 @@ impl Place {
         holds: impl Fn(&Snapshot) -> bool,
     ) -> Arc<Snapshot> {
         let mut before = None;
+        let deadline = tokio::time::Instant::now() + PATIENCE / 2;
         loop {
             let snapshot = engine.view(run).await.unwrap();
             if holds(&snapshot) {
                 return snapshot;
             }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{run} stands still: {:?}, {:?}, at work: {:?}",
+                snapshot.state.status(),
+                windlass_core::outstanding(&snapshot.state),
+                engine.progress(run),
+            );
             let is_busy = self.world.busy.load(Ordering::SeqCst) > 0;
             let is_still = before == Some(snapshot.next_seq) && !is_busy;
             before = Some(snapshot.next_seq);
