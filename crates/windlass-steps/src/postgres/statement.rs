@@ -33,9 +33,12 @@ pub(super) async fn perform(
     call: Call,
     mut stops: Stops,
 ) -> Result<Outcome, Ending> {
+    // Up to the hand-over a reason to stop comes first, also when all became ready
+    // together because the machine had slept.
     let session = tokio::select! {
-        session = Session::open(context, &call) => session?,
+        biased;
         stop = stops.stopped() => return Err(not_sent_yet(stop)),
+        session = Session::open(context, &call) => session?,
     };
     let done = converse(token, context, &call, &session, &mut stops).await;
     session.close(call.mode).await;
@@ -51,12 +54,14 @@ async fn converse(
     stops: &mut Stops,
 ) -> Result<BTreeMap<String, Value>, Ending> {
     let (statement, params) = tokio::select! {
-        prepared = prepare(context, call, session) => prepared?,
+        biased;
         stop = stops.stopped() => return Err(not_sent_yet(stop)),
+        prepared = prepare(context, call, session) => prepared?,
     };
     // From here on the intent is used.
     drop(token);
     let answer = tokio::select! {
+        biased;
         answer = run(session, call, &statement, params) => answer?,
         stop = stops.stopped_unless(context.effect.is_change()) => {
             session.cancel().await;

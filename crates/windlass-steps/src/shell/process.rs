@@ -113,6 +113,7 @@ async fn wait(
     change: bool,
 ) -> (io::Result<ExitStatus>, Option<Stop>) {
     let stop = tokio::select! {
+        biased;
         status = child.wait() => return (status, None),
         stop = stops.stopped_unless(change) => stop,
     };

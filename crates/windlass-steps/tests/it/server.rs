@@ -35,6 +35,20 @@ pub(crate) fn server() -> Arc<Server> {
     server
 }
 
+/// A query over TLS to a server at a port of this machine, still without its `sql`.
+pub(crate) fn over_tls(port: u16) -> Attempt {
+    Attempt {
+        uses: "postgres/query",
+        effect: EffectClass::Read,
+        with: json!({
+            "host": "localhost", "port": port, "user": "postgres", "password": "$secret:password",
+        }),
+        secrets: vec![("password", PASSWORD.to_owned())],
+        timeout: Duration::from_secs(60),
+        step: "step",
+    }
+}
+
 impl Server {
     fn start() -> Self {
         let bin = bindir();

@@ -65,8 +65,12 @@ async fn a_command_leads_a_session_of_its_own() {
 #[tokio::test]
 async fn a_script_runs_to_its_end_even_when_a_command_reads_all_input() {
     let script = "cat\ncat <<EOT\nhere\nEOT\nname=after\necho \"$name\"";
-    let ended = shell(json!({"script": script})).run().await;
-    assert_eq!(*ended.output("stdout"), "here\nafter".into());
+    // `bash` reads its input byte by byte, so `cat` would get the rest of the script.
+    for interpreter in [json!(null), json!(["bash", "-eu"])] {
+        let with = json!({"script": script, "interpreter": interpreter});
+        let ended = shell(with).run().await;
+        assert_eq!(*ended.output("stdout"), "here\nafter".into());
+    }
 }
 
 #[tokio::test]

@@ -4,16 +4,15 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use windlass_core::outcome::Effected;
 
-use crate::server::{Server, server};
+use crate::server::{self, Server, server};
 use crate::support::Attempt;
+
+const SSL_IN_USE: &str = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
 
 /// Asks over TLS whether TLS is in use.
 fn over_tls(server: &Server, more: serde_json::Value) -> Attempt {
-    let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
-    let mut attempt = server.query(json!({"sql": sql}));
-    for key in ["sslmode", "insecure_reason"] {
-        attempt.with.as_object_mut().unwrap().remove(key);
-    }
+    let mut attempt = server::over_tls(server.port);
+    attempt.with["sql"] = json!(SSL_IN_USE);
     for (key, value) in more.as_object().unwrap() {
         attempt.with[key] = value.clone();
     }
@@ -41,6 +40,39 @@ async fn a_named_authority_vouches_for_the_server() {
         "sql": by_dsn.with["sql"],
     });
     assert_eq!(*by_dsn.run().await.output("value"), true.into());
+}
+
+/// The port of the server, for the test below in a process of its own.
+const PORT_VARIABLE: &str = "WINDLASS_TEST_TLS_PORT";
+
+/// Which authorities the system has is read from the environment, and a process can
+/// only be given another one at its start: so this test starts itself again.
+#[tokio::test]
+async fn without_a_named_authority_the_systems_vouch() {
+    if let Ok(port) = std::env::var(PORT_VARIABLE) {
+        let mut attempt = server::over_tls(port.parse().unwrap());
+        attempt.with["sql"] = json!(SSL_IN_USE);
+        assert_eq!(*attempt.run().await.output("value"), true.into());
+        return;
+    }
+    let server = server();
+    let Some(authority) = server.authority() else {
+        return;
+    };
+    for (authorities, vouch) in [(authority, true), (server.dir().join("other.crt"), false)] {
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "tls::without_a_named_authority_the_systems_vouch",
+            ])
+            .env(PORT_VARIABLE, server.port.to_string())
+            .env("SSL_CERT_FILE", authorities)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&again.stdout);
+        assert_eq!(again.status.success(), vouch, "{said}");
+        assert_eq!(said.contains("invalid peer certificate"), !vouch, "{said}");
+    }
 }
 
 #[tokio::test]
