@@ -2,13 +2,15 @@
 //! never evaluates an expression and never panics on an event that it did not make;
 //! an event that does not fit the state is refused.
 
+mod checks;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
 use crate::event::{End, Event};
-use crate::id::{NodeId, Phase, StepId};
+use crate::id::{Phase, StepId};
 use crate::outcome::{Answer, Effected, Failure, Resolution, Witness};
 use crate::plan::{EffectClass, IndexedPlan, PlanError, StepKind};
 use crate::state::{
@@ -180,10 +182,15 @@ impl Fold<'_> {
                 });
             }
             Event::RunPaused { by, reason } => {
+                self.of_run(self.live.paused.is_none(), "paused already")?;
                 self.live.paused = Some((by.clone(), reason.clone()));
             }
-            Event::RunResumed { .. } => self.live.paused = None,
+            Event::RunResumed { .. } => {
+                self.of_run(self.live.paused.is_some(), "not paused")?;
+                self.live.paused = None;
+            }
             Event::RunCancelRequested { by, reason, undo } => {
+                self.of_run(self.live.cancelled.is_none(), "cancelled already")?;
                 self.live.paused = None;
                 let (by, reason, undo) = (by.clone(), reason.clone(), *undo);
                 let queue = if undo && self.live.ending.is_some() {
@@ -201,28 +208,44 @@ impl Fold<'_> {
                 self.live.cancelled = Some(Cancellation { by, reason, undo });
             }
             Event::RunTimedOut {} => {
+                let due = self.live.deadline.is_some() && !self.live.timed_out;
+                self.of_run(
+                    due && self.live.ending.is_none(),
+                    "without a deadline to pass",
+                )?;
                 self.live.timed_out = true;
                 if let Some(deadline) = self.live.deadline {
                     self.live.set_timer(deadline, Timer::Run, false);
                 }
             }
             Event::RunAbandoned { by, reason } => {
+                let waits = self.live.waits_after_irreversible() && self.live.is_quiet();
+                self.of_run(waits, "not waiting for this decision")?;
                 self.live.abandoned = Some((by.clone(), reason.clone()));
             }
-            Event::RunEndingBegan { end, reason, undo } => self.begin_ending(*end, reason, *undo),
-            Event::RunEnded { end, .. } => self.end(*end),
+            Event::RunEndingBegan { end, reason, undo } => {
+                let quiet = self.live.ending.is_none() && self.live.is_quiet();
+                self.of_run(quiet, "at work or ending already")?;
+                self.begin_ending(*end, reason, *undo);
+            }
+            Event::RunEnded { end, .. } => {
+                let due = self.live.ending.as_ref().map(|ending| ending.end) == Some(*end);
+                let paid = self.live.is_quiet() && self.live.debts.is_empty();
+                self.of_run(due && paid, "not at this end")?;
+                self.end(*end);
+            }
             Event::StepSkipped { step } => {
-                let index = self.step(step)?;
+                let index = self.pending(step, |kind| !matches!(kind, StepKind::Gate(_)))?;
                 self.set_step(index, StepPhase::Skipped, None);
                 self.live.debts.remove_mut(&index);
             }
             Event::StepExpanded { step, items } => self.expand(step, items)?,
             Event::StepRefused { step, message } => {
-                let index = self.step(step)?;
+                let index = self.refusable(step)?;
                 self.set_step(index, StepPhase::Failed, Some(message.clone()));
             }
             Event::WaitStarted { step, until } => {
-                let index = self.step(step)?;
+                let index = self.pending(step, |kind| matches!(kind, StepKind::Wait { .. }))?;
                 let (at, until) = (self.at, *until);
                 self.live.update_step(index, |state| {
                     state.phase = StepPhase::Waiting { until };
@@ -230,7 +253,7 @@ impl Fold<'_> {
                 });
             }
             Event::WaitEnded { step } => {
-                let index = self.step(step)?;
+                let index = self.waiting(step)?;
                 self.set_step(index, StepPhase::Succeeded, None);
             }
             Event::AttemptStarted {
@@ -240,20 +263,20 @@ impl Fold<'_> {
                 deadline,
                 send_by,
             } => {
-                let key = self.key(node)?;
+                let key = self.startable(node, *attempt)?;
                 let phase = NodePhase::Running {
                     call: call.clone(),
                     deadline: *deadline,
                     send_by: *send_by,
                 };
-                self.start_attempt(key, *attempt, phase)?;
+                self.start_attempt(key, *attempt, phase);
             }
             Event::AttemptCheckpointed {
                 node,
                 attempt,
                 data,
             } => {
-                let key = self.attempt(node, *attempt)?;
+                let key = self.running(node, *attempt)?;
                 self.live
                     .update_node(key, |state| state.checkpoint = Some(data.clone()));
             }
@@ -264,7 +287,7 @@ impl Fold<'_> {
                 nothing_to_do,
                 ..
             } => {
-                let key = self.attempt(node, *attempt)?;
+                let key = self.running(node, *attempt)?;
                 self.succeed(key, outputs, false);
                 if *nothing_to_do {
                     self.live.nothing_to_do = Some(key.step);
@@ -275,18 +298,18 @@ impl Fold<'_> {
                 attempt,
                 failure,
             } => {
-                let key = self.attempt(node, *attempt)?;
+                let key = self.running(node, *attempt)?;
                 self.fail_attempt(key, failure);
             }
-            Event::RetryScheduled { node, at, .. } => {
-                let key = self.existing(node)?;
+            Event::RetryScheduled { node, attempt, at } => {
+                let key = self.retriable(node, *attempt)?;
                 self.live
                     .update_node(key, |state| state.phase = NodePhase::Backoff { at: *at });
             }
             Event::PollScheduled {
                 node, attempt, at, ..
             } => {
-                let key = self.attempt(node, attempt.saturating_sub(1))?;
+                let key = self.running(node, attempt.saturating_sub(1))?;
                 self.live.update_node(key, |state| {
                     state.phase = NodePhase::Polling { at: *at };
                     state.tries = 0;
@@ -294,7 +317,7 @@ impl Fold<'_> {
                 });
             }
             Event::NodeFailed { node, failure } => {
-                let key = self.key(node)?;
+                let key = self.failing(node, failure)?;
                 self.fail(key, failure);
             }
             Event::DoubtOpened {
@@ -304,7 +327,7 @@ impl Fold<'_> {
                 observe_until,
                 ask,
             } => {
-                let key = self.attempt(node, *attempt)?;
+                let key = self.doubtful(node, *attempt)?;
                 self.open_doubt(key, *quiet_at, *observe_until, ask.clone())?;
             }
             Event::DoubtAnswered {
@@ -313,21 +336,21 @@ impl Fold<'_> {
                 answer,
                 again_at,
             } => {
-                let key = self.attempt(node, *attempt)?;
+                let key = self.in_doubt(node, *attempt)?;
                 let said = describe(answer);
                 self.doubt(key, |doubt, now| {
                     doubt.looks = doubt.looks.saturating_add(1);
                     doubt.said = Some(said);
                     doubt.look_at = again_at.unwrap_or(now);
-                })?;
+                });
             }
             Event::DoubtEscalated {
                 node,
                 attempt,
                 reason,
             } => {
-                let key = self.attempt(node, *attempt)?;
-                self.doubt(key, |doubt, _| doubt.escalated = Some(reason.clone()))?;
+                let key = self.in_doubt(node, *attempt)?;
+                self.doubt(key, |doubt, _| doubt.escalated = Some(reason.clone()));
             }
             Event::DoubtResolved {
                 node,
@@ -335,11 +358,15 @@ impl Fold<'_> {
                 resolution,
                 witness,
             } => {
-                let key = self.attempt(node, *attempt)?;
-                self.resolve(key, *attempt, resolution, witness)?;
+                let key = self.in_doubt(node, *attempt)?;
+                self.resolve(key, *attempt, resolution, witness);
             }
             Event::OrphanFound { node, attempt, pid } => {
-                let key = self.existing(node)?;
+                let (key, state) = self.existing(node)?;
+                let is_new = !state.orphans.contains(&(*attempt, *pid));
+                if !is_new || !(1..=state.attempt).contains(attempt) {
+                    return Err(self.wrong(node.to_string(), state.phase.name()));
+                }
                 self.live.orphans.insert_mut((key.step, *pid));
                 self.live.update_node(key, |state| {
                     state.orphans.push((*attempt, *pid));
@@ -347,7 +374,10 @@ impl Fold<'_> {
                 });
             }
             Event::OrphanEnded { node, attempt, pid } => {
-                let key = self.existing(node)?;
+                let (key, state) = self.existing(node)?;
+                if !state.orphans.contains(&(*attempt, *pid)) {
+                    return Err(self.wrong(node.to_string(), state.phase.name()));
+                }
                 self.live.orphans.remove_mut(&(key.step, *pid));
                 self.live.update_node(key, |state| {
                     state.orphans.retain(|orphan| *orphan != (*attempt, *pid));
@@ -355,16 +385,26 @@ impl Fold<'_> {
                 });
             }
             Event::ResolutionContradicted {
-                node, resolution, ..
+                node,
+                attempt,
+                resolution,
+                ..
             } => {
-                let key = self.existing(node)?;
+                let (key, state) = self.existing(node)?;
+                let recorded = (*attempt, resolution.clone());
+                if !state.resolved.contains(&recorded) || self.live.contradicted.contains(&key) {
+                    return Err(self.wrong(node.to_string(), state.phase.name()));
+                }
                 self.live.contradicted.insert_mut(key);
                 if let Resolution::NotHappened { .. } = resolution {
                     self.doubt_again(key);
                 }
             }
             Event::ContradictionAcknowledged { node, .. } => {
-                let key = self.existing(node)?;
+                let (key, state) = self.existing(node)?;
+                if !self.live.contradicted.contains(&key) {
+                    return Err(self.wrong(node.to_string(), state.phase.name()));
+                }
                 self.live.contradicted.remove_mut(&key);
             }
             Event::RetryOrdered {
@@ -372,23 +412,30 @@ impl Fold<'_> {
                 nothing_remains,
                 ..
             } => {
-                let key = self.order_retry(node)?;
+                let key = self.failed(node)?;
+                self.order_retry(key);
                 if *nothing_remains {
                     self.forget_change(key);
                 }
             }
             Event::NodeAttested { node, outputs, .. } => {
-                let key = self.key(node)?;
+                let key = self.attestable(node)?;
                 self.attest(key, outputs);
             }
             Event::UndoAbandoned { node, .. } => {
-                let key = self.existing(node)?;
+                let key = self.failed(node)?;
+                if key.phase == Phase::Do {
+                    return Err(self.wrong(node.to_string(), "no undo"));
+                }
                 self.live
                     .update_node(key, |state| state.phase = NodePhase::Stopped);
                 self.undo_next(key);
             }
             Event::DebtTakenOver { step, .. } => {
                 let index = self.step(step)?;
+                if !self.live.debts.contains_key(&index) {
+                    return Err(self.wrong(step.to_string(), "owed by nobody"));
+                }
                 self.live.debts.remove_mut(&index);
                 let key = Key::of(index);
                 let waits = self
@@ -417,7 +464,7 @@ impl Fold<'_> {
                 expires_at,
                 shown,
             } => {
-                let index = self.step(step)?;
+                let index = self.openable(step, *attempt)?;
                 let (at, expires_at, shown) = (self.at, *expires_at, shown.clone());
                 let attempt = *attempt;
                 self.live.update_step(index, |state| {
@@ -428,15 +475,13 @@ impl Fold<'_> {
                     state.message = None;
                 });
             }
-            Event::GateApproved { step, by, .. } => {
-                let index = self.open_gate(step)?;
+            Event::GateApproved {
+                step, attempt, by, ..
+            } => {
+                let (index, expires_at) = self.open_gate(step, *attempt)?;
                 let by = by.clone();
                 let at = self.at;
                 self.live.update_step(index, |state| {
-                    let expires_at = match state.phase {
-                        StepPhase::GateOpen { expires_at, .. } => expires_at,
-                        _ => None,
-                    };
                     state.phase = StepPhase::GateApproved {
                         expires_at,
                         by,
@@ -446,103 +491,31 @@ impl Fold<'_> {
                 });
             }
             Event::GateRejected {
-                step, by, reason, ..
+                step,
+                attempt,
+                by,
+                reason,
             } => {
-                let index = self.open_gate(step)?;
+                let (index, _) = self.open_gate(step, *attempt)?;
                 let message = format!("rejected by {by}: {reason}");
                 self.set_step(index, StepPhase::Failed, Some(message));
             }
-            Event::GateExpired { step, .. } => {
-                let index = self.open_gate(step)?;
+            Event::GateExpired { step, attempt } => {
+                let (index, _) = self.open_gate(step, *attempt)?;
                 let message = "nobody approved it before it expired".to_owned();
                 self.set_step(index, StepPhase::Failed, Some(message));
             }
-            Event::GateWithdrawn { step, reason, .. } => {
-                let index = self.step(step)?;
+            Event::GateWithdrawn {
+                step,
+                attempt,
+                reason,
+            } => {
+                let index = self.unspent_gate(step, *attempt)?;
                 self.set_step(index, StepPhase::GateWithdrawn, Some(reason.clone()));
                 self.live.update_step(index, |state| state.withdrawals += 1);
             }
         }
         Ok(())
-    }
-
-    fn step(&self, id: &StepId) -> Result<u32, IllegalEvent> {
-        let unknown = || IllegalEvent::Unknown {
-            event: self.kind,
-            name: id.to_string(),
-        };
-        self.live.plan.index_of(id).ok_or_else(unknown)
-    }
-
-    fn key(&self, node: &NodeId) -> Result<Key, IllegalEvent> {
-        let unknown = || IllegalEvent::Unknown {
-            event: self.kind,
-            name: node.to_string(),
-        };
-        let key = self.live.key_of(node).ok_or_else(unknown)?;
-        let known = key.item == 0 || self.live.nodes.contains_key(&key);
-        if known && self.live.call_of(key).is_some() {
-            Ok(key)
-        } else {
-            Err(unknown())
-        }
-    }
-
-    fn existing(&self, node: &NodeId) -> Result<Key, IllegalEvent> {
-        let key = self.key(node)?;
-        if self.live.nodes.contains_key(&key) {
-            Ok(key)
-        } else {
-            Err(IllegalEvent::Unknown {
-                event: self.kind,
-                name: node.to_string(),
-            })
-        }
-    }
-
-    /// The key of a node whose current attempt is in flight, in doubt or being settled.
-    fn attempt(&self, node: &NodeId, attempt: u32) -> Result<Key, IllegalEvent> {
-        let key = self.existing(node)?;
-        let state = self.live.nodes.get(&key).expect("it exists");
-        if state.attempt != attempt {
-            return Err(IllegalEvent::WrongAttempt {
-                event: self.kind,
-                name: node.to_string(),
-                attempt,
-                current: state.attempt,
-            });
-        }
-        match &state.phase {
-            NodePhase::Running { .. } | NodePhase::AttemptFailed | NodePhase::InDoubt(_) => Ok(key),
-            phase @ (NodePhase::Ready
-            | NodePhase::Backoff { .. }
-            | NodePhase::Polling { .. }
-            | NodePhase::Succeeded { .. }
-            | NodePhase::Failed
-            | NodePhase::Stopped) => Err(self.wrong_state(key, phase.name())),
-        }
-    }
-
-    fn open_gate(&self, id: &StepId) -> Result<u32, IllegalEvent> {
-        let index = self.step(id)?;
-        if self.live.open_gates.contains(&index) {
-            return Ok(index);
-        }
-        let state = self.live.step(index).phase.name();
-        Err(IllegalEvent::WrongState {
-            event: self.kind,
-            name: id.to_string(),
-            state,
-        })
-    }
-
-    fn wrong_state(&self, key: Key, state: &'static str) -> IllegalEvent {
-        let name = self.live.id_of(key).to_string();
-        IllegalEvent::WrongState {
-            event: self.kind,
-            name,
-            state,
-        }
     }
 
     fn set_step(&mut self, index: u32, phase: StepPhase, message: Option<String>) {
@@ -555,7 +528,11 @@ impl Fold<'_> {
     }
 
     fn expand(&mut self, step: &StepId, items: &[Value]) -> Result<(), IllegalEvent> {
-        let index = self.step(step)?;
+        let over_items = |kind: &StepKind| match kind {
+            StepKind::Action { for_each, .. } => for_each.is_some(),
+            StepKind::Wait { .. } | StepKind::Gate(_) => false,
+        };
+        let index = self.pending(step, over_items)?;
         let at = self.at;
         self.live.update_step(index, |state| {
             state.items = items.len() as u32;
@@ -580,35 +557,8 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn start_attempt(
-        &mut self,
-        key: Key,
-        attempt: u32,
-        phase: NodePhase,
-    ) -> Result<(), IllegalEvent> {
+    fn start_attempt(&mut self, key: Key, attempt: u32, phase: NodePhase) {
         let at = self.at;
-        let current = self.live.nodes.get(&key).map_or(0, |state| state.attempt);
-        if attempt != current + 1 {
-            let name = self.live.id_of(key).to_string();
-            return Err(IllegalEvent::WrongAttempt {
-                event: self.kind,
-                name,
-                attempt,
-                current,
-            });
-        }
-        match self.live.nodes.get(&key).map(|state| &state.phase) {
-            None
-            | Some(NodePhase::Ready | NodePhase::Backoff { .. } | NodePhase::Polling { .. }) => {}
-            Some(
-                phase @ (NodePhase::Running { .. }
-                | NodePhase::AttemptFailed
-                | NodePhase::InDoubt(_)
-                | NodePhase::Succeeded { .. }
-                | NodePhase::Failed
-                | NodePhase::Stopped),
-            ) => return Err(self.wrong_state(key, phase.name())),
-        }
         self.live.update_node(key, |state| {
             state.attempt = attempt;
             state.phase = phase;
@@ -629,7 +579,6 @@ impl Fold<'_> {
         }
         self.spend_gates(key);
         self.open_debt(key);
-        Ok(())
     }
 
     /// The first change behind a gate uses its approval up.
@@ -861,7 +810,8 @@ impl Fold<'_> {
             .get(&key)
             .and_then(|state| state.in_flight.clone());
         let Some((call, _, _)) = in_flight else {
-            return Err(self.wrong_state(key, "without an attempt"));
+            let name = self.live.id_of(key).to_string();
+            return Err(self.wrong(name, "without an attempt"));
         };
         let since = self.at;
         self.live.update_node(key, |state| {
@@ -881,34 +831,16 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn doubt(
-        &mut self,
-        key: Key,
-        change: impl FnOnce(&mut Doubt, Timestamp),
-    ) -> Result<(), IllegalEvent> {
+    fn doubt(&mut self, key: Key, change: impl FnOnce(&mut Doubt, Timestamp)) {
         let at = self.at;
-        let mut found = false;
         self.live.update_node(key, |state| {
             if let NodePhase::InDoubt(doubt) = &mut state.phase {
                 change(doubt, at);
-                found = true;
             }
         });
-        if found {
-            Ok(())
-        } else {
-            Err(self.wrong_state(key, "not in doubt"))
-        }
     }
 
-    fn resolve(
-        &mut self,
-        key: Key,
-        attempt: u32,
-        resolution: &Resolution,
-        witness: &Witness,
-    ) -> Result<(), IllegalEvent> {
-        self.doubt(key, |_, _| {})?;
+    fn resolve(&mut self, key: Key, attempt: u32, resolution: &Resolution, witness: &Witness) {
         self.live.update_node(key, |state| {
             state.resolved.push((attempt, resolution.clone()));
             state.in_flight = None;
@@ -953,16 +885,10 @@ impl Fold<'_> {
                 );
             }
         }
-        Ok(())
     }
 
-    fn order_retry(&mut self, node: &NodeId) -> Result<Key, IllegalEvent> {
-        let unknown = || IllegalEvent::Unknown {
-            event: self.kind,
-            name: node.to_string(),
-        };
-        let key = self.live.key_of(node).ok_or_else(unknown)?;
-        let Some(state) = self.live.nodes.get(&key) else {
+    fn order_retry(&mut self, key: Key) {
+        let Some(not_before) = self.live.nodes.get(&key).map(|state| state.not_before) else {
             // The step failed before it had a node: a gate, or an expression.
             self.live.update_step(key.step, |step| {
                 step.phase = StepPhase::Pending;
@@ -970,12 +896,9 @@ impl Fold<'_> {
                 step.message = None;
                 step.ended_at = None;
             });
-            return Ok(key);
+            return;
         };
-        let at = self.at.max(state.not_before);
-        if !matches!(state.phase, NodePhase::Failed) {
-            return Err(self.wrong_state(key, state.phase.name()));
-        }
+        let at = self.at.max(not_before);
         self.live.update_node(key, |state| {
             state.phase = NodePhase::Backoff { at };
             state.tries = 0;
@@ -985,7 +908,6 @@ impl Fold<'_> {
         if key.phase == Phase::Do {
             self.mend_step(key.step);
         }
-        Ok(key)
     }
 
     /// A failed item fails no longer; the step goes on once its budget bears the others.

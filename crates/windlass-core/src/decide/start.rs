@@ -2,6 +2,7 @@
 //! Every expression is evaluated here, once, and its value goes into the event.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use sha2::{Digest as _, Sha256};
 
@@ -102,7 +103,7 @@ impl Decider {
             return None;
         }
         due_nodes(live, self.now)
-            .chain(live.ready.iter().copied())
+            .chain(ready_nodes(live))
             .find_map(|key| self.start_node(live, key))
             .or_else(|| {
                 live.eligible
@@ -136,7 +137,7 @@ impl Decider {
             return free;
         }
         due_nodes(live, self.now)
-            .chain(live.ready.iter().copied())
+            .chain(ready_nodes(live))
             .filter(|key| live.is_finally(key.step))
             .find_map(|key| self.start_node(live, key))
             .or_else(|| {
@@ -345,6 +346,23 @@ pub(crate) fn has_turn(live: &Live, key: Key) -> bool {
     owed || (!live.is_halting() && gates.iter().all(passes))
 }
 
+/// The first ready node of each step. What keeps it from its start, such as the step's
+/// own limit, keeps the other items too, however many they are.
+fn ready_nodes(live: &Live) -> impl Iterator<Item = Key> + '_ {
+    let mut next = live.ready.first().copied();
+    std::iter::from_fn(move || {
+        let key = next?;
+        let last_of_step = Key {
+            step: key.step,
+            item: u32::MAX,
+            phase: Phase::Undo,
+        };
+        let others = (Bound::Excluded(last_of_step), Bound::Unbounded);
+        next = live.ready.range(others).next().copied();
+        Some(key)
+    })
+}
+
 /// Whether nothing but time and slots keeps a node from its next attempt.
 pub(crate) fn is_startable(live: &Live, key: Key) -> bool {
     // Nothing of a step restarts or is undone while a process of it lives.
@@ -371,9 +389,7 @@ fn idempotency_key(run: &RunId, node: &NodeId, attempt: Option<u32>) -> String {
         Some(attempt) => format!("windlass {run}/{node}/{attempt}"),
         None => format!("windlass {run}/{node}"),
     };
-    Sha256::digest(text)
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digest = Sha256::digest(text);
+    let half = digest.first_chunk().expect("SHA-256 has 32 bytes");
+    format!("{:032x}", u128::from_be_bytes(*half))
 }

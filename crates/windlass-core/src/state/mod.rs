@@ -252,6 +252,9 @@ impl Live {
 
     /// The pid of a living process of a step, if one outlived its engine.
     pub(crate) fn orphan_of(&self, step: u32) -> Option<u32> {
+        if self.orphans.is_empty() {
+            return None;
+        }
         let (_, pid) = self.orphans.range((step, 0)..=(step, u32::MAX)).next()?;
         Some(*pid)
     }

@@ -26,12 +26,13 @@ const RUN_EVENTS: [&str; 8] = [
     "run_ending_began",
     "run_ended",
 ];
-const STEP: [&str; 7] = [
+const STEP: [&str; 8] = [
     "pending",
     "running",
     "waiting",
     "succeeded",
     "skipped",
+    "withdrawn",
     "failed",
     "stopped",
 ];
@@ -58,7 +59,7 @@ const GATE_EVENTS: [&str; 5] = [
     "gate_expired",
     "gate_withdrawn",
 ];
-const NODE: [&str; 12] = [
+const NODE: [&str; 11] = [
     "none",
     "ready",
     "running",
@@ -70,7 +71,6 @@ const NODE: [&str; 12] = [
     "attested",
     "failed",
     "stopped",
-    "",
 ];
 const NODE_EVENTS: [&str; 18] = [
     "attempt_started",
@@ -93,14 +93,197 @@ const NODE_EVENTS: [&str; 18] = [
     "undo_abandoned",
 ];
 
-/// Why a pair cannot come about, or need not be visited. `*` stands for every state.
-/// A rule that names a visited pair is a fault, so the list cannot rot.
-const REASONS: &[(&str, &str, &[&str], &str)] = &[];
+/// The states in which the state accepts each event. `evolve` refuses every other pair;
+/// `world` tries a sample of each against every state that the scenarios come to.
+const LEGAL: &[(&str, &str, &[&str])] = &[
+    ("run", "run_started", &["new"]),
+    (
+        "run",
+        "run_paused",
+        &["running", "waiting", "needs_operator", "ending"],
+    ),
+    ("run", "run_resumed", &["paused", "needs_operator"]),
+    (
+        "run",
+        "run_cancel_requested",
+        &["running", "waiting", "paused", "needs_operator", "ending"],
+    ),
+    (
+        "run",
+        "run_timed_out",
+        &["running", "waiting", "paused", "needs_operator"],
+    ),
+    ("run", "run_abandoned", &["needs_operator", "paused"]),
+    (
+        "run",
+        "run_ending_began",
+        &["waiting", "needs_operator", "paused"],
+    ),
+    ("run", "run_ended", &["ending", "needs_operator", "paused"]),
+    ("step", "step_skipped", &["pending"]),
+    ("step", "step_expanded", &["pending"]),
+    ("step", "step_refused", &["pending", "withdrawn"]),
+    ("step", "wait_started", &["pending"]),
+    ("step", "wait_ended", &["waiting"]),
+    ("step", "debt_taken_over", &["pending", "running", "failed"]),
+    ("gate", "gate_opened", &["pending", "withdrawn"]),
+    ("gate", "gate_approved", &["open"]),
+    ("gate", "gate_rejected", &["open"]),
+    ("gate", "gate_expired", &["open"]),
+    ("gate", "gate_withdrawn", &["approved"]),
+    (
+        "node",
+        "attempt_started",
+        &["none", "ready", "backoff", "polling"],
+    ),
+    ("node", "attempt_checkpointed", &["running"]),
+    ("node", "attempt_succeeded", &["running"]),
+    ("node", "attempt_failed", &["running"]),
+    ("node", "retry_scheduled", &["attempt_failed"]),
+    ("node", "poll_scheduled", &["running"]),
+    (
+        "node",
+        "node_failed",
+        &["none", "ready", "attempt_failed", "backoff", "polling"],
+    ),
+    ("node", "doubt_opened", &["attempt_failed"]),
+    ("node", "doubt_answered", &["in_doubt"]),
+    ("node", "doubt_escalated", &["in_doubt"]),
+    ("node", "doubt_resolved", &["in_doubt"]),
+    ("node", "orphan_found", ANY),
+    ("node", "orphan_ended", ANY),
+    ("node", "resolution_contradicted", ANY),
+    ("node", "contradiction_acknowledged", ANY),
+    ("node", "retry_ordered", &["none", "failed"]),
+    ("node", "node_attested", &["none", "failed"]),
+    ("node", "undo_abandoned", &["failed"]),
+];
+
+/// An event about a fact beside the phase, such as a living process: any node may have it.
+const ANY: &[&str] = &[
+    "ready",
+    "running",
+    "attempt_failed",
+    "backoff",
+    "polling",
+    "in_doubt",
+    "succeeded",
+    "attested",
+    "failed",
+    "stopped",
+];
+
+/// Why a pair that `evolve` accepts never comes from `decide`, or need not be visited.
+/// A rule that names a visited pair is a fault, so that the list cannot rot.
+const REASONS: &[(&str, &str, &[&str], &str)] = &[
+    (
+        "run",
+        "run_abandoned",
+        &["paused"],
+        "a paused run that waits for a person shows needs_operator",
+    ),
+    (
+        "run",
+        "run_ending_began",
+        &["needs_operator", "paused"],
+        "what begins the ending has settled the need, and a pause holds it",
+    ),
+    (
+        "run",
+        "run_ended",
+        &["needs_operator", "paused"],
+        "an end with a need or in a pause is held by decide, not by the fold",
+    ),
+    (
+        "node",
+        "node_failed",
+        &["backoff", "polling"],
+        "inputs that could be evaluated once give the same again",
+    ),
+    (
+        "node",
+        "orphan_found",
+        &[
+            "ready",
+            "attempt_failed",
+            "backoff",
+            "polling",
+            "in_doubt",
+            "attested",
+            "failed",
+            "stopped",
+        ],
+        "processes are looked for before anything else; the phase does not matter to the rule",
+    ),
+    (
+        "node",
+        "orphan_ended",
+        &[
+            "ready",
+            "running",
+            "attempt_failed",
+            "polling",
+            "attested",
+            "failed",
+            "stopped",
+        ],
+        "the end of a process matters only to what it held; the phase does not matter to the rule",
+    ),
+    (
+        "node",
+        "resolution_contradicted",
+        &[
+            "ready",
+            "attempt_failed",
+            "backoff",
+            "polling",
+            "in_doubt",
+            "attested",
+            "stopped",
+        ],
+        "a late outcome is held against the recorded resolution; the phase does not matter to the rule",
+    ),
+    (
+        "node",
+        "contradiction_acknowledged",
+        &[
+            "ready",
+            "running",
+            "attempt_failed",
+            "backoff",
+            "polling",
+            "in_doubt",
+            "attested",
+            "stopped",
+        ],
+        "an acknowledgement looks at the contradiction; the phase does not matter to the rule",
+    ),
+];
+
+/// Whether the fold accepts an event in a state.
+pub(crate) fn is_legal(part: &str, state: &str, event: &str) -> bool {
+    LEGAL
+        .iter()
+        .any(|(of, kind, states)| *of == part && *kind == event && states.contains(&state))
+}
 
 fn reason(part: &str, state: &str, event: &str) -> Option<usize> {
     REASONS
         .iter()
         .position(|(of, kind, states, _)| *of == part && *kind == event && states.contains(&state))
+}
+
+/// The mark of a cell: visited, refused by the fold, or the number of a reason.
+fn mark(visited: bool, legal: bool, rule: Option<usize>) -> Result<String, &'static str> {
+    match (visited, legal, rule) {
+        (true, true, None) => Ok("x".to_owned()),
+        (false, false, None) => Ok("-".to_owned()),
+        (false, true, Some(rule)) => Ok(format!("({rule})")),
+        (true, true, Some(_)) => Err("visited, although there is a reason why not"),
+        (true, false, _) => Err("visited, although the fold refuses it"),
+        (false, true, None) => Err("not visited, without a reason"),
+        (false, false, Some(_)) => Err("refused by the fold, needs no reason"),
+    }
 }
 
 /// The table as text, and the cells that nothing explains.
@@ -113,33 +296,25 @@ pub(crate) fn render(cells: &BTreeSet<Cell>) -> (String, Vec<String>) {
         ("node", &NODE, &NODE_EVENTS),
     ];
     for (part, states, events) in parts {
-        let states: Vec<&str> = states.iter().copied().filter(|s| !s.is_empty()).collect();
         text.push_str(&format!("\n{part:28}"));
-        for state in &states {
+        for state in states {
             text.push_str(&format!("{state:>15}"));
         }
         for event in events {
             text.push_str(&format!("\n  {event:26}"));
-            for state in &states {
+            for state in states {
                 let visited = cells.contains(&(part, (*state).to_owned(), *event));
-                let mark = match (visited, reason(part, state, event)) {
-                    (true, None) => "x".to_owned(),
-                    (false, Some(rule)) => format!("({rule})"),
-                    (true, Some(rule)) => {
-                        unexplained.push(format!("{part} {state} {event}: visited, but ({rule})"));
-                        "!".to_owned()
-                    }
-                    (false, None) => {
-                        unexplained.push(format!("{part} {state} {event}"));
-                        "?".to_owned()
-                    }
-                };
+                let (legal, rule) = (is_legal(part, state, event), reason(part, state, event));
+                let mark = mark(visited, legal, rule).unwrap_or_else(|fault| {
+                    unexplained.push(format!("{part} {state} {event}: {fault}"));
+                    "?".to_owned()
+                });
                 text.push_str(&format!("{mark:>15}"));
             }
         }
         text.push('\n');
     }
-    text.push('\n');
+    text.push_str("\nx visited, - refused by the fold\n");
     for (rule, (_, _, _, why)) in REASONS.iter().enumerate() {
         text.push_str(&format!("({rule}) {why}\n"));
     }

@@ -8,6 +8,7 @@ use crate::law;
 use crate::notation::command::{What, line};
 use crate::notation::plan::plan;
 use crate::notation::show;
+use crate::table::is_legal;
 use windlass_core::command::{Command, Orphan};
 use windlass_core::effect::Effect;
 use windlass_core::event::{EVENT_VERSION, Event};
@@ -149,9 +150,27 @@ impl World {
             let audit = self.state.audit();
             self.faults.extend(audit);
         }
+        self.probe(at);
         let effects = outstanding(&self.state);
         self.settled(&self.state.clone(), &effects, at);
         self.marks.push((self.events.len(), effects));
+    }
+
+    /// The fold refuses a sample of each event that does not fit the state.
+    fn probe(&mut self, at: Timestamp) {
+        let samples: Vec<Event> = self.events.iter().map(|(event, _)| event.clone()).collect();
+        for event in samples {
+            let cells = cells(&self.state, &event);
+            let legal = cells
+                .iter()
+                .all(|(part, state, kind)| is_legal(part, state, kind));
+            if !legal && evolve(&mut self.state.clone(), &event, at).is_ok() {
+                self.faults.push(format!(
+                    "the fold takes {} in {cells:?}",
+                    show::event(&event)
+                ));
+            }
+        }
     }
 
     /// What holds whenever a command has been dealt with.
