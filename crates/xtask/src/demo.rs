@@ -57,7 +57,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let before = look(&lab)?;
     print_seen("before", &before);
 
-    let state_dir = root().join("target").join("demo").join("state");
+    // A journal of its own, which stays when the lab goes.
+    let name = lab
+        .dir()
+        .file_name()
+        .context("the lab's directory has a name")?;
+    let state_dir = root().join("target").join("demo").join(name);
     let inputs = write_inputs(&lab)?;
     let probe = lab.write_probe(ProbeOptions::default())?;
     let status = upgrade(options, &lab, &state_dir, &inputs)?;
@@ -152,12 +157,8 @@ fn run_at_gate(state_dir: &Path) -> Option<String> {
     let text = String::from_utf8(output.stdout).ok()?;
     let runs = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
     runs.filter_map(Result::ok)
-        .flat_map(|value| match value {
-            serde_json::Value::Array(runs) => runs,
-            one => vec![one],
-        })
         .find(|run| run["state"] == "waiting")
-        .and_then(|run| Some(run["id"].as_str()?.to_owned()))
+        .and_then(|run| Some(run["run"].as_str()?.to_owned()))
 }
 
 fn whoami() -> String {
@@ -241,7 +242,10 @@ fn print_proof(
         "acknowledged rows that are not there: {}",
         verdict.lost.len()
     );
-    let state = state_dir.display();
+    let state = state_dir
+        .strip_prefix(root())
+        .unwrap_or(state_dir)
+        .display();
     println!("\nthe journal lies in {state}; look at it with");
     println!("  target/debug/windlass --state-dir {state} runs");
     println!("  target/debug/windlass --state-dir {state} show RUN");
