@@ -86,10 +86,19 @@ impl Subscription {
             replay::read(&*shared.store, &run, from, SUBSCRIPTION_PAGE_RECORDS)
         });
         match read.await {
-            Ok(Ok(page)) => Ok(page),
+            Ok(Ok(page)) => Ok(self.published(page)),
             Ok(Err(error)) => Err(error.for_caller(&self.shared, &self.run)),
             Err(_) => Err(ReplayError::Panicked.for_caller(&self.shared, &self.run)),
         }
+    }
+
+    /// A page without what is durable and not yet part of the state: whoever has seen a
+    /// record and then looks at the run finds it as it is after that record.
+    fn published(&self, mut page: Vec<Recorded>) -> Vec<Recorded> {
+        if let Some(snapshot) = self.shared.registry().snapshot(&self.run) {
+            page.retain(|recorded| recorded.seq < snapshot.next_seq);
+        }
+        page
     }
 
     /// Whether there may be more.
