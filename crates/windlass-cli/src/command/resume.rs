@@ -57,26 +57,27 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
             Live::Several => return all(place, interrupt, args.no_wait).await,
         },
     };
+    // Before this process owns the directory: from then on the run goes on, perhaps to its end.
+    let before = Look::open(place).await?.view(&run).await?;
+    if before.end.is_some() {
+        return Err(Error::Refused {
+            message: format!("run {run} has ended: {}", before.state),
+            help: Some(format!("`windlass show {run}` shows it")),
+            exit: Exit::Rejected,
+        });
+    }
     let link = Link::open(place, Manner::staying()).await?;
     let view = match link.view(&run).await {
         Ok(view) => view,
         Err(error) => return give_up(link, error).await,
     };
-    if view.end.is_some() {
-        let error = Error::Refused {
-            message: format!("run {run} has ended: {}", view.state),
-            help: Some(format!("`windlass show {run}` shows it")),
-            exit: Exit::Rejected,
-        };
-        return give_up(link, error).await;
-    }
     if !secrets.is_empty() {
         bring(&link, &run, secrets).await?;
     }
     if view.needs.iter().any(|need| need.code == "paused") {
         link.send(&run, Ask::Resume).await?;
     }
-    let from_seq = view.next_seq.unwrap_or(0);
+    let from_seq = before.next_seq.unwrap_or(0);
     let mut screen = Screen::new(args.json);
     screen.say_end(&[format!("run {run}: {}", crate::text::line(&view.title))]);
     drive(link, &run, from_seq, screen, interrupt, args.no_wait).await
