@@ -210,3 +210,16 @@ fn quoted(node: &NodeId) -> String {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_node_as_it_is_meant() {
+        let shown = |text: &str| quoted(&text.parse::<NodeId>().unwrap());
+        assert_eq!(shown("a"), "a");
+        assert_eq!(shown("undo:a"), "undo:a");
+        assert_eq!(shown("undo:a[3]"), "'undo:a[3]'");
+    }
+}

@@ -3,7 +3,7 @@
 
 use windlass_core::event::Event;
 use windlass_core::plan::EffectClass;
-use windlass_server::wire::{Abandon, Attest, Resolve, Retry, Verdict};
+use windlass_server::wire::{Abandon, Attest, Resolve, Retry, TakeOver, Verdict};
 
 use crate::house::{House, action, change, read, run, seen, to_end};
 
@@ -108,5 +108,42 @@ fn a_failure_after_the_point_of_no_return_offers_its_choices() {
         };
         let refused = client.abandon(&run, &abandon).await.unwrap_err();
         assert_eq!(refused.code(), Some("run_ended"));
+    });
+}
+
+#[test]
+fn a_debt_is_shown_until_a_person_takes_it_over() {
+    run(async {
+        let house = House::open().await;
+        let mut owing = change("a", &[]);
+        owing.ensure = Some("settled".parse().unwrap());
+        let pays = action("settled", EffectClass::Idempotent, &["a"]);
+        let (client, run) = house.started(vec![owing, pays], "node_failed").await;
+        let view = seen(&client, &run, |view| view.state == "needs_operator").await;
+        assert_eq!(view.debts[0].step.as_str(), "settled");
+        let abandon = Abandon {
+            reason: "by hand".to_owned(),
+        };
+        client.abandon(&run, &abandon).await.unwrap();
+        let owes = |view: &windlass_server::wire::RunView| {
+            view.needs.first().is_some_and(|need| need.code == "debt")
+        };
+        let view = seen(&client, &run, owes).await;
+        assert_eq!(view.waits_for, "debt settled");
+        assert_eq!(
+            view.needs[0].next,
+            [
+                format!("windlass retry {run} settled --reason '...'"),
+                format!("windlass attest {run} settled --reason '...'"),
+                format!("windlass take-over {run} settled --reason '...'"),
+            ]
+        );
+        let take_over = TakeOver {
+            step: "settled".parse().unwrap(),
+            reason: "I established it".to_owned(),
+        };
+        client.take_over(&run, &take_over).await.unwrap();
+        let view = seen(&client, &run, |view| view.end.is_some()).await;
+        assert!(view.debts.is_empty() && view.needs.is_empty());
     });
 }
