@@ -130,6 +130,25 @@ fn a_look_cannot_free_a_change_whose_runner_is_at_work() {
 }
 
 #[test]
+fn an_attempt_past_its_send_deadline_is_not_handed_over() {
+    let place = Place::new();
+    let store = Arc::new(Counting::new(MemoryStore::new()));
+    *store.delay.lock().unwrap() = Some((place.clock.clone(), Millis::from_secs(30)));
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let run = engine
+            .start(start(plan(vec![change("b", &[])])))
+            .await
+            .unwrap();
+        let end = place.to_end(&engine, &run).await;
+        assert_eq!(end.state.status().as_str(), "succeeded");
+        assert_eq!(place.world.started(), ["b/2"]);
+        let seen = kinds(&*store, &run);
+        assert_eq!(seen[1..3], ["attempt_started", "attempt_failed"]);
+    });
+}
+
+#[test]
 fn what_was_never_sent_is_tried_again_and_what_settled_is_not() {
     let place = Place::new();
     place.world.doing("b", Doing::Refuse);

@@ -70,6 +70,44 @@ fn a_park_stops_reads_leaves_changes_and_says_what_is_left() {
 }
 
 #[test]
+fn what_a_park_held_back_goes_on_in_the_next_process() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let permits = Arc::new(Semaphore::new(0));
+    place.world.doing("c", Doing::Hold(Arc::clone(&permits)));
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![change("c", &[]), change("d", &["c"])];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        eventually("c is at work", || place.world.count("c") == 1).await;
+        let parking = engine.clone();
+        let parking = tokio::spawn(async move { parking.park(Duration::from_secs(10)).await });
+        // No gate is there to be approved: rejected, until the park refuses it unseen.
+        let reject = || Command::Reject {
+            gate: id("c"),
+            by: operator(),
+            reason: "because".to_owned(),
+        };
+        while !matches!(
+            engine.command(&run, reject()).await,
+            Err(CommandError::Stopping)
+        ) {
+            tokio::task::yield_now().await;
+        }
+        permits.add_permits(1);
+        let parked = parking.await.unwrap().unwrap();
+        assert_eq!(parked.runs[0].in_flight, []);
+        run
+    });
+    assert_eq!(kinds(&*store, &run).last().unwrap(), "attempt_succeeded");
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        engine.wait_ended(&run).await.unwrap();
+    });
+    assert_eq!(place.world.started(), ["c/1", "d/1"]);
+}
+
+#[test]
 fn an_idle_engine_parks_at_once() {
     let place = Place::new();
     place.life(async {
@@ -89,6 +127,12 @@ fn an_idle_engine_parks_at_once() {
 
 #[test]
 fn a_failed_store_stops_every_run_and_dispatches_nothing_more() {
+    for written in [false, true] {
+        store_fails(written);
+    }
+}
+
+fn store_fails(written: bool) {
     let place = Place::new();
     let store = Arc::new(MemoryStore::new());
     let permits = Arc::new(Semaphore::new(0));
@@ -101,12 +145,17 @@ fn a_failed_store_stops_every_run_and_dispatches_nothing_more() {
         eventually("both at work", || place.world.count("a") == 2).await;
         store.inject(Fault {
             after_appends: 0,
-            written: true,
+            written,
         });
         permits.add_permits(2);
         let fatal = engine.fatal().await;
         assert!(!fatal.fenced);
         for run in [&one, &two] {
+            let shown = engine.view(run).await.unwrap().next_seq;
+            assert!(
+                shown <= kinds(&*store, run).len() as u64,
+                "shown before it is durable"
+            );
             let refused = engine.command(run, pause()).await.unwrap_err();
             assert!(matches!(refused, CommandError::Fatal(_)), "{refused}");
         }

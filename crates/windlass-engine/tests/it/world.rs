@@ -287,7 +287,13 @@ impl StepRunner for Fake {
             match doing {
                 Doing::Succeed => outputs(i64::from(context.attempt)),
                 Doing::Hold(permits) => {
-                    permits.acquire().await.unwrap().forget();
+                    tokio::select! {
+                        permit = permits.acquire() => permit.unwrap().forget(),
+                        () = context.cancel.cancelled() => {
+                            world.cancelled.fetch_add(1, Ordering::SeqCst);
+                            return failed(Effected::Unknown);
+                        }
+                    }
                     outputs(i64::from(context.attempt))
                 }
                 Doing::Hang | Doing::HangBefore => std::future::pending().await,
@@ -366,11 +372,13 @@ impl CatalogSource for FakeSource {
     }
 }
 
-/// A store that counts appends.
+/// A store that counts appends, and can be so slow that time passes meanwhile.
 #[derive(Debug)]
 pub(crate) struct Counting<S> {
     pub(crate) inner: S,
     pub(crate) appends: AtomicU64,
+    /// The next append takes this long.
+    pub(crate) delay: Mutex<Option<(SimClock, Millis)>>,
 }
 
 impl<S> Counting<S> {
@@ -378,6 +386,7 @@ impl<S> Counting<S> {
         Self {
             inner,
             appends: AtomicU64::new(0),
+            delay: Mutex::new(None),
         }
     }
 }
@@ -385,6 +394,9 @@ impl<S> Counting<S> {
 impl<S: Store> Store for Counting<S> {
     fn append(&self, append: Append) -> Pending<Appended, AppendError> {
         self.appends.fetch_add(1, Ordering::SeqCst);
+        if let Some((clock, span)) = self.delay.lock().unwrap().take() {
+            clock.advance(span);
+        }
         self.inner.append(append)
     }
     fn take_epoch(&self) -> Result<u64, WriteError> {
@@ -514,6 +526,8 @@ impl Place {
                 engine.progress(run),
             );
             let is_busy = self.world.busy.load(Ordering::SeqCst) > 0;
+            // The deadline of an attempt is for the test itself to reach.
+            let is_busy = is_busy || snapshot.state.has_attempts_in_flight();
             let is_still = before == Some(snapshot.next_seq) && !is_busy;
             before = Some(snapshot.next_seq);
             if let (true, Some(at)) = (is_still, snapshot.state.next_wake()) {
