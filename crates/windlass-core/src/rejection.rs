@@ -25,7 +25,7 @@ pub enum Rejection {
     GateNotOpen { gate: String, state: &'static str },
     #[error("the gate {gate} was approved by {by} already")]
     GateAlreadyApproved { gate: String, by: Operator },
-    #[error("the gate {gate} expired at {at:?}")]
+    #[error("the gate {gate} expired at {at}")]
     GateExpired { gate: String, at: Timestamp },
     #[error(
         "the approval is for another plan or another attempt of gate {gate}: look again, then approve what you see"
