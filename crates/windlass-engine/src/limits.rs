@@ -14,8 +14,10 @@ pub const REPLAY_PAGE_RECORDS: usize = 1_000;
 pub const SUBSCRIPTION_PAGE_RECORDS: usize = 256;
 /// A run whose next timer is nearer than this keeps its task.
 pub const LINGER_MS: u64 = 2_000;
-/// How long a cancelled read may take to stop before it is dropped.
-pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// How long a cancelled read may take to stop before it is dropped: the 5 s that a
+/// process has after SIGTERM, the 2 s for draining its output, and a margin. With less,
+/// a runner that does all it should is dropped before it can say how the read ended.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(8);
 /// How often living orphans are looked at.
 pub const ORPHAN_POLL: Duration = Duration::from_millis(500);
 /// How often a result is offered again to a store that another process locks;
