@@ -1,0 +1,332 @@
+//! `docs/benchmarks.md`: the tables of what was measured, each beside its aim, and in
+//! words where an aim is missed.
+
+use anyhow::Context as _;
+
+use super::{Line, Lines};
+
+/// How much slower than the raw log an append may be.
+const APPEND_TIMES_RAW_AIM: f64 = 1.2;
+/// Syncs that a step of a sequential run costs; the run's own start is spread over them.
+const SYNCS_PER_STEP_AIM: f64 = 1.01;
+/// What still counts as flat, from 100 steps to 10,000.
+const FLAT_AIM: f64 = 1.2;
+
+const APPEND_NOTE: &str = "\
+The raw log appends to a file of its own and calls `fdatasync`; both take turns of 100 ms on the same disk.
+A sync of the raw log carries the bytes of the best commit: the headers and bodies of one batch, or one event of each producer.
+It keeps no index, no hashes, no chain and no b-tree, so it is the floor and no rival.
+The ratio is the time of an event in the journal divided by its time in the raw log, over all turns; the median is that of the single turns.
+";
+const STEPS_NOTE: &str = "\
+A step does nothing; all that is measured is what windlass adds: intent, outcome, decision, row of the index.
+The outcome of a step and the intent of the next one share one commit, and a commit is one sync of the write-ahead log; checkpoints come on top, each with two syncs of its own.
+The raw log writes the same bytes with one sync a step, for 64 runs with one sync for a step of each run.
+";
+const FLAT_NOTE: &str = "\
+An event is decided, taken in by a copy of the state, and what is outstanding is derived, as the engine does it.
+The time is the median of seven turns; allocations are counted in a process of their own and do not vary.
+";
+const PARKED_NOTE: &str = "\
+Each run has done one step and waits at a gate that expires in a day; each number is from a process of its own.
+Resident memory holds what the allocator and SQLite keep from starting the runs, so the process that only took them over shows what waiting itself costs.
+";
+
+/// The whole page.
+pub(super) fn render(lines: &Lines) -> anyhow::Result<String> {
+    let mut page = Page(String::new());
+    page.line("# Benchmarks\n");
+    page.line("Written by `cargo xtask bench`; do not edit.");
+    page.line("Numbers of a shared machine move; the ratios compare things that were measured side by side in the same run.\n");
+    machine(&mut page, lines)?;
+    append(&mut page, lines)?;
+    steps(&mut page, lines)?;
+    growth(&mut page, lines)?;
+    parked(&mut page, lines)?;
+    Ok(page.0)
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text);
+        self.0.push('\n');
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        self.line(&format!("| {} |", cells.join(" | ")));
+    }
+
+    fn head(&mut self, cells: &[&str]) {
+        self.line(&format!("| {} |", cells.join(" | ")));
+        self.line(&format!("|{}", " --- |".repeat(cells.len())));
+    }
+}
+
+fn of<'a>(lines: &'a Lines, kind: &str) -> anyhow::Result<&'a [Line]> {
+    let found = lines.get(kind).map(Vec::as_slice);
+    found.with_context(|| format!("there is no line of the kind {kind}"))
+}
+
+fn text<'a>(line: &'a Line, field: &str) -> anyhow::Result<&'a str> {
+    let found = line.get(field).and_then(serde_json::Value::as_str);
+    found.with_context(|| format!("a line has no text {field}"))
+}
+
+fn number(line: &Line, field: &str) -> anyhow::Result<f64> {
+    let found = line.get(field).and_then(serde_json::Value::as_f64);
+    found.with_context(|| format!("a line has no number {field}"))
+}
+
+/// A number with as many digits as it deserves.
+fn digits(number: f64) -> String {
+    match number.abs() {
+        large if large >= 100.0 => format!("{number:.0}"),
+        middle if middle >= 10.0 => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    }
+}
+
+fn verdict(number: f64, aim: f64) -> String {
+    let word = if number <= aim { "met" } else { "**missed**" };
+    format!("{word} (at most {aim})")
+}
+
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = std::process::Command::new(program)
+        .args(arguments)
+        .current_dir(crate::process::root())
+        .output();
+    output.map_or_else(
+        |_| "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}
+
+fn machine(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    let machine = of(lines, "machine")?.first().context("no machine")?;
+    let append = of(lines, "append")?.first().context("no append")?;
+    let sync = match text(append, "synchronous")? {
+        "2" => "synchronous=FULL: every commit is synced before it is answered",
+        other => other,
+    };
+    page.head(&["machine", ""]);
+    let rows = [
+        ("date", said("date", &["-u", "+%F"])),
+        (
+            "commit",
+            said("git", &["describe", "--always", "--abbrev=12"]),
+        ),
+        ("CPU", text(machine, "cpu")?.to_owned()),
+        ("cores", digits(number(machine, "cpus")?)),
+        (
+            "memory",
+            format!("{} MiB", digits(number(machine, "memory_mib")?)),
+        ),
+        ("kernel", text(machine, "kernel")?.to_owned()),
+        ("file system", text(machine, "filesystem")?.to_owned()),
+        (
+            "store",
+            format!(
+                "SQLite {}, journal_mode={}, {sync}",
+                text(append, "sqlite")?,
+                text(append, "journal_mode")?
+            ),
+        ),
+    ];
+    for (name, value) in rows {
+        page.row(&[name.to_owned(), value]);
+    }
+    Ok(())
+}
+
+fn append(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Durable append\n");
+    page.line("`cargo bench -p windlass-journal --bench append`, events of 300 bytes.\n");
+    page.line(APPEND_NOTE);
+    page.head(&[
+        "case",
+        "events/s",
+        "p50 ms",
+        "p99 ms",
+        "events a commit",
+        "raw events/s",
+        "raw p50 ms",
+        "raw p99 ms",
+        "times raw",
+        "median",
+        "aim",
+    ]);
+    let mut missed = false;
+    for line in of(lines, "append")? {
+        let cell = |field| anyhow::Ok(digits(number(line, field)?));
+        let ratio = number(line, "times_raw")?;
+        missed |= ratio > APPEND_TIMES_RAW_AIM;
+        page.row(&[
+            text(line, "case")?.to_owned(),
+            cell("events_per_s")?,
+            cell("p50_ms")?,
+            cell("p99_ms")?,
+            cell("events_per_commit")?,
+            cell("raw_events_per_s")?,
+            cell("raw_p50_ms")?,
+            cell("raw_p99_ms")?,
+            digits(ratio),
+            cell("times_raw_median")?,
+            verdict(ratio, APPEND_TIMES_RAW_AIM),
+        ]);
+    }
+    if missed {
+        page.line("\nWhere the aim is missed the disk is not what takes the time: see \"events/s\" beside \"p50\".");
+        page.line("The writer is one thread, and each event costs it two SHA-256 hashes and three b-tree inserts (header, its index, body), which one sync cannot hide once many events share it.");
+    }
+    Ok(())
+}
+
+fn steps(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Sequential steps\n");
+    page.line("`cargo bench -p windlass-engine --bench steps`, chains of no-op steps.\n");
+    page.line(STEPS_NOTE);
+    page.head(&[
+        "runs at once",
+        "steps/s",
+        "syncs a step",
+        "records a step",
+        "bytes a step",
+        "raw steps/s",
+        "times raw",
+        "median",
+        "aim",
+    ]);
+    for line in of(lines, "steps")? {
+        let cell = |field| anyhow::Ok(digits(number(line, field)?));
+        let runs = number(line, "runs")?;
+        let syncs = number(line, "syncs_per_step")?;
+        let aim = match runs {
+            1.0 => format!("one sync a step: {}", verdict(syncs, SYNCS_PER_STEP_AIM)),
+            _ => "none".to_owned(),
+        };
+        page.row(&[
+            digits(runs),
+            cell("steps_per_s")?,
+            format!("{syncs:.3}"),
+            cell("records_per_step")?,
+            cell("bytes_per_step")?,
+            cell("raw_steps_per_s")?,
+            cell("times_raw")?,
+            cell("times_raw_median")?,
+            aim,
+        ]);
+    }
+    Ok(())
+}
+
+fn growth(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Work for each event as a plan grows\n");
+    page.line("`cargo bench -p windlass-core --bench decisions --bench allocations`.\n");
+    page.line(FLAT_NOTE);
+    page.head(&[
+        "shape",
+        "steps",
+        "ns an event",
+        "ratio",
+        "allocations an event",
+        "ratio",
+        "bytes an event",
+        "ratio",
+        "aim: flat",
+    ]);
+    let mut missed = false;
+    for (time, memory) in of(lines, "decisions")?
+        .iter()
+        .zip(of(lines, "allocations")?)
+    {
+        let of_memory = |field| anyhow::Ok(digits(number(memory, field)?));
+        let worst = number(time, "ratio")?.max(number(memory, "ratio")?);
+        missed |= worst > FLAT_AIM;
+        page.row(&[
+            text(time, "shape")?.to_owned(),
+            digits(number(time, "steps")?),
+            digits(number(time, "ns_per_event")?),
+            digits(number(time, "ratio")?),
+            of_memory("per_event")?,
+            of_memory("ratio")?,
+            of_memory("bytes_per_event")?,
+            of_memory("bytes_ratio")?,
+            verdict(worst, FLAT_AIM),
+        ]);
+    }
+    if missed {
+        page.line("\nThe work does not follow the plan's size: a hundred times the steps is not twice the work.");
+        page.line("It is not quite flat either.");
+        page.line("A change copies a path through persistent trees, whose depth grows with the logarithm of the plan; that is what the allocations show.");
+        page.line("The rest of the time is memory that a larger plan no longer finds in the processor's caches.");
+    }
+    Ok(())
+}
+
+fn parked(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Runs that wait\n");
+    page.line("`cargo bench -p windlass-engine --bench parked`.\n");
+    page.line(PARKED_NOTE);
+    let started = of(lines, "parked")?.first().context("no parked runs")?;
+    let restarts = of(lines, "restart")?;
+    let (empty, full) = (
+        restarts.first().context("no restart")?,
+        restarts.last().context("no restart")?,
+    );
+    let mib = |line: &Line, field: &str| {
+        anyhow::Ok(format!(
+            "{:.1} MiB",
+            number(line, field)? / f64::from(1 << 20)
+        ))
+    };
+    let ms = |line: &Line, field: &str| anyhow::Ok(format!("{} ms", digits(number(line, field)?)));
+    let runs = number(full, "runs")?;
+    let kept = number(full, "resident_bytes")? - number(empty, "resident_bytes")?;
+    page.head(&["", "no runs", &format!("{} runs", digits(runs))]);
+    let none = || "".to_owned();
+    let rows = [
+        (
+            "memory of the process that started them",
+            mib(started, "resident_before_bytes")?,
+            mib(started, "resident_after_bytes")?,
+        ),
+        (
+            "a run in it, bytes",
+            none(),
+            digits(number(started, "bytes_per_run")?),
+        ),
+        (
+            "runs started a second",
+            none(),
+            digits(number(started, "starts_per_s")?),
+        ),
+        (
+            "memory of a process that took them over",
+            mib(empty, "resident_bytes")?,
+            mib(full, "resident_bytes")?,
+        ),
+        ("a run in it, bytes", none(), digits(kept / runs.max(1.0))),
+        (
+            "restart: from opening the journal until ready",
+            ms(empty, "ready_ms")?,
+            ms(full, "ready_ms")?,
+        ),
+        (
+            "first approval: loaded, approved and run to its end",
+            none(),
+            ms(full, "first_approved_run_ended_ms")?,
+        ),
+        (
+            "the same, median of 50",
+            none(),
+            ms(full, "median_approved_run_ended_ms")?,
+        ),
+    ];
+    for (name, without, with) in rows {
+        page.row(&[name.to_owned(), without, with]);
+    }
+    Ok(())
+}
