@@ -1,5 +1,5 @@
-//! What an attempt is handed: the token that proves its intent, the signal to
-//! stop, the durable checkpoint, the progress line and the bounded, redacted log.
+//! What an attempt is handed: the token that proves its intent (see `token`), the signal
+//! to stop, the durable checkpoint, the progress line and the bounded, redacted log.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,9 +8,14 @@ use std::sync::{Arc, Mutex};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
-use windlass_core::outcome::{CHECKPOINT_BYTES_MAX, Effected, Failure, LogRef, Outcome};
+use windlass_core::outcome::{CHECKPOINT_BYTES_MAX, LogRef};
 
 use crate::ports::Secrets;
+
+mod token;
+
+pub use token::{DispatchToken, HandedOver, TooLate};
+pub(crate) use token::{SendWindow, later};
 
 /// The most bytes of an attempt's log; what comes after is counted, not kept.
 pub const LOG_BYTES_MAX: u64 = 1024 * 1024;
@@ -18,43 +23,6 @@ pub const LOG_BYTES_MAX: u64 = 1024 * 1024;
 pub const REDACTED_BYTES_MIN: usize = 4;
 /// The longest line that the log redacts and keeps whole; longer ones are cut there.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
-
-/// Proof that the attempt's intent is durable. It cannot be cloned, and only the
-/// engine makes one, after the journal has answered the append of the intent.
-#[derive(Debug)]
-#[must_use = "a token is the right to act once: use it or refuse the attempt"]
-pub struct DispatchToken {
-    _private: (),
-}
-
-impl DispatchToken {
-    /// For the engine, and only after the append of the intent was answered.
-    pub(crate) fn after_durable_intent() -> Self {
-        Self { _private: () }
-    }
-
-    /// For the engine's reads of a durable doubt, which have no intent of their own.
-    pub(crate) fn for_look() -> Self {
-        Self { _private: () }
-    }
-
-    /// Gives the token up: the outcome of an attempt that was never sent.
-    pub fn refuse(self, message: impl Into<String>) -> Outcome {
-        Outcome::Failed(Failure {
-            effect: Effected::None,
-            code: "not_sent".to_owned(),
-            message: message.into(),
-            evidence: None,
-            log: None,
-        })
-    }
-
-    /// For tests of runners outside this crate.
-    #[cfg(feature = "test-support")]
-    pub fn for_test() -> Self {
-        Self::after_durable_intent()
-    }
-}
 
 /// Becomes set when nobody waits for the attempt any more.
 #[derive(Clone, Debug)]
@@ -188,6 +156,18 @@ impl AttemptLog {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         log.redact(text)
+    }
+
+    /// The directory of the log, created when it is not there: the place for what a
+    /// runner must keep in files for a while.
+    pub fn directory(&self) -> std::io::Result<PathBuf> {
+        let log = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let directory = log.path.parent().unwrap_or(std::path::Path::new("."));
+        std::fs::create_dir_all(directory)?;
+        Ok(directory.to_owned())
     }
 
     /// What the outcome says about the log; `None` when nothing was written. Ends the

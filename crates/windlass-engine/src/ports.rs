@@ -34,7 +34,9 @@ pub trait CatalogSource: Send + Sync {
 /// A runner never panics on what a target or an author gives it, and never tries
 /// a change twice: one attempt sends once.
 pub trait StepRunner: Send + Sync {
-    /// Does the work. The token proves that the intent is durable, and is consumed.
+    /// Does the work. The token proves that the intent is durable; the runner consumes
+    /// it with [`DispatchToken::hand_over`] at the very moment of sending, and sends
+    /// nothing when that answers that it is too late.
     fn run(&self, token: DispatchToken, context: StepContext) -> Work<Outcome>;
 
     /// Looks whether an earlier attempt's change happened. A read: it changes nothing.

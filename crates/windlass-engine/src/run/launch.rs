@@ -17,10 +17,11 @@ use super::flight::{Report, Slot, SlotKind};
 use super::lacks::secrets_for;
 use super::task::Task;
 use crate::attempt::{
-    AttemptLog, CancelSignal, CheckpointRequest, Checkpoints, DispatchToken, Progress,
+    AttemptLog, CancelSignal, CheckpointRequest, Checkpoints, DispatchToken, Progress, SendWindow,
+    TooLate, later,
 };
 use crate::limits::CANCEL_GRACE;
-use crate::ports::{Clock, StepContext, StepRunner, Work};
+use crate::ports::{StepContext, StepRunner, Work};
 use crate::redact;
 
 /// An attempt that is to be handed over.
@@ -42,35 +43,6 @@ pub(super) struct FreshIntent {
     pub(super) decided: Instant,
 }
 
-/// The span in which an attempt may be handed over, on two clocks: the wall clock may
-/// be set back, and the monotonic one may stand still while the host is suspended.
-struct SendWindow {
-    clock: Arc<dyn Clock>,
-    send_by: Timestamp,
-    send_by_monotonic: Instant,
-}
-
-impl SendWindow {
-    fn new(clock: Arc<dyn Clock>, intent: &FreshIntent, send_by: Timestamp) -> Self {
-        let span = Duration::from_millis(send_by.since(intent.decided_at).0);
-        Self {
-            clock,
-            send_by,
-            send_by_monotonic: later(intent.decided, span),
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.clock.now() < self.send_by && Instant::now() < self.send_by_monotonic
-    }
-}
-
-/// Saturates far in the future instead of overflowing.
-pub(super) fn later(instant: Instant, span: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    instant.checked_add(span).unwrap_or_else(|| instant + FAR)
-}
-
 impl Task {
     /// Hands an attempt over. The intent is consumed: nothing is handed over twice.
     pub(super) fn launch(&mut self, intent: FreshIntent, attempt: Attempt) {
@@ -88,7 +60,12 @@ impl Task {
             .dir
             .attempt_log(&self.run, &attempt.node, attempt.attempt);
         let log = AttemptLog::new(path, &secrets, progress.clone());
-        let window = SendWindow::new(Arc::clone(&shared.clock), &intent, attempt.send_by);
+        let window = SendWindow::new(
+            Arc::clone(&shared.clock),
+            intent.decided_at,
+            intent.decided,
+            attempt.send_by,
+        );
         let span = Duration::from_millis(attempt.deadline.since(intent.decided_at).0);
         let context = StepContext {
             run: self.run.clone(),
@@ -117,10 +94,8 @@ impl Task {
             node: attempt.node.clone(),
             attempt: attempt.attempt,
         };
-        // The only place where a token for an attempt is made.
-        let token = DispatchToken::after_durable_intent();
         let verb = attempt.verb;
-        let work = async move { hand_over(&*runner, verb, token, context, &window).await };
+        let work = async move { begin(&*runner, verb, window, context).await };
         let forward = Forward {
             run: self.run.clone(),
             node: attempt.node,
@@ -149,18 +124,22 @@ impl Task {
     }
 }
 
-/// The last moment before the runner has it: whatever delayed this task, a stopped
-/// process or a suspended host, an attempt past its send deadline is not handed over.
-async fn hand_over(
+/// Gives the attempt to its runner, unless its send deadline passed meanwhile because
+/// the process was stopped or the host suspended. The runner of a change asks its
+/// token once more at the moment of sending.
+async fn begin(
     runner: &dyn StepRunner,
     verb: Verb,
-    token: DispatchToken,
+    window: SendWindow,
     context: StepContext,
-    window: &SendWindow,
 ) -> Outcome {
     if !window.is_open() {
-        return token.refuse("the send deadline passed before it could be handed over");
+        return TooLate.into_outcome();
     }
+    // The only place where a token for an attempt is made. A read that is sent late,
+    // after a slow connect, harms nobody.
+    let window = (context.effect != EffectClass::Read).then_some(window);
+    let token = DispatchToken::after_durable_intent(window);
     #[cfg(feature = "failpoints")]
     let node = context.node.clone();
     let work: Work<Outcome> = match verb {
@@ -210,30 +189,5 @@ impl Forward {
             }
         }
         std::future::pending().await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sim_clock::SimClock;
-    use windlass_core::time::Millis;
-
-    #[tokio::test]
-    async fn either_clock_closes_the_window() {
-        let clock = SimClock::at(Timestamp(1_000));
-        let intent = |ago| FreshIntent {
-            decided_at: Timestamp(1_000),
-            decided: Instant::now() - Duration::from_millis(ago),
-        };
-        let window = |ago| SendWindow::new(Arc::new(clock.clone()), &intent(ago), Timestamp(6_000));
-        assert!(window(0).is_open());
-        assert!(!window(5_000).is_open(), "the process stood still");
-        clock.set(Timestamp(0));
-        assert!(!window(5_000).is_open(), "a clock set back opens nothing");
-        clock.set(Timestamp(1_000));
-        let open = window(0);
-        clock.advance(Millis(5_000));
-        assert!(!open.is_open(), "the host was suspended");
     }
 }

@@ -13,9 +13,9 @@ use windlass_core::time::{Millis, Timestamp};
 
 use super::flight::{Report, Slot, SlotKind};
 use super::lacks::secrets_for;
-use super::launch::{given_up, later};
+use super::launch::given_up;
 use super::task::Task;
-use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
+use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, later};
 use crate::limits::CANCEL_GRACE;
 use crate::ports::{StepContext, StepRunner};
 use crate::redact;

@@ -62,6 +62,37 @@ fn a_read_is_cancelled_at_its_deadline_and_tried_again() {
 }
 
 #[test]
+fn a_change_that_is_not_sent_in_time_is_not_sent_at_all() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let permits = Arc::new(Semaphore::new(0));
+    place.world.doing("b", Doing::Connect(Arc::clone(&permits)));
+    place.world.doing("r", Doing::Connect(Arc::clone(&permits)));
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![change("b", &[]), read("r", &[])];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        let at_work = || place.world.count("b") + place.world.count("r") == 2;
+        eventually("both are connecting", at_work).await;
+        place.clock.advance(Millis::from_secs(30));
+        permits.add_permits(2);
+        // The read is sent late; the change is not, and that leaves no doubt.
+        eventually("the read acted", || place.world.effects_of("r") == 1).await;
+        eventually("the change is retried", || {
+            place.clock.advance(Millis::from_secs(1));
+            place.world.count("b") == 2
+        })
+        .await;
+        assert_eq!(place.world.effects_of("b"), 0);
+        assert!(!kinds(&*store, &run).contains(&"doubt_opened".to_owned()));
+        permits.add_permits(1);
+        let end = place.to_end(&engine, &run).await;
+        assert_eq!(end.state.status().as_str(), "succeeded");
+        assert_eq!(place.world.effects_of("b"), 1);
+    });
+}
+
+#[test]
 fn a_change_goes_on_past_its_deadline_and_its_late_word_counts() {
     let place = Place::new();
     let store = Arc::new(MemoryStore::new());

@@ -150,6 +150,8 @@ pub(crate) enum Doing {
     Succeed,
     /// Acts at once, and answers when a permit is given.
     Hold(Arc<Semaphore>),
+    /// Acts when a permit is given, as a runner whose connecting takes its time.
+    Connect(Arc<Semaphore>),
     /// Acts at once and never answers, not even when told to stop.
     Hang,
     /// Never acts and never answers.
@@ -278,14 +280,23 @@ impl StepRunner for Fake {
             let started = format!("{}/{}", context.node, context.attempt);
             world.started.lock().unwrap().push(started);
             let doing = world.next_doing(&context.node.step);
-            let acts = !matches!(doing, Doing::Refuse | Doing::Fail(_) | Doing::HangBefore);
-            if acts {
-                let key = format!("{}/{}", context.node, context.idempotency_key);
-                world.effects.lock().unwrap().push(key);
+            if let Doing::Connect(permits) = &doing {
+                permits.acquire().await.unwrap().forget();
             }
+            match doing {
+                Doing::Refuse => return token.refuse("not today"),
+                Doing::Fail(effect) => return failed(effect),
+                Doing::HangBefore => return std::future::pending().await,
+                _ => {}
+            }
+            if let Err(late) = token.hand_over() {
+                return late.into_outcome();
+            }
+            let key = format!("{}/{}", context.node, context.idempotency_key);
+            world.effects.lock().unwrap().push(key);
             context.log.line("at work");
             match doing {
-                Doing::Succeed => outputs(i64::from(context.attempt)),
+                Doing::Succeed | Doing::Connect(_) => outputs(i64::from(context.attempt)),
                 Doing::Hold(permits) => {
                     tokio::select! {
                         permit = permits.acquire() => permit.unwrap().forget(),
@@ -296,7 +307,7 @@ impl StepRunner for Fake {
                     }
                     outputs(i64::from(context.attempt))
                 }
-                Doing::Hang | Doing::HangBefore => std::future::pending().await,
+                Doing::Hang => std::future::pending().await,
                 Doing::ActAndFail => failed(Effected::Unknown),
                 Doing::UntilCancelled => {
                     context.cancel.cancelled().await;
@@ -304,8 +315,9 @@ impl StepRunner for Fake {
                     failed(Effected::Unknown)
                 }
                 Doing::Panic => panic!("the runner of {} gives up", context.node),
-                Doing::Refuse => token.refuse("not today"),
-                Doing::Fail(effect) => failed(effect),
+                Doing::Refuse | Doing::Fail(_) | Doing::HangBefore => {
+                    unreachable!("it does not act")
+                }
                 Doing::Spawn(script) => {
                     // Not waited for and not killed when dropped, as with a dead engine.
                     let child = std::process::Command::new("sh")
