@@ -9,8 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A plain value. Its JSON form is the natural one.
 ///
-/// Integers are 64 bit and stay integers: a JSON number without fraction or
-/// exponent that does not fit `i64` is refused rather than rounded.
+/// Integers are 64 bit and stay integers. Read from JSON, one above `i64::MAX` that
+/// still fits `u64` is refused. One outside of both is rounded to a `Float`, because
+/// serde_json hands it over as nothing else: a large float and a large integer cannot
+/// be told apart here, and refusing both would refuse floats that this type writes
+/// itself. Who reads JSON whose integers must stay exact looks at its numbers first,
+/// as the step kinds do with what a command prints.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Null,
@@ -212,6 +216,37 @@ mod tests {
         let text = r#"{"a":[null,true,-3,2.5,"x"],"b":{}}"#;
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(value.to_string(), text);
+        assert!(serde_json::from_str::<Value>("9223372036854775808").is_err());
         assert!(serde_json::from_str::<Value>("18446744073709551615").is_err());
+    }
+
+    #[test]
+    fn integers_beyond_every_64_bits_are_rounded_and_large_floats_come_back() {
+        for (text, float) in [
+            ("18446744073709551616", 18_446_744_073_709_551_616.0),
+            ("-9223372036854775809", -9_223_372_036_854_775_808.0),
+            ("1e300", 1e300),
+        ] {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(value, Value::Float(float), "{text}");
+            let again: Value = serde_json::from_str(&value.to_string()).unwrap();
+            assert_eq!(again, value, "{text}");
+        }
+    }
+
+    /// A plan's digest is taken over its JSON: a float that came back a bit different
+    /// would make its run unreadable. It needs serde_json's `float_roundtrip`.
+    #[test]
+    fn floats_come_back_as_they_were() {
+        let mut bits = 0x3fb9_9999_9999_999a_u64;
+        for _ in 0..20_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let float = f64::from_bits(bits);
+            if float.is_finite() {
+                let text = Value::Float(float).to_string();
+                let back: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(back, Value::Float(float), "{text}");
+            }
+        }
     }
 }

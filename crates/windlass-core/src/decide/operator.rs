@@ -277,7 +277,8 @@ impl Decider {
     ) -> Result<(), Rejection> {
         self.direct(&by)?;
         let key = self.existing(&node)?;
-        let state = self.live()?.nodes.get(&key).expect("it exists");
+        let live = self.live()?;
+        let state = live.nodes.get(&key).expect("it exists");
         if !matches!(state.phase, NodePhase::InDoubt(_)) {
             let state = state.phase.name();
             return Err(Rejection::WrongState {
@@ -286,7 +287,7 @@ impl Decider {
                 expected: "a change in doubt",
             });
         }
-        if let Some((_, pid)) = state.orphan {
+        if let Some(pid) = live.orphan_of(key.step) {
             return Err(Rejection::OrphanLives { node, pid });
         }
         let attempt = state.attempt;

@@ -106,7 +106,15 @@ impl RunState {
             .iter()
             .filter_map(|key| match &live.nodes.get(key)?.phase {
                 NodePhase::InDoubt(doubt) if doubt.escalated.is_none() => Some(doubt.look_at),
-                _ => None,
+                NodePhase::InDoubt(_)
+                | NodePhase::Ready
+                | NodePhase::Running { .. }
+                | NodePhase::AttemptFailed
+                | NodePhase::Backoff { .. }
+                | NodePhase::Polling { .. }
+                | NodePhase::Succeeded { .. }
+                | NodePhase::Failed
+                | NodePhase::Stopped => None,
             });
         looks.chain(crate::outstanding::next_wake(live)).min()
     }
@@ -129,7 +137,17 @@ impl Live {
         for key in self.doubts.iter() {
             let escalated = match self.nodes.get(key).map(|node| &node.phase) {
                 Some(NodePhase::InDoubt(doubt)) => doubt.escalated.is_some(),
-                _ => false,
+                Some(
+                    NodePhase::Ready
+                    | NodePhase::Running { .. }
+                    | NodePhase::AttemptFailed
+                    | NodePhase::Backoff { .. }
+                    | NodePhase::Polling { .. }
+                    | NodePhase::Succeeded { .. }
+                    | NodePhase::Failed
+                    | NodePhase::Stopped,
+                )
+                | None => false,
             };
             if escalated {
                 needs.push(Need::InDoubt {

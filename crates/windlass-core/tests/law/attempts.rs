@@ -4,7 +4,7 @@
 use super::{Approval, Fate, History, Node, effect_of, step_of};
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, StepId};
-use windlass_core::outcome::{Effected, Resolution};
+use windlass_core::outcome::{Effected, Resolution, Witness};
 use windlass_core::plan::{Plan, StepKind};
 use windlass_core::time::Timestamp;
 
@@ -54,13 +54,15 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
             node,
             attempt,
             resolution,
-            ..
+            witness,
         } => {
             let known = h.nodes.get(node).unwrap_or(&none);
             if known.attempt != *attempt || !known.in_doubt {
                 return Err(format!("{node}#{attempt} is resolved, but is not in doubt"));
             }
-            if let Resolution::NotHappened { .. } = resolution
+            // An attempt that speaks for itself has no process that outlived its engine.
+            if let (Resolution::NotHappened { .. }, false) =
+                (resolution, *witness == Witness::Outcome)
                 && h.orphans.iter().any(|(step, _)| *step == node.step)
             {
                 return Err(format!(

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::world::{Cell, play};
+use windlass_core::event::Event;
 
 /// What all cases together gave.
 #[derive(Default)]
@@ -16,6 +18,7 @@ pub(crate) struct Report {
     pub(crate) cells: BTreeSet<Cell>,
     pub(crate) rejections: BTreeSet<&'static str>,
     pub(crate) faults: Vec<String>,
+    pub(crate) events: Vec<Event>,
 }
 
 struct Case {
@@ -27,8 +30,13 @@ struct Case {
     expected: Vec<Vec<String>>,
 }
 
-/// Runs every case of every file.
-pub(crate) fn run_all() -> Report {
+/// What all cases gave; they run once, whichever tests ask.
+pub(crate) fn report() -> &'static Report {
+    static REPORT: LazyLock<Report> = LazyLock::new(run_all);
+    &REPORT
+}
+
+fn run_all() -> Report {
     let mut report = Report::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/cases");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
@@ -71,6 +79,8 @@ fn run_file(file: &Path, only: &str, report: &mut Report) {
         report.cuts += played.cuts;
         report.cells.extend(played.cells);
         report.rejections.extend(played.rejections);
+        let events = played.events.into_iter().map(|(event, _)| event);
+        report.events.extend(events);
         for fault in played.faults {
             report.faults.push(format!("== {name}\n  {fault}"));
         }

@@ -30,6 +30,7 @@ pub(crate) struct Played {
     /// Rejections by their code.
     pub(crate) rejections: BTreeSet<&'static str>,
     pub(crate) faults: Vec<String>,
+    pub(crate) events: Vec<(Event, Timestamp)>,
 }
 
 /// A run that records, as an engine would.
@@ -98,6 +99,7 @@ pub(crate) fn play(plan_text: &str, input: &[String]) -> Played {
         cells: world.cells,
         rejections,
         faults: world.faults,
+        events: world.events,
     }
 }
 
