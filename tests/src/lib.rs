@@ -1,1 +1,6 @@
 //! Harness shared by the suites over the built binary.
+
+pub mod binary;
+pub mod journal;
+pub mod life;
+pub mod random;

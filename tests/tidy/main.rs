@@ -35,7 +35,10 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ),
     ("rds-lab", &[]),
     ("xtask", &["rds-lab"]),
-    ("windlass-tests", &["rds-lab"]),
+    (
+        "windlass-tests",
+        &["rds-lab", "windlass-core", "windlass-journal"],
+    ),
 ];
 
 /// The only third-party crates that the core may use (docs/adr/0001).

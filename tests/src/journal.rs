@@ -1,0 +1,149 @@
+//! What a journal holds, read beside the engine: bytes by the store's own reader, events
+//! by core's decoder, nothing else of the product.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use windlass_core::event::Event;
+use windlass_journal::{
+    Access, FilesystemRule, Options, RunKey, RunQuery, SqliteStore, Store as _, verify,
+};
+
+/// One record of a run.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub seq: u64,
+    pub at_ms: i64,
+    pub event: Event,
+}
+
+/// The only run of a state directory, as far as it is durable.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The run's id.
+    pub run: String,
+    pub records: Vec<Recorded>,
+}
+
+impl Story {
+    /// Reads it; `None` when no run has begun.
+    pub fn read(state: &Path) -> Option<Self> {
+        let path = state.join("journal.db");
+        let options = Options {
+            access: Access::ReadOnly,
+            filesystem: FilesystemRule::AllowVolatile,
+            ..Options::default()
+        };
+        // A journal that was killed while it was made has nothing to read.
+        let store = SqliteStore::open(&path, &options).ok()?;
+        let rows = store
+            .runs(&RunQuery::default())
+            .expect("the index can be read");
+        assert!(rows.len() <= 1, "a test starts one run: {rows:?}");
+        let row = rows.into_iter().next()?;
+        let records = records(&store, &row.run);
+        let run = row.run.as_str().to_owned();
+        Some(Self { run, records })
+    }
+
+    /// The events in order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.records.iter().map(|record| &record.event)
+    }
+
+    /// The gate that is open now, if one is.
+    pub fn open_gate(&self) -> Option<String> {
+        self.events().fold(None, |open, event| match event {
+            Event::GateOpened { step, .. } => Some(step.to_string()),
+            Event::GateApproved { .. }
+            | Event::GateRejected { .. }
+            | Event::GateExpired { .. }
+            | Event::GateWithdrawn { .. } => None,
+            _ => open,
+        })
+    }
+
+    /// A change that waits for a person, if one does.
+    pub fn needs_person(&self) -> Option<String> {
+        let mut needs = BTreeSet::new();
+        for event in self.events() {
+            match event {
+                Event::DoubtEscalated { node, .. } => drop(needs.insert(node.to_string())),
+                Event::DoubtResolved { node, .. } => drop(needs.remove(&node.to_string())),
+                _ => {}
+            }
+        }
+        needs.pop_first()
+    }
+
+    /// How many of the `printed` records this has, and those that it lacks.
+    pub fn holds(&self, printed: &[Value]) -> (usize, Vec<Value>) {
+        let (held, lost): (Vec<&Value>, Vec<&Value>) = printed.iter().partition(|line| {
+            let seq = line["seq"]
+                .as_u64()
+                .and_then(|seq| usize::try_from(seq).ok());
+            let record = seq.and_then(|seq| self.records.get(seq));
+            record.is_some_and(|record| {
+                let kind = record.event.kind();
+                let body = serde_json::to_value(&record.event).ok();
+                line["type"] == kind
+                    && line["at_ms"] == record.at_ms
+                    && body.is_some_and(|body| body[kind] == line["body"])
+            })
+        });
+        (held.len(), lost.into_iter().cloned().collect())
+    }
+
+    /// The kinds and subjects of all records, for a test that fails.
+    pub fn outline(&self) -> String {
+        let line = |record: &Recorded| {
+            let body = serde_json::to_value(&record.event).unwrap_or_default();
+            let body = &body[record.event.kind()];
+            let mut line = format!(
+                "{:>4} {} {} {}{}",
+                record.seq,
+                record.at_ms,
+                record.event.kind(),
+                body["node"],
+                body["step"]
+            );
+            for key in ["attempt", "failure", "resolution", "answer", "reason"] {
+                if !body[key].is_null() {
+                    line.push_str(&format!(" {key}={}", body[key]));
+                }
+            }
+            line.chars().take(240).collect::<String>()
+        };
+        self.records.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn records(store: &SqliteStore, run: &RunKey) -> Vec<Recorded> {
+    let mut records: Vec<Recorded> = Vec::new();
+    loop {
+        let next = records.len() as u64;
+        let page = store
+            .read(run, next, usize::MAX)
+            .expect("the run can be read");
+        if page.is_empty() {
+            return records;
+        }
+        records.extend(page.into_iter().map(|record| {
+            let body = record.body.expect("nothing is erased in a test");
+            let (kind, version) = (&record.header.kind, record.header.version);
+            let event = Event::decode(kind, version, &body);
+            Recorded {
+                seq: record.header.seq,
+                at_ms: record.header.at_ms,
+                event: event.expect("every record is an event"),
+            }
+        }));
+    }
+}
+
+/// Panics unless the journal's chain, links and index are whole.
+pub fn assert_whole(state: &Path) {
+    let report = verify(&state.join("journal.db"), None).expect("the journal can be read");
+    assert!(report.is_ok(), "{report}");
+}
