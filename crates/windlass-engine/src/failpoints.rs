@@ -3,13 +3,14 @@
 //! `failpoints`, which no release has.
 //!
 //! - `append:N`: a run's N-th record is durable, and nothing has followed from it yet.
+//! - `record:KIND:NODE`: the same for the first record of that kind about NODE.
 //! - `each:FILE`: the same for every record whose kind and node are no line of FILE,
 //!   which then gets that line; so a run that is resumed again and again comes to an end.
 //! - `dispatch:NODE`, `dispatch:NODE+MS`: an attempt of NODE was handed to its runner, as
 //!   many milliseconds ago.
 //! - `outcome:NODE`: an attempt's outcome has arrived and is not recorded yet.
 //!
-//! A decision's records are written by one append; the first two points cut it, so that
+//! A decision's records are written by one append; the first three points cut it, so that
 //! each of its prefixes is left behind once.
 
 use std::fs::{self, OpenOptions};
@@ -24,6 +25,7 @@ use windlass_core::id::NodeId;
 
 enum Point {
     Append(u64),
+    Record(String),
     Each(String),
     Dispatch(String, Duration),
     Outcome(String),
@@ -42,6 +44,7 @@ fn parse(text: &str) -> Option<Point> {
     let (kind, rest) = text.split_once(':')?;
     match kind {
         "append" => rest.parse().ok().map(Point::Append),
+        "record" => Some(Point::Record(rest.replacen(':', " ", 1))),
         "each" => Some(Point::Each(rest.to_owned())),
         "dispatch" => {
             let (node, ms) = rest.split_once('+').unwrap_or((rest, "0"));
@@ -61,17 +64,23 @@ fn die() -> ! {
     }
 }
 
-/// The kind of an event and what it is about.
+/// The kind of an event and the node or step that it is about, if any.
 fn label(event: &Event) -> String {
     let json = serde_json::to_value(event).unwrap_or_default();
     let body = &json[event.kind()];
-    format!("{} {}{}", event.kind(), body["node"], body["step"])
+    let node = serde_json::from_value::<NodeId>(body["node"].clone());
+    let subject = match node {
+        Ok(node) => node.to_string(),
+        Err(_) => body["step"].as_str().unwrap_or_default().to_owned(),
+    };
+    format!("{} {subject}", event.kind())
 }
 
 /// Whether the run is to be cut off after this event, its `records`-th.
 fn is_last(event: &Event, records: u64) -> bool {
     match armed() {
         Some(Point::Append(at)) => *at == records,
+        Some(Point::Record(of)) => *of == label(event),
         Some(Point::Each(file)) => {
             let seen = fs::read_to_string(file).unwrap_or_default();
             !seen.lines().any(|line| line == label(event))
