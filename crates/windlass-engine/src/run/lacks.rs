@@ -1,9 +1,11 @@
 //! What an engine lacks for a piece of work: secrets that this process was not given,
 //! actions that no source offers. Work that lacks something is not begun.
 
+use std::collections::BTreeSet;
+
 use windlass_core::effect::{Effect, Look};
 use windlass_core::event::{Dispatch, Event};
-use windlass_core::id::{ActionName, NodeId, RunId};
+use windlass_core::id::{ActionName, NodeId, RunId, SecretName};
 use windlass_core::plan::Input;
 
 use crate::ports::Secrets;
@@ -17,15 +19,22 @@ impl Lacks {
         if !shared.runners.contains_key(uses) {
             lacks.actions.insert(uses.clone());
         }
-        let named = input.secrets();
-        if !named.is_empty() {
-            let registry = shared.registry();
-            let held = registry.secrets.get(run);
-            let missing = named
-                .into_iter()
-                .filter(|name| !held.is_some_and(|held| held.contains_key(*name)));
-            lacks.secrets.extend(missing.cloned());
-        }
+        lacks.secrets = missing(shared, run, input.secrets());
+        lacks
+    }
+
+    /// What is lacking for the next attempt of a run: also the secrets that only its later
+    /// steps need. A run that lost its secrets with a process must not begin a change and
+    /// then find that it cannot verify it, or pay what the change owes.
+    pub(crate) fn for_intent(
+        shared: &Shared,
+        run: &RunId,
+        uses: &ActionName,
+        input: &Input,
+        plan: &BTreeSet<SecretName>,
+    ) -> Self {
+        let mut lacks = Self::for_call(shared, run, uses, input);
+        lacks.secrets.extend(missing(shared, run, plan));
         lacks
     }
 
@@ -50,6 +59,18 @@ impl Lacks {
         self.secrets.extend(other.secrets);
         self.actions.extend(other.actions);
     }
+}
+
+/// Those of the named secrets that this process was not given for the run.
+fn missing<'a>(
+    shared: &Shared,
+    run: &RunId,
+    named: impl IntoIterator<Item = &'a SecretName>,
+) -> BTreeSet<SecretName> {
+    let registry = shared.registry();
+    let held = registry.secrets.get(run);
+    let is_missing = |name: &&SecretName| !held.is_some_and(|held| held.contains_key(*name));
+    named.into_iter().filter(is_missing).cloned().collect()
 }
 
 /// The values of the secrets that an input names, as far as they are there.

@@ -153,7 +153,13 @@ impl Task {
             let Some((node, call)) = intent(event) else {
                 continue;
             };
-            let lacks = Lacks::for_call(&self.shared, &self.run, &call.uses, &call.input);
+            let (uses, input) = (&call.uses, &call.input);
+            let lacks = match self.snapshot.state.plan() {
+                Some(plan) => {
+                    Lacks::for_intent(&self.shared, &self.run, uses, input, &plan.secrets)
+                }
+                None => Lacks::for_call(&self.shared, &self.run, uses, input),
+            };
             if !may_begin || !lacks.is_nothing() || self.has_change_in_flight(node) {
                 events.truncate(index);
                 return Some(lacks);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use windlass_core::command::{Command, Statement};
 use windlass_core::id::RunId;
-use windlass_core::plan::{Digest, Template};
+use windlass_core::plan::{Digest, IndexedPlan, Template};
 use windlass_core::time::Millis;
 use windlass_engine::offline::Request;
 use windlass_engine::{Engine, GoOn, Start};
@@ -208,6 +208,51 @@ fn a_run_waits_for_secrets_that_died_with_their_process() {
         let body = String::from_utf8(record.body.unwrap()).unwrap();
         assert!(!body.contains("hunter22"), "{body}");
     }
+}
+
+#[test]
+fn no_change_begins_while_a_later_step_lacks_its_secret() {
+    let later = calling(read("c", &["b"]), |call| {
+        call.with = Template::Secret("key".parse().unwrap());
+    });
+    let steps = vec![gate("a", &[], None), change("b", &["a"]), later];
+    let mut named = plan(steps).plan().clone();
+    named.secrets.insert("key".parse().unwrap());
+    let plan = IndexedPlan::new(named).unwrap();
+    let place = Place::new();
+    place.world.doing("c", Doing::TellSecret);
+    let store = Arc::new(MemoryStore::new());
+    let with_secrets = || Start {
+        secrets: with_secret().secrets,
+        ..start(Arc::clone(&plan))
+    };
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let run = engine.start(with_secrets()).await.unwrap();
+        engine.wait_idle().await;
+        run
+    });
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let approve = approve(&engine, &run, "a").await;
+        engine.command(&run, approve).await.unwrap();
+        engine.wait_idle().await;
+        assert_eq!(
+            engine.view(&run).await.unwrap().lacks.to_string(),
+            "secrets key"
+        );
+        assert_eq!(
+            place.world.count("b"),
+            0,
+            "the change could not be verified"
+        );
+        engine
+            .bring_secrets(&run, &operator(), with_secret().secrets)
+            .await
+            .unwrap();
+        engine.wait_ended(&run).await.unwrap();
+    });
+    assert_eq!((place.world.count("b"), place.world.count("c")), (1, 1));
 }
 
 #[test]
