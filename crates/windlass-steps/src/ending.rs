@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use windlass_core::outcome::{Effected, Failure, MESSAGE_BYTES_MAX, Outcome};
 use windlass_core::value::Value;
-use windlass_engine::attempt::AttemptLog;
+use windlass_engine::attempt::{AttemptLog, TooLate};
 
 use crate::text::{printable, truncate};
 
@@ -32,6 +32,11 @@ impl Ending {
     /// Nothing was handed to the target.
     pub(crate) fn not_sent(message: impl Into<String>) -> Self {
         Self::new(Effected::None, "not_sent", message)
+    }
+
+    /// Its send deadline passed before anything was handed to the target.
+    pub(crate) fn too_late(late: TooLate) -> Self {
+        Self::not_sent(late.to_string())
     }
 
     /// The same with what the target answered.

@@ -42,13 +42,13 @@ impl StepRunner for Noop {
                 Ok(outputs)
             });
             match given {
-                Ok(outputs) => {
-                    drop(token);
-                    Outcome::Succeeded {
+                Ok(outputs) => match token.hand_over() {
+                    Ok(_handed) => Outcome::Succeeded {
                         outputs: outputs.unwrap_or_else(|| Value::Map(Default::default())),
                         log: None,
-                    }
-                }
+                    },
+                    Err(late) => late.into_outcome(),
+                },
                 Err(error) => token.refuse(error.to_string()),
             }
         })

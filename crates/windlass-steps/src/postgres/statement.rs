@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_postgres::{Row, Statement};
 use windlass_core::outcome::{Effected, OUTPUTS_BYTES_MAX, Outcome};
 use windlass_core::value::Value;
-use windlass_engine::attempt::DispatchToken;
+use windlass_engine::attempt::{DispatchToken, HandedOver};
 use windlass_engine::ports::StepContext;
 
 use super::ROWS_MAX;
@@ -58,11 +58,11 @@ async fn converse(
         stop = stops.stopped() => return Err(not_sent_yet(stop)),
         prepared = prepare(context, call, session) => prepared?,
     };
-    // From here on the intent is used.
-    drop(token);
+    // From here on the intent is used. Connecting may have outlasted the send deadline.
+    let handed = token.hand_over().map_err(Ending::too_late)?;
     let answer = tokio::select! {
         biased;
-        answer = run(session, call, &statement, params) => answer?,
+        answer = run(handed, session, call, &statement, params) => answer?,
         stop = stops.stopped_unless(context.effect.is_change()) => {
             session.cancel().await;
             let message = format!("{}; the server was asked to cancel", stop.reason());
@@ -169,7 +169,9 @@ struct Answer {
     affected: u64,
 }
 
+/// Its first poll sends the statement: nothing is awaited before.
 async fn run(
+    _handed: HandedOver,
     session: &Session,
     call: &Call,
     statement: &Statement,

@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use windlass_core::outcome::{Effected, Outcome};
-use windlass_engine::attempt::DispatchToken;
+use windlass_engine::attempt::{DispatchToken, HandedOver};
 use windlass_engine::ports::{ATTEMPT_VARIABLE, StepContext};
 
 use super::call::Call;
@@ -74,11 +74,9 @@ pub(super) async fn perform(
             "the attempt's time was over before its start",
         ));
     }
-    let mut command = prepare(owner, context, &call)?;
-    // From here on the intent is used: the process either starts or surely does not.
-    drop(token);
-    let mut child = command
-        .spawn()
+    let command = prepare(owner, context, &call)?;
+    let handed = token.hand_over().map_err(Ending::too_late)?;
+    let mut child = spawn(handed, command)
         .map_err(|error| Ending::not_sent(format!("cannot start {}: {error}", call.argv[0])))?;
     let stdout = child.stdout.take().expect("standard output is piped");
     let stderr = child.stderr.take().expect("standard error is piped");
@@ -104,6 +102,11 @@ pub(super) async fn perform(
         stderr: stderr.finish(drained_by).await,
     };
     verdict::outcome(context, &call, finished)
+}
+
+/// Starts the process. The intent is used: it either starts or surely does not.
+fn spawn(_handed: HandedOver, mut command: Command) -> io::Result<Child> {
+    command.spawn()
 }
 
 /// Waits for the end. A change is never asked to stop.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::outcome::Effected;
+use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
+use windlass_engine::SimClock;
 
 use crate::proxy::{Proxy, Weather};
 use crate::server::{PASSWORD, server};
@@ -525,6 +527,29 @@ async fn until_active(server: &crate::server::Server, step: &str) {
         while server.value(&sql).await != Value::Int(1) {}
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_statement_is_not_sent_after_its_send_deadline() {
+    let server = server();
+    server.prepare("create table too_late_t (n int)").await;
+    let proxy = Proxy::to(server.port).await;
+    proxy.weather.send_replace(Weather::Held);
+    let clock = SimClock::at(Timestamp(1_000));
+    let by = Timestamp(31_000);
+    let change = json!({"sql": "insert into too_late_t values (1)", "port": proxy.port});
+    let read = json!({"sql": "select 1", "port": proxy.port});
+    let running = server.execute(change).send_by(&clock, by).start();
+    let looking = server.query(read).start();
+    // Both are connecting when the deadline passes; no read has one.
+    clock.set(by);
+    proxy.weather.send_replace(Weather::Fine);
+    let ended = running.end().await;
+    let failure = ended.failed(Effected::None, "not_sent");
+    assert!(failure.message.contains("send deadline"), "{failure:?}");
+    assert_eq!(*looking.end().await.output("value"), Value::Int(1));
+    let count = "select count(*) from too_late_t";
+    assert_eq!(server.value(count).await, Value::Int(0));
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ pub(crate) fn over_tls(port: u16) -> Attempt {
         }),
         secrets: vec![("password", PASSWORD.to_owned())],
         timeout: Duration::from_secs(60),
+        send_by: None,
         step: "step",
     }
 }
@@ -165,6 +166,7 @@ impl Server {
             with: self.with(more),
             secrets: vec![("password", PASSWORD.to_owned())],
             timeout: Duration::from_secs(60),
+            send_by: None,
             step: "step",
         }
     }

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 use windlass_core::outcome::Effected;
+use windlass_core::time::Timestamp;
+use windlass_engine::SimClock;
 
 use crate::support::{json as value, shell};
 
@@ -176,6 +178,20 @@ async fn what_cannot_start_has_no_effect() {
         .run()
         .await;
     late.failed(Effected::None, "not_sent");
+}
+
+#[tokio::test]
+async fn a_command_is_not_started_after_its_send_deadline() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = SimClock::at(Timestamp(1_000));
+    let touch = || shell(json!({"argv": ["touch", "touched"], "cwd": dir.path()})).change();
+    let ended = touch().send_by(&clock, Timestamp(1_000)).run().await;
+    let failure = ended.failed(Effected::None, "not_sent");
+    assert!(failure.message.contains("send deadline"), "{failure:?}");
+    assert!(!dir.path().join("touched").exists());
+    let in_time = touch().send_by(&clock, Timestamp(61_000)).run().await;
+    in_time.outputs();
+    assert!(dir.path().join("touched").exists());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -13,6 +14,7 @@ use windlass_core::outcome::{Effected, Failure, Outcome};
 use windlass_core::plan::{EffectClass, Input};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
+use windlass_engine::SimClock;
 use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
 use windlass_engine::ports::{CatalogSource as _, Secrets, StepContext};
 use windlass_steps::NativeSteps;
@@ -24,6 +26,8 @@ pub(crate) struct Attempt {
     pub(crate) with: serde_json::Value,
     pub(crate) secrets: Vec<(&'static str, String)>,
     pub(crate) timeout: Duration,
+    /// When its send deadline is, and by which clock; never, when it says nothing.
+    pub(crate) send_by: Option<(SimClock, Timestamp)>,
     /// The step's id, by which its processes and sessions are found.
     pub(crate) step: &'static str,
 }
@@ -36,6 +40,7 @@ pub(crate) fn shell(with: serde_json::Value) -> Attempt {
         with,
         secrets: Vec::new(),
         timeout: Duration::from_secs(60),
+        send_by: None,
         step: "step",
     }
 }
@@ -59,6 +64,11 @@ impl Attempt {
     pub(crate) fn timeout_ms(self, ms: u64) -> Self {
         let timeout = Duration::from_millis(ms);
         Self { timeout, ..self }
+    }
+
+    pub(crate) fn send_by(self, clock: &SimClock, at: Timestamp) -> Self {
+        let send_by = Some((clock.clone(), at));
+        Self { send_by, ..self }
     }
 
     pub(crate) fn step(self, step: &'static str) -> Self {
@@ -96,7 +106,11 @@ impl Attempt {
             progress,
         };
         let runner = NativeSteps::new().runner(&context.uses).unwrap();
-        let work = runner.run(DispatchToken::for_test(), context);
+        let token = match self.send_by {
+            Some((clock, at)) => DispatchToken::for_test_until(Arc::new(clock), at),
+            None => DispatchToken::for_test(),
+        };
+        let work = runner.run(token, context);
         Running {
             outcome: tokio::spawn(work),
             cancel,
