@@ -47,6 +47,7 @@ pub(crate) async fn follow(
     until: Until,
 ) -> Result<Left, Error> {
     let mut stream = link.follow(run, from_seq).await?;
+    let mut next_seq = from_seq;
     let mut look_at = Some(Instant::now() + QUIET);
     let mut redraw = tokio::time::interval(REDRAW);
     redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -59,6 +60,7 @@ pub(crate) async fn follow(
             line = stream.next() => match line? {
                 StreamLine::Event(line) => {
                     screen.event(&line);
+                    next_seq = line.seq + 1;
                     look_at = Some(Instant::now() + QUIET);
                 }
                 StreamLine::End(end) => return over(link, run, screen, end).await,
@@ -66,6 +68,10 @@ pub(crate) async fn follow(
             () = sleep_until(look_at) => {
                 look_at = None;
                 let view = link.view(run).await?;
+                if view.next_seq.is_some_and(|newest| newest > next_seq) {
+                    // Its records come first, and the look is repeated after them.
+                    continue;
+                }
                 screen.show(&view);
                 if until.person && waits_for_person(&view) {
                     return Ok(Left::WaitsForPerson(Box::new(view)));
@@ -81,7 +87,7 @@ pub(crate) async fn follow(
             }
             _ = redraw.tick(), if screen.is_live() => look_at = Some(Instant::now()),
             () = link.idle(), if until.idle => {
-                return idle(link, run, screen, &mut stream).await;
+                return idle(link, run, screen, &mut stream, next_seq).await;
             }
         }
     }
@@ -114,16 +120,25 @@ async fn idle(
     run: &RunId,
     screen: &mut Screen,
     stream: &mut Stream,
+    mut next_seq: u64,
 ) -> Result<Left, Error> {
     let view = link.view(run).await?;
-    while let Ok(line) = tokio::time::timeout(QUIET, stream.next()).await {
-        match line? {
-            StreamLine::Event(line) => screen.event(&line),
+    while view.next_seq.is_some_and(|newest| newest > next_seq) {
+        match stream.next().await? {
+            StreamLine::Event(line) => {
+                screen.event(&line);
+                next_seq = line.seq + 1;
+            }
             StreamLine::End(end) => return over(link, run, screen, end).await,
         }
     }
     screen.show(&view);
-    Ok(Left::Idle(Box::new(view)))
+    let view = Box::new(view);
+    Ok(if view.end.is_some() {
+        Left::Ended(view)
+    } else {
+        Left::Idle(view)
+    })
 }
 
 /// Whether the run stands still until somebody decides something.

@@ -63,13 +63,13 @@ impl FromStr for NamedJson {
 
 /// `NAME=env:VARIABLE` or `NAME=file:PATH` of `--secret`: where the value is, not the value.
 #[derive(Clone, Debug)]
-pub(crate) struct NamedSecret {
+struct NamedSecret {
     name: SecretName,
-    from: From,
+    from: Source,
 }
 
 #[derive(Clone, Debug)]
-enum From {
+enum Source {
     Variable(String),
     File(PathBuf),
 }
@@ -83,8 +83,8 @@ impl FromStr for NamedSecret {
         let (name, from) = text.split_once('=').ok_or_else(expected)?;
         let name = name.parse().map_err(|_| expected())?;
         let from = match from.split_once(':') {
-            Some(("env", variable)) if !variable.is_empty() => From::Variable(variable.to_owned()),
-            Some(("file", path)) if !path.is_empty() => From::File(PathBuf::from(path)),
+            Some(("env", variable)) if !variable.is_empty() => Source::Variable(variable.to_owned()),
+            Some(("file", path)) if !path.is_empty() => Source::File(PathBuf::from(path)),
             Some(_) | None => return Err(expected()),
         };
         Ok(Self { name, from })
@@ -129,18 +129,22 @@ pub(crate) fn outputs(stated: Vec<NamedJson>) -> Result<Value, Error> {
     Ok(Value::Map(outputs))
 }
 
-/// The secrets' values, read now.
-pub(crate) fn secrets(named: &[NamedSecret]) -> Result<BTreeMap<SecretName, SecretString>, Error> {
+/// The secrets' values, read now. The texts come unread from the command line: its own
+/// error messages would repeat what was typed.
+pub(crate) fn secrets(texts: &[String]) -> Result<BTreeMap<SecretName, SecretString>, Error> {
     let mut secrets = BTreeMap::new();
-    for NamedSecret { name, from } in named {
+    for text in texts {
+        let NamedSecret { name, from } = text
+            .parse()
+            .map_err(|expected: String| Error::Usage(format!("--secret: {expected}")))?;
         let value = match from {
-            From::Variable(variable) => std::env::var(variable).map_err(|_| {
+            Source::Variable(variable) => std::env::var(&variable).map_err(|_| {
                 Error::Usage(format!(
                     "the secret {name}: the environment variable {variable} is not set, or no text"
                 ))
             })?,
-            From::File(path) => {
-                let mut text = std::fs::read_to_string(path).map_err(io("read", path))?;
+            Source::File(path) => {
+                let mut text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
                 // Editors and `echo` end a file with a newline that is no part of the secret.
                 if text.ends_with('\n') {
                     text.pop();
@@ -192,7 +196,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
         std::fs::write(&path, "two\nlines\n").unwrap();
-        let named = format!("a=file:{}", path.display()).parse().unwrap();
+        let named = format!("a=file:{}", path.display());
         let secrets = secrets(&[named]).unwrap();
         let value = secrets.values().next().unwrap();
         assert_eq!(value.expose_secret(), "two\nlines");

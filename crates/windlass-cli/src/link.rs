@@ -195,7 +195,10 @@ impl Stream {
                 Ok(Some(line)) => Ok(line),
                 Ok(None) => std::future::pending().await,
                 // The owner is gone without a word, as after a crash.
-                Err(ClientError::Broken(_)) => Ok(end("owner_stopped", "the owner is gone")),
+                Err(ClientError::Broken(_)) => Ok(end(
+                    "owner_stopped",
+                    "the owner is gone; what it drove stands still",
+                )),
                 Err(error) => Err(error.into()),
             },
         }

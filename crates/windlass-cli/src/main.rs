@@ -18,6 +18,7 @@ mod place;
 mod render;
 mod runbook;
 mod signals;
+mod sources;
 mod terminal;
 mod text;
 mod time;

@@ -18,11 +18,11 @@ use windlass_journal::{RunIndexRow, RunQuery, SqliteStore};
 use windlass_server::view::{Overlay, view};
 use windlass_server::wire::{Accepted, RunView};
 use windlass_server::{Access, Server, Socket, accounts, server};
-use windlass_steps::NativeSteps;
 
 use crate::args::Place;
 use crate::ask::Ask;
 use crate::error::{Error, io};
+use crate::sources::sources;
 use crate::time;
 
 /// How long a park waits for changes in flight to come to their end.
@@ -89,7 +89,7 @@ impl Owned {
         let by = operator(manner.door);
         let options = Options {
             go_on: manner.go_on,
-            ..Options::new(lock, Arc::new(store), vec![Arc::new(NativeSteps::new())])
+            ..Options::new(lock, Arc::new(store), sources())
         };
         let engine = Engine::open(options).await?;
         let options = server::Options {

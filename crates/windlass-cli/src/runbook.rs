@@ -6,15 +6,13 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use windlass_core::catalog::Catalog;
 use windlass_core::plan::{IndexedPlan, Plan};
-use windlass_engine::ports::CatalogSource as _;
 use windlass_runbook::render::Style;
 use windlass_runbook::{Checked, Given, TEXT_BYTES_MAX};
-use windlass_steps::NativeSteps;
 
 use crate::error::{Error, io};
 use crate::output;
+use crate::sources::catalog;
 
 /// A runbook's name for messages, and its text.
 #[derive(Debug)]
@@ -81,9 +79,4 @@ impl Runbook {
             ))
         })
     }
-}
-
-/// All actions that a runbook may use.
-pub(crate) fn catalog() -> Catalog {
-    NativeSteps::new().catalog()
 }

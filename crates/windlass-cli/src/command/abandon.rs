@@ -16,6 +16,7 @@ Without NODE: the run that failed after an irreversible step, or the undo that f
 the run goes to its end as failed, its debts paid first. With NODE: the doubt about it,
 the same as `windlass resolve RUN NODE give-up`.")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The change whose doubt is given up

@@ -12,6 +12,7 @@ use crate::exit_codes::Exit;
 /// Acknowledge that a late outcome contradicts how a doubt was settled
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The step, STEP[ITEM] of a for_each, or undo:STEP

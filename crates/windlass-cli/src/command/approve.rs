@@ -21,8 +21,10 @@ Examples:
 
 Exit codes: 0 approved, 3 refused, 7 nobody listens or you may not")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
+    /// The gate's step
     #[arg(value_name = "GATE")]
     gate: StepId,
     /// What the record keeps beside your name

@@ -34,31 +34,33 @@ pub(super) async fn ask(
             parting::leave(*owned).await?;
             Err(error)
         }
-        (Link::Own(owned), Ok(next_seq)) => drive(owned, run, next_seq, &mut interrupt).await,
+        (Link::Own(owned), Ok(before)) => drive(owned, &before, &mut interrupt).await,
     }
 }
 
-/// Where the run's records go on after those that came before the command.
+/// Sends the command; answers how the run was before it.
 async fn send(
     link: &Link,
     run: &RunId,
     make: impl FnOnce(&RunView) -> Result<Ask, Error>,
-) -> Result<u64, Error> {
+) -> Result<RunView, Error> {
     let before = link.view(run).await?;
     let ask = make(&before)?;
     let done = ask.done();
-    let accepted = link.send(run, ask).await?;
+    link.send(run, ask).await?;
     output::out(&format!("{done}: run {run}"));
-    Ok(before.next_seq.unwrap_or(accepted.next_seq))
+    Ok(before)
 }
 
 async fn drive(
     owned: Box<Owned>,
-    run: &RunId,
-    from_seq: u64,
+    before: &RunView,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, Error> {
+    let run = &before.run;
     let mut screen = Screen::new(false);
+    screen.know(before);
+    let from_seq = before.next_seq.unwrap_or(0);
     let link = Link::Own(owned);
     let until = Until {
         idle: true,

@@ -18,6 +18,7 @@ An attested step never counts as a guard, and a gate cannot be attested.
 Examples:
   windlass attest RUN verify --output version_ok=true --reason 'checked by hand'")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The step, STEP[ITEM] of a for_each, or undo:STEP

@@ -12,6 +12,7 @@ use crate::exit_codes::Exit;
 /// Cancel a run; changes in flight come to their end and debts are paid first
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// Why; the record keeps it

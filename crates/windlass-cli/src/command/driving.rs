@@ -13,6 +13,7 @@ use crate::parting;
 use crate::render::ending;
 use crate::signals::Interrupt;
 use crate::terminal::Screen;
+use crate::text;
 
 /// Follows a run from a record on. As the owner, stays for the other live runs too.
 pub(super) async fn drive(
@@ -38,16 +39,23 @@ pub(super) async fn drive(
                 } else {
                     Watching::WhileLive
                 };
-                watch_over(*owned, &mut screen, &mut interrupt, watching).await?;
+                watch_over(*owned, &mut screen, &mut interrupt, watching, Some(run)).await?;
             }
             Ok(of_end(&view))
         }
         (Link::Own(owned), Left::WaitsForPerson(_)) => {
             screen.clear();
             screen.say(&[format!(
-                "run {run} waits for a person; `windlass resume {run}` waits with it"
+                "run {run} waits for a person; `windlass resume {run}` goes on with it"
             )]);
-            watch_over(*owned, &mut screen, &mut interrupt, Watching::WhileBusy).await?;
+            watch_over(
+                *owned,
+                &mut screen,
+                &mut interrupt,
+                Watching::WhileBusy,
+                Some(run),
+            )
+            .await?;
             Ok(Exit::WaitsForPerson)
         }
         (Link::Peer(_), Left::WaitsForPerson(_)) => Ok(Exit::WaitsForPerson),
@@ -64,10 +72,9 @@ pub(super) async fn drive(
         }
         (_, Left::OwnerStopped(end)) => {
             screen.clear();
-            let mut lines = vec![format!("the owner has stopped: {}", end.message)];
-            lines.extend(end.help);
-            lines.push(format!("  windlass resume {run}"));
-            screen.say(&lines);
+            let resume = format!("windlass resume {run}");
+            let help = text::line(&end.help.unwrap_or(resume));
+            screen.say(&[text::line(&end.message), format!("  {help}")]);
             Ok(Exit::Parked)
         }
         (_, Left::Idle(_)) => Err(Error::Bug("a followed run was left idle".to_owned())),

@@ -48,7 +48,7 @@ pub(crate) fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     if !path.exists() {
         return Err(Error::Io {
             operation: "read the journal",
-            source: std::io::ErrorKind::NotFound.into(),
+            source: std::io::Error::other("there is none"),
             path,
         });
     }

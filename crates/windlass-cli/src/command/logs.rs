@@ -25,6 +25,7 @@ Examples:
   windlass logs RUN upgrade --attempt 1
   windlass logs RUN upgrade --follow")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The step, STEP[ITEM] of a for_each, or undo:STEP

@@ -12,6 +12,7 @@ use crate::exit_codes::Exit;
 /// Pause a run: what is in flight ends, nothing new starts, debts wait too
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// Why; the record keeps it

@@ -12,8 +12,10 @@ use crate::exit_codes::Exit;
 /// Reject an open gate; the run fails in the order of its ending
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
+    /// The gate's step
     #[arg(value_name = "GATE")]
     gate: StepId,
     /// Why; the record keeps it

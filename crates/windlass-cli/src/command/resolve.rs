@@ -19,7 +19,7 @@ Look at the target itself before you say anything: your word is the durable reco
 which the change is never done twice, or done again.
 
   happened      it took effect; state its outputs with --output
-  not-happened  it did not and will not take effect; it may be tried again
+  not-happened  it did not and will not take effect; its retry policy goes on
   give-up       nobody will ever know; the step fails as \"unknown, given up\"
 
 Examples:
@@ -28,11 +28,13 @@ Examples:
 
 Exit codes: 0 recorded, 3 refused, 7 nobody listens or you may not")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The step, STEP[ITEM] of a for_each, or undo:STEP
     #[arg(value_name = "NODE")]
     node: NodeId,
+    /// What became of it
     #[arg(value_enum)]
     verdict: Said,
     /// Why you know; the record keeps it

@@ -10,7 +10,7 @@ use crate::args::Place;
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::exit_codes::Exit;
-use crate::given::{self, NamedSecret};
+use crate::given;
 use crate::link::Link;
 use crate::look::Look;
 use crate::output;
@@ -30,11 +30,12 @@ Examples:
 
 Exit codes: as of `windlass run`")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: Option<RunId>,
     /// Where a secret's value is: NAME=env:VARIABLE or NAME=file:PATH
     #[arg(long, value_name = "NAME=FROM", requires = "run")]
-    secret: Vec<NamedSecret>,
+    secret: Vec<String>,
     /// Stop with code 5 instead of waiting for a person
     #[arg(long)]
     no_wait: bool,
@@ -137,7 +138,7 @@ async fn all(place: &Place, mut interrupt: Interrupt, no_wait: bool) -> Result<E
             } else {
                 Watching::WhileAnyLive
             };
-            let parked = watch_over(*owned, &mut screen, &mut interrupt, watching).await?;
+            let parked = watch_over(*owned, &mut screen, &mut interrupt, watching, None).await?;
             Ok(if parked { Exit::Parked } else { Exit::Success })
         }
         Link::Peer(client) => {

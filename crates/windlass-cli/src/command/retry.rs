@@ -15,6 +15,7 @@ use crate::exit_codes::Exit;
 A change that acted before it failed is tried again only with --nothing-remains: you
 state that nothing of it is left at the target, and the record says that you did.")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The step, STEP[ITEM] of a for_each, or undo:STEP

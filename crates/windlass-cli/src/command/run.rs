@@ -10,7 +10,7 @@ use super::driving::drive;
 use crate::args::Place;
 use crate::error::Error;
 use crate::exit_codes::Exit;
-use crate::given::{self, NamedSecret, NamedText};
+use crate::given::{self, NamedText};
 use crate::link::Link;
 use crate::output;
 use crate::owner::Manner;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     input_file: Option<PathBuf>,
     /// Where a secret's value is: NAME=env:VARIABLE or NAME=file:PATH
     #[arg(long, value_name = "NAME=FROM")]
-    secret: Vec<NamedSecret>,
+    secret: Vec<String>,
     /// Hand the run to the owner, print its id and leave; needs `windlass serve`
     #[arg(long, conflicts_with = "no_wait")]
     detach: bool,

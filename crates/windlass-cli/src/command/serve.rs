@@ -49,6 +49,6 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     output::out(&format!("serving {}", place.root.display()));
     output::out(&format!("socket {}", owned.socket().await.display()));
     let mut screen = Screen::plain();
-    watch_over(*owned, &mut screen, &mut interrupt, Watching::ForEver).await?;
+    watch_over(*owned, &mut screen, &mut interrupt, Watching::ForEver, None).await?;
     Ok(Exit::Success)
 }

@@ -13,6 +13,7 @@ use crate::time;
 /// Show a run: its steps, open gates, doubts and debts, and what to type
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The same as one JSON object

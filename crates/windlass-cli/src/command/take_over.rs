@@ -14,6 +14,7 @@ use crate::exit_codes::Exit;
 #[command(after_help = "\
 The run may end then without the step. The work is yours, and the record says so.")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// The step that is owed

@@ -22,6 +22,7 @@ Ctrl-C only detaches.
 
 Exit codes: 0 succeeded, 1 failed, 4 cancelled, 5 nobody drives it, 6 detached")]
 pub(crate) struct Args {
+    /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
     /// Print each record as a line of JSON, and nothing else

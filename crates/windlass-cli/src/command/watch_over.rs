@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use windlass_core::id::RunId;
 use windlass_core::time::Timestamp;
 
 use crate::error::Error;
@@ -29,19 +30,21 @@ pub(super) enum Watching {
     WhileBusy,
 }
 
-/// Stays, then gives the directory up. Answers whether a signal ended it.
+/// Stays, then gives the directory up. Answers whether a signal ended it. The run
+/// `told_already` has been followed before and is not told again.
 pub(super) async fn watch_over(
     owned: Owned,
     screen: &mut Screen,
     interrupt: &mut Interrupt,
     watching: Watching,
+    told_already: Option<&RunId>,
 ) -> Result<bool, Error> {
     let mut changes = owned.engine.changes();
     let mut known = BTreeMap::new();
     let mut told = false;
     loop {
         changes.borrow_and_update();
-        report(&owned, screen, &mut known).await?;
+        report(&owned, screen, &mut known, told_already).await?;
         let done = match watching {
             Watching::ForEver => false,
             Watching::WhileLive => owned.live().await?.is_empty(),
@@ -84,10 +87,14 @@ async fn report(
     owned: &Owned,
     screen: &mut Screen,
     known: &mut BTreeMap<String, String>,
+    told_already: Option<&RunId>,
 ) -> Result<(), Error> {
     let paint = Paint::plain();
     let mut present = BTreeMap::new();
     for row in owned.touched().await? {
+        if told_already.is_some_and(|run| run.as_str() == row.run.as_str()) {
+            continue;
+        }
         let mut state = row.state.replace('_', " ");
         if !row.waiting_for.is_empty() {
             state = format!("{state} for {}", text::line(&row.waiting_for));

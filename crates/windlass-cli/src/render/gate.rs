@@ -8,13 +8,16 @@ use crate::time;
 
 /// What an approver must see before he decides, and the commands to decide with.
 pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
-    let title = gate.title.as_deref().unwrap_or_default();
+    let title = match &gate.title {
+        Some(title) => format!(": {title}"),
+        None => String::new(),
+    };
     let head = format!("{} gate {}", paint.glyph("open"), gate.step);
     let again = match gate.attempt {
         0 | 1 => String::new(),
         attempt => format!(" (opened for the {attempt}. time)"),
     };
-    let mut lines = paint.hanging("", "    ", &format!("{head} is open{again} {title}"));
+    let mut lines = paint.hanging("", "    ", &format!("{head} is open{again}{title}"));
     if paint.colours {
         // `hanging` takes escapes out of what it wraps: colour the head afterwards.
         lines = lines.into_iter().map(|line| paint.alarm(&line)).collect();
@@ -73,7 +76,12 @@ pub(crate) fn need(need: &Need, paint: &Paint) -> Vec<String> {
             _ => lines.push(line),
         }
     }
-    lines.extend(commands(&need.next));
+    // Where the values are only this reader knows.
+    let secrets = match need.code.as_str() {
+        "secrets" => " --secret NAME=env:VARIABLE",
+        _ => "",
+    };
+    lines.extend(commands(&need.next).map(|command| format!("{command}{secrets}")));
     lines
 }
 

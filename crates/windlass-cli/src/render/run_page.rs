@@ -24,7 +24,9 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
         lines.extend(gate(open, now, paint));
         lines.extend(super::gate::commands(&open.next));
     }
-    for doubt in &run.doubts {
+    // A doubt that a person must settle stands among the needs; its looks are told here.
+    let told = |doubt: &&Doubt| doubt.escalated.is_none() || doubt.looks > 0;
+    for doubt in run.doubts.iter().filter(told) {
         lines.push(String::new());
         lines.extend(doubt_lines(doubt, now, paint));
     }
@@ -118,6 +120,10 @@ pub(crate) fn ending(run: &RunView, paint: &Paint) -> Vec<String> {
             // So narrow that the head itself was wrapped: without colours then.
             None => *first = format!("{} {}", plain.glyph(end), first.trim_start()),
         }
+    }
+    let wrote = |step: &Step| step.items.iter().any(|item| item.state == "failed");
+    if end == "failed" && run.steps.iter().any(wrote) {
+        lines.push(format!("    windlass logs {}", run.run));
     }
     lines
 }

@@ -44,4 +44,16 @@ impl Announced {
         self.0 = present;
         lines
     }
+
+    /// What was there before a command is not its news. A failure is: it may come again.
+    pub(crate) fn know(&mut self, before: &RunView) {
+        let gates = before
+            .gates
+            .iter()
+            .map(|open| format!("gate {} {}", open.step, open.attempt));
+        self.0.extend(gates);
+        let paused = before.needs.iter().filter(|need| need.code == "paused");
+        self.0
+            .extend(paused.map(|need| format!("{} {}", need.code, need.text)));
+    }
 }

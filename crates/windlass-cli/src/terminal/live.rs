@@ -14,7 +14,7 @@ use super::keys::{self, Keys};
 use crate::ask::Ask;
 use crate::logging;
 use crate::render::{Paint, frame, note};
-use crate::time;
+use crate::{text, time};
 
 /// How often the frame is drawn at most.
 const DRAWS_PER_SECOND: u8 = 20;
@@ -74,6 +74,10 @@ impl Live {
         }
     }
 
+    pub(super) fn know(&mut self, before: &RunView) {
+        self.announced.know(before);
+    }
+
     pub(super) fn show(&mut self, run: &RunView) {
         let paint = Paint::of_stdout();
         let lines = self
@@ -113,6 +117,8 @@ impl Live {
 
     pub(super) fn say(&mut self, lines: &[String]) {
         if !lines.is_empty() {
+            let paint = Paint::of_stdout();
+            let lines: Vec<String> = lines.iter().flat_map(|line| fitted(line, &paint)).collect();
             let _gone = self.multi.println(lines.join("\n"));
         }
     }
@@ -153,6 +159,20 @@ impl Live {
             }
         }
     }
+}
+
+/// A line in the width of the terminal. Commands stay whole, as they are to be copied;
+/// coloured lines have been fitted before.
+fn fitted(line: &str, paint: &Paint) -> Vec<String> {
+    let body = line.trim_start_matches(' ');
+    if text::width(line) <= paint.columns
+        || body.starts_with("windlass ")
+        || line.contains('\u{1b}')
+    {
+        return vec![line.to_owned()];
+    }
+    let indent = " ".repeat(line.len() - body.len());
+    paint.hanging(&indent, &format!("{indent}  "), body)
 }
 
 impl Drop for Live {

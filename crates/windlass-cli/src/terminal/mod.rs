@@ -92,6 +92,15 @@ impl Screen {
         }
     }
 
+    /// The run as it was before a command: only what is new since is told.
+    pub(crate) fn know(&mut self, before: &RunView) {
+        match self {
+            Screen::Json => {}
+            Screen::Plain(announced) => announced.know(before),
+            Screen::Live(live) => live.know(before),
+        }
+    }
+
     /// Takes the live view away, before the last lines.
     pub(crate) fn clear(&mut self) {
         match self {
