@@ -1,6 +1,8 @@
 //! Harness shared by the suites over the built binary.
 
 pub mod binary;
+pub mod golden;
 pub mod journal;
 pub mod life;
 pub mod random;
+pub mod redact;

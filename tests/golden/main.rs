@@ -1,0 +1,10 @@
+//! The built program as people call it: transcripts of whole sessions, compared with
+//! `snapshots/`. See `windlass_tests::golden` for how to accept a change.
+
+mod approvals;
+mod endings;
+mod journal;
+mod operators;
+mod owners;
+mod runbooks;
+mod usage;

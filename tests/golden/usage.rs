@@ -1,0 +1,82 @@
+//! What is wrong before anything runs, and help.
+
+use windlass_tests::golden::Test;
+
+use crate::runbooks::{HELLO, WRONG};
+
+#[test]
+fn help_names_the_commands_and_exit_codes() {
+    let mut test = Test::new("help");
+    test.call(&["--help"]);
+    test.call(&["run", "--help"]);
+    test.call(&["resolve", "--help"]);
+    test.call(&["--version"]);
+    test.check();
+}
+
+#[test]
+fn a_wrong_command_line() {
+    let mut test = Test::new("wrong_command_line");
+    test.call(&["frobnicate"]);
+    test.call(&["run"]);
+    test.call(&["show", "No Run"]);
+    test.call(&["runs", "--state", "asleep"]);
+    test.call(&["approve", "20261122-0142-k3f9q2", "go", "--plan", "xyz"]);
+    test.check();
+}
+
+#[test]
+fn a_runbook_with_mistakes() {
+    let mut test = Test::new("bad_runbook");
+    test.file("wrong.yaml", WRONG);
+    test.call(&["check", "wrong.yaml"]);
+    test.call(&["run", "wrong.yaml"]);
+    test.call(&["run", "missing.yaml"]);
+    test.call(&["runs"]);
+    test.check();
+}
+
+#[test]
+fn wrong_inputs_and_secrets() {
+    let mut test = Test::new("bad_input");
+    test.file("hello.yaml", HELLO);
+    test.file("inputs.json", "[1]");
+    test.call(&["run", "hello.yaml", "--input", "who=me"]);
+    test.call(&["run", "hello.yaml", "--input", "whom"]);
+    test.call(&[
+        "run",
+        "hello.yaml",
+        "--input",
+        "whom=a",
+        "--input",
+        "whom=b",
+    ]);
+    test.call(&["run", "hello.yaml", "--input-file", "inputs.json"]);
+    test.call(&["run", "hello.yaml", "--secret", "token=hunter2"]);
+    test.call(&["run", "hello.yaml", "--secret", "token=env:NOT_SET"]);
+    test.call(&["run", "hello.yaml", "--secret", "token=env:HOME"]);
+    test.check();
+}
+
+#[test]
+fn an_unknown_run() {
+    let mut test = Test::new("unknown_run");
+    test.file("hello.yaml", HELLO);
+    test.call(&["show", "20261122-0142-k3f9q2"]);
+    test.call(&["run", "hello.yaml"]);
+    test.call(&["show", "20261122-0142-k3f9q3"]);
+    test.call(&["approve", "20261122-0142-k3f9q3", "go"]);
+    test.call(&["watch", "20261122-0142-k3f9q3"]);
+    test.call(&["logs", "20261122-0142-k3f9q3"]);
+    test.call(&["resume", "20261122-0142-k3f9q3"]);
+    test.check();
+}
+
+#[test]
+fn nobody_listens() {
+    let mut test = Test::new("nobody_listens");
+    test.file("hello.yaml", HELLO);
+    test.call(&["run", "hello.yaml", "--detach"]);
+    test.call(&["resume"]);
+    test.check();
+}
