@@ -157,6 +157,18 @@ impl Driver {
             self.now = self.now + Millis(1000 * self.dice.below(200));
             return self.give(Command::Tick);
         }
+        if wild
+            && self.dice.one_in(9)
+            && let Some((node, attempt)) = self.resolved()
+        {
+            // A late word of an attempt whose doubt was settled.
+            let outcome = self.outcome();
+            return self.give(Command::Ended {
+                node,
+                attempt,
+                outcome,
+            });
+        }
         if self.mood == Mood::Nonsense || (wild && self.dice.one_in(5)) {
             let command = self.nonsense();
             return self.give(command);
@@ -183,6 +195,23 @@ impl Driver {
             }
         }
         self.give(Command::Tick);
+    }
+
+    /// An attempt whose doubt was settled.
+    fn resolved(&mut self) -> Option<(NodeId, u32)> {
+        let resolved: Vec<(NodeId, u32)> = self
+            .events
+            .iter()
+            .filter_map(|(event, _)| match event {
+                Event::DoubtResolved { node, attempt, .. } => Some((node.clone(), *attempt)),
+                _ => None,
+            })
+            .collect();
+        if resolved.is_empty() {
+            return None;
+        }
+        let at = self.dice.below(resolved.len() as u64) as usize;
+        Some(resolved[at].clone())
     }
 
     fn crash(&mut self) {
@@ -324,6 +353,12 @@ impl Driver {
         let (by, reason) = (person("ann"), "why".to_owned());
         let command = match self.state.status() {
             RunStatus::Paused => Command::Resume { by },
+            RunStatus::Waiting { gates, .. }
+                if !gates.is_empty() && self.mood == Mood::Wild && self.dice.one_in(6) =>
+            {
+                let gate = gates[0].clone();
+                Command::Reject { gate, by, reason }
+            }
             RunStatus::Waiting { gates, .. } if !gates.is_empty() => self.approve(gates[0].clone()),
             RunStatus::NeedsOperator { needs } => match needs[0].clone() {
                 Need::InDoubt { node } => Command::Resolve {

@@ -20,7 +20,7 @@ fn seeds(share: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     match number("WINDLASS_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("PROPTEST_CASES").unwrap_or(700) * share / 10).collect(),
+        None => (0..number("PROPTEST_CASES").unwrap_or(500) * share / 10).collect(),
     }
 }
 

@@ -94,6 +94,7 @@ fn step(dice: &mut Dice, before: &[(String, bool)]) -> (&'static str, Vec<String
             maybe(dice, 2, "retry=3");
             maybe(dice, 3, "backoff=10");
             maybe(dice, 6, "when=false");
+            maybe(dice, 20, "when=`steps.s0.outputs.y.z`");
             maybe(dice, 8, "expect=`x != 3`");
             maybe(dice, 15, "with=`steps.s0.outputs.y.z`");
             if change {

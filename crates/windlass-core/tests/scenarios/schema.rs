@@ -51,7 +51,7 @@ pub(crate) fn describe(events: &[Event]) -> String {
     text
 }
 
-fn walk<'a>(fields: &mut BTreeMap<String, BTreeSet<&'a str>>, path: &str, value: &Value) {
+fn walk(fields: &mut BTreeMap<String, BTreeSet<&str>>, path: &str, value: &Value) {
     let name = path.rsplit('.').next().unwrap_or(path);
     let kind = match value {
         _ if FREE.contains(&name)
