@@ -109,6 +109,9 @@ pub(crate) async fn list(
 ) -> Result<Vec<RunIndexRow>, CommandError> {
     let store = Arc::clone(&shared.store);
     let rows = tokio::task::spawn_blocking(move || store.runs(&query)).await;
+    if let Some(failure) = shared.failure() {
+        return Err(failure);
+    }
     match rows {
         Ok(Ok(rows)) => Ok(rows),
         Ok(Err(error)) => Err(storage_failed(shared, &error)),

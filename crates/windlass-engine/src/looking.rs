@@ -27,7 +27,8 @@ impl Engine {
     /// # Errors
     /// See [`CommandError`].
     pub async fn view(&self, run: &RunId) -> Result<Arc<Snapshot>, CommandError> {
-        if let Some(refusal) = self.shared.registry().refusal(run) {
+        let failure = self.shared.failure();
+        if let Some(refusal) = failure.or_else(|| self.shared.registry().refusal(run)) {
             return Err(refusal);
         }
         let (known, spawned, is_driven) = {

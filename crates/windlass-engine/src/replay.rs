@@ -151,6 +151,9 @@ impl Snapshot {
 pub(crate) async fn load(shared: &Arc<Shared>, run: &RunId) -> Result<Snapshot, CommandError> {
     let (store, id) = (Arc::clone(&shared.store), run.clone());
     let loaded = tokio::task::spawn_blocking(move || replay(&*store, &id)).await;
+    if let Some(failure) = shared.failure() {
+        return Err(failure);
+    }
     loaded
         .unwrap_or(Err(ReplayError::Panicked))
         .map_err(|error| error.for_caller(shared, run))

@@ -86,6 +86,20 @@ impl Shared {
         self.changed();
     }
 
+    /// Why nothing that is read now may be shown: after a storage error the journal may
+    /// give out what is not durable. Asked after each read.
+    pub(crate) fn failure(&self) -> Option<CommandError> {
+        if let Phase::Failed(fatal) = self.phase() {
+            return Some(CommandError::Fatal(fatal));
+        }
+        let fatal = Fatal {
+            reason: self.store.poisoned()?.to_string().into(),
+            fenced: false,
+        };
+        self.fail(fatal.clone());
+        Some(CommandError::Fatal(fatal))
+    }
+
     /// Why a caller's request for this run cannot be served now, if it cannot.
     pub(crate) fn refusal(&self, run: &RunId) -> Option<CommandError> {
         match self.phase() {

@@ -57,7 +57,8 @@ impl Subscription {
         &self.run
     }
 
-    /// The next record, as soon as there is one. `None` once the engine has stopped.
+    /// The next record, as soon as there is one. `None` once the engine has stopped, an
+    /// error once its store has failed.
     /// A run that has ended may still get records, such as a contradicted resolution;
     /// whoever has seen `RunEnded` decides himself whether to wait for them.
     ///
@@ -85,7 +86,11 @@ impl Subscription {
         let read = tokio::task::spawn_blocking(move || {
             replay::read(&*shared.store, &run, from, SUBSCRIPTION_PAGE_RECORDS)
         });
-        match read.await {
+        let read = read.await;
+        if let Some(failure) = self.shared.failure() {
+            return Err(failure);
+        }
+        match read {
             Ok(Ok(page)) => Ok(self.published(page)),
             Ok(Err(error)) => Err(error.for_caller(&self.shared, &self.run)),
             Err(_) => Err(ReplayError::Panicked.for_caller(&self.shared, &self.run)),
@@ -112,7 +117,7 @@ impl Subscription {
                 Ok(()) => Ok(true),
                 Err(_) => Err(self.shared.refusal(&self.run).unwrap_or(CommandError::Stopping)),
             },
-            _ = self.phase.wait_for(stopped) => Ok(false),
+            _ = self.phase.wait_for(stopped) => self.shared.failure().map_or(Ok(false), Err),
         }
     }
 }

@@ -20,7 +20,7 @@ use windlass_core::value::Value;
 use windlass_engine::attempt::DispatchToken;
 use windlass_engine::owner::{Owning, try_own};
 use windlass_engine::ports::{CatalogSource, StepContext, StepRunner, Work};
-use windlass_engine::{Engine, Options, SimClock, Snapshot, Start, StateDir};
+use windlass_engine::{CommandError, Engine, Options, SimClock, Snapshot, Start, StateDir};
 use windlass_journal::{
     Append, AppendError, Appended, Head, IdempotencyKey, OutboxEntry, Pending, Quarantined,
     ReadError, Record, Remembered, RunIndexRow, RunKey, RunQuery, StorageError, Store, Tip,
@@ -526,7 +526,12 @@ impl Place {
         let mut before = None;
         let deadline = tokio::time::Instant::now() + PATIENCE / 2;
         loop {
-            let snapshot = engine.view(run).await.unwrap();
+            let snapshot = match engine.view(run).await {
+                Ok(snapshot) => snapshot,
+                // Whoever tests a failing store waits for `fatal` beside this.
+                Err(CommandError::Fatal(_)) => std::future::pending().await,
+                Err(error) => panic!("{error}"),
+            };
             if holds(&snapshot) {
                 return snapshot;
             }
