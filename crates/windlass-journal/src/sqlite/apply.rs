@@ -16,6 +16,11 @@ use crate::store::{Head, Record};
 /// The writer's statements, prepared once.
 pub(super) struct Statements<'c> {
     path: &'c Path,
+    begin: Statement<'c>,
+    commit: Statement<'c>,
+    begin_one: Statement<'c>,
+    take_one_back: Statement<'c>,
+    end_one: Statement<'c>,
     epoch: Statement<'c>,
     raise_epoch: Statement<'c>,
     head: Statement<'c>,
@@ -50,6 +55,11 @@ impl<'c> Statements<'c> {
         };
         Ok(Self {
             path,
+            begin: prepare("BEGIN IMMEDIATE")?,
+            commit: prepare("COMMIT")?,
+            begin_one: prepare("SAVEPOINT one")?,
+            take_one_back: prepare("ROLLBACK TO one")?,
+            end_one: prepare("RELEASE one")?,
             epoch: prepare("SELECT epoch FROM meta")?,
             raise_epoch: prepare("UPDATE meta SET epoch = epoch + 1")?,
             head: prepare("SELECT position, link FROM records ORDER BY position DESC LIMIT 1")?,
@@ -85,6 +95,14 @@ impl<'c> Statements<'c> {
                  WHERE position IN (SELECT position FROM records WHERE run = ?1)",
             )?,
         })
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), StorageError> {
+        run(self.path, "begin a commit", &mut self.begin, []).map(drop)
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), StorageError> {
+        run(self.path, "commit appends", &mut self.commit, []).map(drop)
     }
 
     /// Where the store stands. Read anew in each transaction, because another
@@ -127,7 +145,26 @@ impl<'c> Statements<'c> {
 
     /// Writes one append, or says why it may not be written. After a refusal
     /// nothing of it has been written.
+    ///
+    /// Refusals come before any write today. The savepoint keeps a later one from
+    /// leaving half an append to its neighbours.
     pub(super) fn append(
+        &mut self,
+        append: &mut Append,
+        progress: &mut Progress,
+        quarantine: &Quarantine,
+    ) -> Result<Result<Appended, AppendError>, StorageError> {
+        run(self.path, "begin an append", &mut self.begin_one, [])?;
+        let result = self.write(append, progress, quarantine)?;
+        if result.is_err() {
+            let take_back = &mut self.take_one_back;
+            run(self.path, "take an append back", take_back, [])?;
+        }
+        run(self.path, "end an append", &mut self.end_one, [])?;
+        Ok(result)
+    }
+
+    fn write(
         &mut self,
         append: &mut Append,
         progress: &mut Progress,

@@ -96,16 +96,19 @@ impl Writer<'_> {
     /// One transaction for the whole group. An error means that nothing of it
     /// is acknowledged.
     fn commit(&mut self, group: &mut [Job]) -> Result<Vec<Done>, StorageError> {
-        self.sql("BEGIN IMMEDIATE", "begin a commit")?;
+        self.statements.begin()?;
         let done = self.apply_all(group).and_then(|done| {
-            self.sql("COMMIT", "commit appends")?;
+            self.statements.commit()?;
             Ok(done)
         });
         match &done {
             Ok(done) => self.count(done),
             // Busy is no damage, so the connection will be used again.
             Err(error) if error.is_busy() && !self.connection.is_autocommit() => {
-                self.sql("ROLLBACK", "take a commit back")?;
+                let path = self.path;
+                self.connection
+                    .execute_batch("ROLLBACK")
+                    .map_err(|e| StorageError::new("take a commit back", path, e))?;
             }
             Err(_) => {}
         }
@@ -125,25 +128,11 @@ impl Writer<'_> {
             Job::TakeEpoch(_) => self.statements.raise_epoch(progress).map(Done::Epoch),
             Job::OutboxDone(ids, _) => self.statements.outbox_done(ids).map(|()| Done::Forgotten),
             Job::Append(append, _) => {
-                // Refusals come before any write today. The savepoint keeps a
-                // later one from leaving half an append to its neighbours.
-                self.sql("SAVEPOINT one", "begin an append")?;
-                let result = self
-                    .statements
-                    .append(append, progress, &self.shared.quarantine)?;
-                if result.is_err() {
-                    self.sql("ROLLBACK TO one", "take an append back")?;
-                }
-                self.sql("RELEASE one", "end an append")?;
+                let quarantine = &self.shared.quarantine;
+                let result = self.statements.append(append, progress, quarantine)?;
                 Ok(Done::Append(result))
             }
         }
-    }
-
-    fn sql(&self, sql: &str, operation: &'static str) -> Result<(), StorageError> {
-        self.connection
-            .execute_batch(sql)
-            .map_err(|e| StorageError::new(operation, self.path, e))
     }
 
     fn count(&self, done: &[Done]) {
