@@ -19,4 +19,4 @@ mod with;
 
 pub use native::NativeSteps;
 pub use postgres::{CONNECT_TIMEOUT, ROWS_MAX, STATEMENT_TIMEOUT};
-pub use shell::{DRAIN, KILL_GRACE, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};
+pub use shell::{DRAIN, KILL_GRACE, POLL, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};

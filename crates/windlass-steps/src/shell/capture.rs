@@ -1,17 +1,22 @@
 //! Reads what a process prints: each line into the attempt's log, a bounded part
-//! kept for the outputs. A reader goes on to the end of its pipe even when nobody
-//! waits for it any more, because a closed pipe would kill whoever still writes.
+//! kept for the outputs. A reader goes on to the end of its stream even when nobody
+//! waits for it any more: a closed pipe would kill whoever still writes, and a file
+//! that nobody empties would fill the disk.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use windlass_core::outcome::OUTPUTS_BYTES_MAX;
-use windlass_engine::attempt::{AttemptLog, LOG_LINE_BYTES_MAX};
+use windlass_engine::attempt::AttemptLog;
 use windlass_engine::ports::Secrets;
 
+use super::lines::{Line, Lines};
+use super::spool::{Read, Spool};
 use crate::text::{drop_cut_secret, printable, tail};
 
 /// The most bytes of standard output that become outputs. All outputs of an attempt
@@ -20,12 +25,17 @@ pub const STDOUT_BYTES_MAX: usize = OUTPUTS_BYTES_MAX - 8 * 1024;
 /// The most bytes of standard error, from its end, in outputs and evidence.
 pub const STDERR_TAIL_BYTES_MAX: usize = 4 * 1024;
 /// How long, after the process ended, its output is waited for when something else
-/// still holds the pipe open.
+/// still holds it open.
 pub const DRAIN: Duration = Duration::from_secs(2);
 
-/// The most bytes of one line that are looked at; what follows up to the line's end
-/// is dropped. Longer than the log's own bound, which cuts after redaction.
-const LINE_BYTES_MAX: usize = 4 * LOG_LINE_BYTES_MAX;
+/// How often a file is looked into for what its process printed.
+pub const POLL: Duration = Duration::from_millis(50);
+/// The same once the process has ended and something that it started has not.
+const POLL_ENDED: Duration = Duration::from_millis(5);
+/// The same once nobody waits any more.
+const POLL_CLOSED: Duration = Duration::from_secs(1);
+/// How much is read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What one stream gave so far.
 #[derive(Debug, Default)]
@@ -34,7 +44,7 @@ pub(super) struct Captured {
     pub(super) head: Vec<u8>,
     /// The last lines, redacted and printable, `STDERR_TAIL_BYTES_MAX` at most when joined.
     pub(super) tail: String,
-    /// All bytes read.
+    /// All bytes, also those that were passed over.
     pub(super) bytes: u64,
     /// Whether the stream was still open when the drain was over.
     pub(super) still_open: bool,
@@ -52,6 +62,8 @@ pub(super) enum Keep {
 pub(super) struct Reading {
     state: Arc<Mutex<State>>,
     task: JoinHandle<()>,
+    /// Dropped once the process has ended; a file has no end that tells.
+    running: oneshot::Sender<Infallible>,
 }
 
 #[derive(Debug)]
@@ -67,14 +79,15 @@ struct State {
     closed: bool,
 }
 
+/// Where a stream comes from.
+pub(super) enum Source {
+    Pipe(Box<dyn AsyncRead + Send + Unpin>),
+    File(Spool),
+}
+
 impl Reading {
     /// Starts to read a stream to its end.
-    pub(super) fn start(
-        mut stream: impl AsyncRead + Unpin + Send + 'static,
-        keep: Keep,
-        log: AttemptLog,
-        secrets: Secrets,
-    ) -> Self {
+    pub(super) fn start(source: Source, keep: Keep, log: AttemptLog, secrets: Secrets) -> Self {
         let state = Arc::new(Mutex::new(State {
             keep,
             log,
@@ -85,24 +98,83 @@ impl Reading {
             tail_bytes: 0,
             closed: false,
         }));
+        let (running, ended) = oneshot::channel();
         let shared = state.clone();
-        let task = tokio::spawn(async move {
-            let mut buffer = vec![0; 16 * 1024];
-            loop {
-                match stream.read(&mut buffer).await {
-                    Ok(0) | Err(_) => break,
-                    Ok(count) => lock(&shared).take(&buffer[..count]),
-                }
-            }
-        });
-        Self { state, task }
+        let task = match source {
+            Source::Pipe(pipe) => tokio::spawn(drain(pipe, shared)),
+            Source::File(spool) => tokio::spawn(follow(spool, shared, ended)),
+        };
+        Self {
+            state,
+            task,
+            running,
+        }
     }
 
     /// What the stream gave, once it ended or the deadline is over.
     pub(super) async fn finish(mut self, drained_by: tokio::time::Instant) -> Captured {
+        drop(self.running);
         let ended = tokio::time::timeout_at(drained_by, &mut self.task).await;
         let mut state = lock(&self.state);
         state.finish(ended.is_err())
+    }
+}
+
+async fn drain(mut pipe: impl AsyncRead + Unpin, shared: Arc<Mutex<State>>) {
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        match pipe.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(count) => lock(&shared).take(&buffer[..count]),
+        }
+    }
+}
+
+/// Reads a file that grows, until its process has ended and nothing else holds it.
+async fn follow(
+    mut spool: Spool,
+    shared: Arc<Mutex<State>>,
+    mut ended: oneshot::Receiver<Infallible>,
+) {
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut has_ended = false;
+    loop {
+        // Asked before the last reading: nothing comes after what nobody holds.
+        let is_last = has_ended && !spool.is_held();
+        if let Err(error) = catch_up(&mut spool, &shared, &mut buffer).await {
+            let note = format!("[what it prints cannot be read any more: {error}]");
+            lock(&shared).log.line(&note);
+            break;
+        }
+        if is_last {
+            break;
+        }
+        if has_ended {
+            let closed = lock(&shared).closed;
+            tokio::time::sleep(if closed { POLL_CLOSED } else { POLL_ENDED }).await;
+        } else {
+            has_ended = tokio::time::timeout(POLL, &mut ended).await.is_ok();
+        }
+    }
+}
+
+async fn catch_up(
+    spool: &mut Spool,
+    shared: &Mutex<State>,
+    buffer: &mut [u8],
+) -> std::io::Result<()> {
+    loop {
+        if lock(shared).closed {
+            return spool.skip_all();
+        }
+        match spool.read(buffer)? {
+            Read::Bytes(count) => lock(shared).take(&buffer[..count]),
+            Read::Skipped(count) => lock(shared).skipped(count),
+            Read::Emptied => lock(shared).emptied(),
+            Read::End => return Ok(()),
+        }
+        // A command that prints without end is not all that this thread has to do.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -125,6 +197,24 @@ impl State {
         for line in self.lines.push(bytes) {
             self.line(&line);
         }
+    }
+
+    fn skipped(&mut self, count: u64) {
+        if let Some(line) = self.lines.skip() {
+            self.line(&line);
+        }
+        self.captured.bytes += count;
+        self.log.line(&format!(
+            "[{count} bytes were passed over: it prints faster than they can be read]"
+        ));
+    }
+
+    fn emptied(&mut self) {
+        if let Some(line) = self.lines.cut() {
+            self.line(&line);
+        }
+        self.log
+            .line("[the command emptied its output, as `> /dev/stderr` does; use `>&2`]");
     }
 
     fn line(&mut self, line: &Line) {
@@ -159,72 +249,5 @@ impl State {
         let lines: Vec<String> = self.tail.drain(..).collect();
         tail(&lines.join("\n"), STDERR_TAIL_BYTES_MAX).clone_into(&mut captured.tail);
         captured
-    }
-}
-
-/// Cuts a stream into lines. A carriage return ends a line too, as in progress bars.
-#[derive(Debug, Default)]
-struct Lines {
-    pending: Vec<u8>,
-    /// Whether the pending line reached its bound, and its rest is dropped.
-    full: bool,
-}
-
-impl Lines {
-    fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
-        let mut lines = Vec::new();
-        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            let (text, ends) = match piece.split_last() {
-                Some((b'\n' | b'\r', text)) => (text, true),
-                _ => (piece, false),
-            };
-            let room = LINE_BYTES_MAX - self.pending.len();
-            self.full |= text.len() > room;
-            self.pending
-                .extend_from_slice(&text[..text.len().min(room)]);
-            if ends {
-                // The second half of CRLF, and blank lines, say nothing.
-                lines.extend(self.rest());
-            }
-        }
-        lines
-    }
-
-    fn rest(&mut self) -> Option<Line> {
-        let bytes = std::mem::take(&mut self.pending);
-        let cut = std::mem::take(&mut self.full);
-        (!bytes.is_empty()).then_some(Line { bytes, cut })
-    }
-}
-
-/// One line, without its end.
-#[derive(Debug)]
-struct Line {
-    bytes: Vec<u8>,
-    /// Whether its rest was dropped.
-    cut: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_survive_any_cut_and_stay_bounded() {
-        let text = b"one\r\ntwo\n\nthree\rfour";
-        for at in 0..text.len() {
-            let mut lines = Lines::default();
-            let mut all = lines.push(&text[..at]);
-            all.extend(lines.push(&text[at..]));
-            all.extend(lines.rest());
-            let all: Vec<&[u8]> = all.iter().map(|line| line.bytes.as_slice()).collect();
-            assert_eq!(all, [&b"one"[..], b"two", b"three", b"four"], "cut at {at}");
-        }
-        let mut lines = Lines::default();
-        for _ in 0..20 {
-            assert!(lines.push(&[b'x'; LINE_BYTES_MAX / 4]).is_empty());
-        }
-        let line = lines.rest().unwrap();
-        assert_eq!((line.bytes.len(), line.cut), (LINE_BYTES_MAX, true));
     }
 }

@@ -1,11 +1,13 @@
 //! The step kind `shell`: one process of the owner's machine, in a session of its own.
 //! Here are its catalog entry and its runner; `call` reads the `with`, `process`
-//! starts and ends the process, `capture` reads what it prints, and `verdict` says
-//! what its end means.
+//! starts and ends the process, `spool` keeps the files between the two, `capture` reads
+//! what it prints, `lines` cuts that into lines, and `verdict` says what its end means.
 
 mod call;
 mod capture;
+mod lines;
 mod process;
+mod spool;
 mod verdict;
 
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, secret};
 use crate::detach::detached;
 use crate::ending::Ending;
 
-pub use capture::{DRAIN, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};
+pub use capture::{DRAIN, POLL, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};
 pub use process::KILL_GRACE;
 pub(crate) use process::Owner;
 

@@ -16,15 +16,17 @@ use std::time::Duration;
 use rustix::fs::Access;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use windlass_core::outcome::{Effected, Outcome};
+use windlass_core::plan::EffectClass;
 use windlass_engine::attempt::{DispatchToken, HandedOver};
 use windlass_engine::ports::{ATTEMPT_VARIABLE, StepContext};
 
 use super::call::Call;
-use super::capture::{DRAIN, Keep, Reading};
+use super::capture::{DRAIN, Keep, Reading, Source};
+use super::spool::{self, Spool};
 use super::verdict::{self, Finished};
 use crate::detach::{Stop, Stops};
 use crate::ending::Ending;
@@ -74,21 +76,12 @@ pub(super) async fn perform(
             "the attempt's time was over before its start",
         ));
     }
-    let command = prepare(owner, context, &call)?;
+    let mut command = prepare(owner, context, &call)?;
+    let streams = Streams::prepare(context, &mut command)?;
     let handed = token.hand_over().map_err(Ending::too_late)?;
     let mut child = spawn(handed, command)
         .map_err(|error| Ending::not_sent(format!("cannot start {}: {error}", call.argv[0])))?;
-    let stdout = child.stdout.take().expect("standard output is piped");
-    let stderr = child.stderr.take().expect("standard error is piped");
-    let (log, secrets) = (&context.log, &context.secrets);
-    let stdout = Reading::start(stdout, Keep::Head, log.clone(), secrets.clone());
-    let stderr = Reading::start(stderr, Keep::Tail, log.clone(), secrets.clone());
-    if let (Some(mut pipe), Some(text)) = (child.stdin.take(), call.stdin.clone()) {
-        tokio::spawn(async move {
-            // A program that ends without reading all of its input is no error.
-            let _ = pipe.write_all(text.expose_secret().as_bytes()).await;
-        });
-    }
+    let [stdout, stderr] = streams.read(context, &mut child);
 
     let (status, stopped) = wait(&mut child, &mut stops, context.effect.is_change()).await;
     let drained_by = Instant::now() + DRAIN;
@@ -104,7 +97,53 @@ pub(super) async fn perform(
     verdict::outcome(context, &call, finished)
 }
 
-/// Starts the process. The intent is used: it either starts or surely does not.
+/// What a process prints into. A read has pipes, and ends with its engine. Everything
+/// else has files, because its work goes on without one: a pipe would end it with the
+/// first line that it prints when its engine is dead.
+enum Streams {
+    Pipes,
+    Files([Spool; 2]),
+}
+
+impl Streams {
+    fn prepare(context: &StepContext, command: &mut Command) -> Result<Self, Ending> {
+        if context.effect == EffectClass::Read {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            return Ok(Streams::Pipes);
+        }
+        let mut directories = Vec::from_iter(context.log.directory());
+        directories.push(std::env::temp_dir());
+        let create = || {
+            Spool::create(&directories).map_err(|error| {
+                Ending::not_sent(format!("cannot keep what it would print: {error}"))
+            })
+        };
+        let ((stdout, stdout_end), (stderr, stderr_end)) = (create()?, create()?);
+        command.stdout(stdout_end).stderr(stderr_end);
+        Ok(Streams::Files([stdout, stderr]))
+    }
+
+    /// Standard output and standard error, being read.
+    fn read(self, context: &StepContext, child: &mut Child) -> [Reading; 2] {
+        let [stdout, stderr] = match self {
+            Streams::Files(files) => files.map(Source::File),
+            Streams::Pipes => {
+                let stdout = child.stdout.take().expect("standard output is piped");
+                let stderr = child.stderr.take().expect("standard error is piped");
+                let boxed: [Box<dyn AsyncRead + Send + Unpin>; 2] =
+                    [Box::new(stdout), Box::new(stderr)];
+                boxed.map(Source::Pipe)
+            }
+        };
+        let start = |source, keep| {
+            Reading::start(source, keep, context.log.clone(), context.secrets.clone())
+        };
+        [start(stdout, Keep::Head), start(stderr, Keep::Tail)]
+    }
+}
+
+/// Starts the process. The intent is used: it either starts or surely does not. The
+/// command's end of each file closes here, so that only the process holds one.
 fn spawn(_handed: HandedOver, mut command: Command) -> io::Result<Child> {
     command.spawn()
 }
@@ -184,15 +223,13 @@ fn prepare(owner: &Owner, context: &StepContext, call: &Call) -> Result<Command,
     if let Some(cwd) = &call.cwd {
         command.current_dir(cwd);
     }
-    let stdin = if call.stdin.is_some() {
-        Stdio::piped()
-    } else {
-        Stdio::null()
+    let stdin = match &call.stdin {
+        Some(text) => spool::input(text.expose_secret().as_bytes())
+            .map_err(|error| Ending::not_sent(format!("cannot keep its input: {error}")))?
+            .into(),
+        None => Stdio::null(),
     };
-    command
-        .stdin(stdin)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(stdin);
     Ok(command)
 }
 

@@ -9,6 +9,7 @@ mod proxy;
 mod server;
 mod shell;
 mod shell_ends;
+mod shell_outlives;
 mod shell_output;
 mod support;
 mod tls;

@@ -116,7 +116,7 @@ impl Attempt {
             cancel,
             progress: progress_line,
             log_path,
-            _dir: dir,
+            dir,
             _checkpoints: checkpoint_requests,
         }
     }
@@ -133,7 +133,7 @@ pub(crate) struct Running {
     pub(crate) cancel: watch::Sender<bool>,
     pub(crate) progress: watch::Receiver<String>,
     log_path: PathBuf,
-    _dir: TempDir,
+    dir: TempDir,
     _checkpoints: mpsc::Receiver<(String, oneshot::Sender<()>)>,
 }
 
@@ -148,6 +148,18 @@ impl Running {
         let outcome = within(Duration::from_secs(60), self.outcome).await.unwrap();
         let log = std::fs::read_to_string(&self.log_path).unwrap_or_default();
         Ended { outcome, log }
+    }
+}
+
+impl Running {
+    /// The names and the contents of all that lies beside its log, its log included.
+    pub(crate) fn on_disk(&self) -> String {
+        let files = std::fs::read_dir(self.dir.path()).unwrap().map(|entry| {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            format!("{}\n{}", path.display(), String::from_utf8_lossy(&bytes))
+        });
+        files.collect()
     }
 }
 
