@@ -104,7 +104,7 @@ mod faults {
         }
         let (mut fired, mut tried) = (0, 0);
         for (call, error) in [
-            ("fsync", "EIO"),
+            ("fsync,fdatasync", "EIO"),
             ("pwrite64", "EIO"),
             ("pwrite64", "ENOSPC"),
         ] {
