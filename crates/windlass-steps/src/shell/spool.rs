@@ -25,7 +25,13 @@ const REMEMBERED_BYTES: usize = 32;
 /// A command's whole standard input: complete before the command starts, so that no
 /// death of the engine cuts a script in two. It is in memory; secrets may be in it.
 pub(super) fn input(text: &[u8]) -> io::Result<File> {
-    let mut file: File = rustix::fs::memfd_create("windlass-stdin", MemfdFlags::CLOEXEC)?.into();
+    let create = |flags| rustix::fs::memfd_create("windlass-stdin", MemfdFlags::CLOEXEC | flags);
+    // A hardened kernel makes only those that cannot be executed; one before 6.3 knows none.
+    let made = match create(MemfdFlags::NOEXEC_SEAL) {
+        Err(rustix::io::Errno::INVAL) => create(MemfdFlags::empty()),
+        made => made,
+    };
+    let mut file: File = made?.into();
     file.write_all(text)?;
     file.rewind()?;
     Ok(file)
