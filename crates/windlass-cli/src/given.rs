@@ -83,7 +83,9 @@ impl FromStr for NamedSecret {
         let (name, from) = text.split_once('=').ok_or_else(expected)?;
         let name = name.parse().map_err(|_| expected())?;
         let from = match from.split_once(':') {
-            Some(("env", variable)) if !variable.is_empty() => Source::Variable(variable.to_owned()),
+            Some(("env", variable)) if !variable.is_empty() => {
+                Source::Variable(variable.to_owned())
+            }
             Some(("file", path)) if !path.is_empty() => Source::File(PathBuf::from(path)),
             Some(_) | None => return Err(expected()),
         };

@@ -1,10 +1,10 @@
 //! This process as the owner of the state directory: its engine, the socket that
 //! others come in by, and how it ends without leaving anybody in the dark.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::sync::Mutex;
@@ -14,7 +14,7 @@ use windlass_core::plan::IndexedPlan;
 use windlass_core::time::Timestamp;
 use windlass_engine::owner::OwnerLock;
 use windlass_engine::{Engine, GoOn, Options, Parked, Start};
-use windlass_journal::{RunIndexRow, RunQuery, SqliteStore};
+use windlass_journal::{RunIndexRow, RunKey, RunQuery, SqliteStore, Store};
 use windlass_server::view::{Overlay, view};
 use windlass_server::wire::{Accepted, RunView};
 use windlass_server::{Access, Server, Socket, accounts, server};
@@ -28,6 +28,11 @@ use crate::time;
 /// How long a park waits for changes in flight to come to their end.
 pub(crate) const PARK_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the engine's last tasks may hold the journal after it has parked.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const CLOSE_LOOK: Duration = Duration::from_millis(2);
+
 /// A policy file is not read by this version: one person is every group.
 const SINGLE_USER: bool = true;
 
@@ -36,6 +41,7 @@ const SINGLE_USER: bool = true;
 pub(crate) struct Owned {
     pub(crate) engine: Engine,
     server: Mutex<Server>,
+    store: Arc<SqliteStore>,
     /// When this process took the directory over.
     since: Timestamp,
     by: Operator,
@@ -85,11 +91,11 @@ impl Owned {
         let socket = Socket::bind(&lock, access)?;
         let journal = lock.dir().journal();
         let options = place.journal_options(windlass_journal::Access::ReadWrite);
-        let store = SqliteStore::open(&journal, &options)?;
+        let store = Arc::new(SqliteStore::open(&journal, &options)?);
         let by = operator(manner.door);
         let options = Options {
             go_on: manner.go_on,
-            ..Options::new(lock, Arc::new(store), sources())
+            ..Options::new(lock, Arc::clone(&store) as Arc<dyn Store>, sources())
         };
         let engine = Engine::open(options).await?;
         let options = server::Options {
@@ -99,6 +105,7 @@ impl Owned {
         Ok(Self {
             engine,
             server: Mutex::new(server),
+            store,
             since: time::now(),
             by,
         })
@@ -167,6 +174,17 @@ impl Owned {
         Ok(rows)
     }
 
+    /// The touched rows, and with `all_live` every run that has not ended.
+    pub(crate) async fn rows(&self, all_live: bool) -> Result<Vec<RunIndexRow>, Error> {
+        let mut rows = self.touched().await?;
+        if all_live {
+            let known: BTreeSet<RunKey> = rows.iter().map(|row| row.run.clone()).collect();
+            let live = self.engine.live_runs().await?;
+            rows.extend(live.into_iter().filter(|row| !known.contains(&row.run)));
+        }
+        Ok(rows)
+    }
+
     /// Runs that are this process's to stay for: touched, and not ended.
     pub(crate) async fn live(&self) -> Result<Vec<RunIndexRow>, Error> {
         let mut rows = self.touched().await?;
@@ -213,8 +231,22 @@ impl Owned {
             views.push(ParkedView { parked, view });
         }
         self.server.into_inner().stop().await;
+        drop(self.engine);
+        close(self.store).await;
         Ok(views)
     }
+}
+
+/// Lets the journal be closed in order, which moves its WAL into the database. What a
+/// task still holds is not waited for longer than [`CLOSE_WITHIN`]: nothing is lost then,
+/// the next owner only has more to check.
+async fn close(store: Arc<SqliteStore>) {
+    let until = Instant::now() + CLOSE_WITHIN;
+    while Arc::strong_count(&store) > 1 && Instant::now() < until {
+        tokio::time::sleep(CLOSE_LOOK).await;
+    }
+    // Joins the writer's thread.
+    let _panicked = tokio::task::spawn_blocking(move || drop(store)).await;
 }
 
 /// A run that a park leaves behind, and how it looked then.

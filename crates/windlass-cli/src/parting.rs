@@ -35,7 +35,7 @@ fn left_behind(left: &ParkedView) -> Vec<String> {
     let ParkedView { parked, view } = left;
     let mut state = parked.row.state.replace('_', " ");
     if !parked.row.waiting_for.is_empty() {
-        state = format!("{state} for {}", text::line(&parked.row.waiting_for));
+        state = format!("{state}: {}", text::line(&parked.row.waiting_for));
     }
     let mut lines = vec![format!("parked run {} ({state})", parked.run)];
     for (node, attempt) in &parked.in_flight {

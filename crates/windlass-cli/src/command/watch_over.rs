@@ -30,6 +30,16 @@ pub(super) enum Watching {
     WhileBusy,
 }
 
+impl Watching {
+    /// Whether runs are told of that only wait, untouched by this process.
+    fn all_live(self) -> bool {
+        match self {
+            Watching::ForEver | Watching::WhileAnyLive => true,
+            Watching::WhileLive | Watching::WhileBusy => false,
+        }
+    }
+}
+
 /// Stays, then gives the directory up. Answers whether a signal ended it. The run
 /// `told_already` has been followed before and is not told again.
 pub(super) async fn watch_over(
@@ -44,7 +54,14 @@ pub(super) async fn watch_over(
     let mut told = false;
     loop {
         changes.borrow_and_update();
-        report(&owned, screen, &mut known, told_already).await?;
+        report(
+            &owned,
+            screen,
+            &mut known,
+            told_already,
+            watching.all_live(),
+        )
+        .await?;
         let done = match watching {
             Watching::ForEver => false,
             Watching::WhileLive => owned.live().await?.is_empty(),
@@ -88,16 +105,17 @@ async fn report(
     screen: &mut Screen,
     known: &mut BTreeMap<String, String>,
     told_already: Option<&RunId>,
+    all_live: bool,
 ) -> Result<(), Error> {
     let paint = Paint::plain();
     let mut present = BTreeMap::new();
-    for row in owned.touched().await? {
+    for row in owned.rows(all_live).await? {
         if told_already.is_some_and(|run| run.as_str() == row.run.as_str()) {
             continue;
         }
         let mut state = row.state.replace('_', " ");
         if !row.waiting_for.is_empty() {
-            state = format!("{state} for {}", text::line(&row.waiting_for));
+            state = format!("{state}: {}", text::line(&row.waiting_for));
         }
         let owes = if row.owes { ", OWES" } else { "" };
         let line = format!(
@@ -107,7 +125,7 @@ async fn report(
         );
         if known.get(row.run.as_str()) != Some(&line) {
             let at = time::clock(Timestamp(row.updated_at_ms));
-            screen.say(&[text::cut(&format!("{at} {line}"), paint.columns)]);
+            screen.say(&[paint.cut(&format!("{at} {line}"), paint.columns)]);
         }
         present.insert(row.run.to_string(), line);
     }

@@ -24,10 +24,10 @@ pub(crate) fn frame(
     lines.extend(
         owes(run, now)
             .iter()
-            .map(|line| paint.alarm(&text::cut(line, paint.columns))),
+            .map(|line| paint.alarm(&paint.cut(line, paint.columns))),
     );
     for wanted in run.needs.iter().filter(|wanted| wanted.code != "gate") {
-        let wanted = text::cut(&text::line(&wanted.text), paint.columns.saturating_sub(2));
+        let wanted = paint.cut(&text::line(&wanted.text), paint.columns.saturating_sub(2));
         lines.push(format!(
             "{} {}",
             paint.glyph("needs_operator"),
@@ -40,7 +40,7 @@ pub(crate) fn frame(
             None => String::new(),
         };
         let waits = format!("gate {} waits{left}", open.step);
-        let waits = text::cut(&waits, paint.columns.saturating_sub(2));
+        let waits = paint.cut(&waits, paint.columns.saturating_sub(2));
         lines.push(format!("{} {}", paint.glyph("open"), paint.alarm(&waits)));
     }
     if let (Some(first), Some(typed)) = (run.gates.first(), typed) {
@@ -82,7 +82,7 @@ fn headline(run: &RunView, now: Timestamp, paint: &Paint) -> String {
     let state = run.state.replace('_', " ");
     let taken = 2 + text::width(&state) + text::width(&tail) + 1;
     let room = paint.columns.saturating_sub(taken);
-    let name = text::cut(&format!("{} {}", run.run, text::line(&run.title)), room);
+    let name = paint.cut(&format!("{} {}", run.run, text::line(&run.title)), room);
     format!(
         "{} {name} {}{tail}",
         paint.glyph(&run.state),
@@ -183,13 +183,13 @@ fn one_line(
     let room = paint
         .columns
         .saturating_sub(2 + text::width(&word) + 1 + text::width(&age) + 1);
-    let name = text::cut(name, room.min(28));
+    let name = paint.cut(name, room.min(28));
     let head_columns = 2 + text::width(&name) + 1 + text::width(&word) + 1 + text::width(&age);
     let room = paint.columns.saturating_sub(head_columns + 2);
     let said = if room < 6 {
         String::new()
     } else {
-        text::cut(&text::line(said), room)
+        paint.cut(&text::line(said), room)
     };
     let said = paint.faint(&said);
     format!(

@@ -81,6 +81,15 @@ impl Paint {
         }
     }
 
+    /// The text, cut to `columns`, with a sign at the cut that can be shown.
+    pub(crate) fn cut(&self, text: &str, columns: usize) -> String {
+        let short = text::cut(text, columns);
+        match short.strip_suffix('…') {
+            Some(kept) if self.ascii && short.len() != text.len() => format!("{kept}~"),
+            Some(_) | None => short,
+        }
+    }
+
     /// `label` in a column of its own, then the text, wrapped beside it.
     pub(crate) fn labelled(&self, label: &str, value: &str) -> Vec<String> {
         let indent = " ".repeat(LABEL_COLUMNS);

@@ -19,9 +19,9 @@ pub(crate) fn run_list(runs: &[RunSummary], paint: &Paint) -> Vec<String> {
             // Padded before it is coloured: escapes take no columns.
             let word = format!("{:<state$}", text::line(&run.state));
             let head = format!("{}  {}", run.run, paint.glyph(&run.state));
-            let runbook = format!("{:<name$}", text::cut(&text::line(&run.runbook), name));
+            let runbook = format!("{:<name$}", paint.cut(&text::line(&run.runbook), name));
             let plain = text::width(&run.run) + 3 + 1 + state + 2 + name + 2;
-            let tail = text::cut(&tail(run), paint.columns.saturating_sub(plain));
+            let tail = paint.cut(&tail(run), paint.columns.saturating_sub(plain));
             let word = paint.word(&word);
             format!("{head} {word}  {runbook}  {tail}")
                 .trim_end()

@@ -170,7 +170,7 @@ fn step_lines(step: &Step, columns: usize, now: Timestamp, paint: &Paint) -> Vec
             let last = text::line(last);
             lines.push(format!(
                 "{indent}{}",
-                text::cut(&last, paint.columns.saturating_sub(6))
+                paint.cut(&last, paint.columns.saturating_sub(6))
             ));
         }
     }
@@ -201,7 +201,7 @@ fn item_line(item: &Item, paint: &Paint) -> String {
     format!(
         "    {glyph} {} {word}{attempt}{}",
         item.node,
-        text::cut(&value, room)
+        paint.cut(&value, room)
     )
 }
 
