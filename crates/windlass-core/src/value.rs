@@ -240,7 +240,9 @@ mod tests {
     fn floats_come_back_as_they_were() {
         let mut bits = 0x3fb9_9999_9999_999a_u64;
         for _ in 0..20_000 {
-            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            bits = bits
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let float = f64::from_bits(bits);
             if float.is_finite() {
                 let text = Value::Float(float).to_string();
