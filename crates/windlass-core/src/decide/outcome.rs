@@ -3,7 +3,7 @@
 use super::Decider;
 use super::advance::{CODE_EXPRESSION, CODE_UNTIL, next_look};
 use crate::event::Event;
-use crate::evolve::brief;
+use crate::evolve::{CODE_GIVEN_UP, CODE_INTERRUPTED, CODE_NOT_HAPPENED, brief};
 use crate::id::NodeId;
 use crate::outcome::{
     Answer, Effected, Failure, MESSAGE_BYTES_MAX, OUTPUTS_BYTES_MAX, Outcome, Resolution, Witness,
@@ -472,7 +472,7 @@ fn bounded(live: &Live, key: Key, outcome: Outcome) -> Outcome {
         Outcome::Succeeded { outputs, log } => Outcome::Succeeded { outputs, log },
         Outcome::Failed(mut failure) => {
             truncate(&mut failure.message);
-            failure.code = failure.code.chars().take(CODE_CHARS_MAX).collect();
+            failure.code = runners_code(&failure.code);
             failure.evidence = failure
                 .evidence
                 // Null is how JSON says that there is none.
@@ -480,6 +480,24 @@ fn bounded(live: &Live, key: Key, outcome: Outcome) -> Outcome {
                 .filter(|evidence| evidence.weight_bytes() <= OUTPUTS_BYTES_MAX);
             Outcome::Failed(failure)
         }
+    }
+}
+
+/// A runner's code within its bound. Codes of the core have consequences, such as a free
+/// retry, that no runner may ask for: one that says them is heard as `runner_CODE`.
+fn runners_code(code: &str) -> String {
+    const RESERVED: &[&str] = &[
+        CODE_INTERRUPTED,
+        CODE_NOT_HAPPENED,
+        CODE_GIVEN_UP,
+        CODE_UNTIL,
+        CODE_EXPRESSION,
+    ];
+    let code: String = code.chars().take(CODE_CHARS_MAX).collect();
+    if RESERVED.contains(&code.as_str()) {
+        format!("runner_{code}")
+    } else {
+        code
     }
 }
 
@@ -509,5 +527,20 @@ fn truncate(text: &mut String) {
             .find(|at| text.is_char_boundary(*at));
         text.truncate(cut.unwrap_or(0));
         text.push('…');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runner_cannot_speak_with_the_cores_words() {
+        assert_eq!(runners_code("interrupted"), "runner_interrupted");
+        assert_eq!(runners_code("exit_status"), "exit_status");
+        assert_eq!(
+            runners_code(&"ä".repeat(100)).chars().count(),
+            CODE_CHARS_MAX
+        );
     }
 }
