@@ -12,8 +12,8 @@ use windlass_steps::NativeSteps;
 fn runbooks() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the runbooks are in the checkout")
+        .map(|entry| entry.expect("the folder can be listed").path())
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "yaml")

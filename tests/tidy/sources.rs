@@ -12,9 +12,13 @@ fn files(below: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![below.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for entry in std::fs::read_dir(&folder).expect("the folder is in the checkout") {
+            let path = entry.expect("the folder can be listed").path();
+            let name = path
+                .file_name()
+                .expect("a listed path has a name")
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() && name != "target" && !name.starts_with('.') {
                 folders.push(path);
             } else if path
