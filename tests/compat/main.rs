@@ -2,6 +2,8 @@
 //! verifies them and shows their runs as it did when they were written.
 //! They are kept as SQL text, which a reviewer can read and a change of which is seen.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
