@@ -9,6 +9,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod audit;
+mod bench;
+mod flagship;
 mod report;
 mod small;
 mod sweeps;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use crate::audit::Counts;
+use crate::small::Shown;
 
 /// Prints a line, also when the test passes.
 pub(crate) fn say(line: &str) {
@@ -38,6 +39,16 @@ impl Tally {
             lost: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// Adds a case in which so many kills were armed.
+    pub(crate) fn add(&mut self, armed: usize, shown: &Shown) {
+        self.cases += 1;
+        self.armed += armed;
+        self.fired += shown.fired;
+        self.acknowledged += shown.acknowledged;
+        self.lost += shown.lost;
+        self.counts += shown.counts;
     }
 
     /// Prints the part's line of the proof.

@@ -29,6 +29,8 @@ const LIVES_MAX: usize = 8;
 pub(crate) enum Kill {
     /// At a point of `windlass-engine`'s `failpoints`.
     At(String),
+    /// The same, and every process of the run with it, as when the machine goes down.
+    AtWithAll(String),
     /// Just after so many more records than there are when it starts.
     AfterRecords(usize),
     /// So long after its start.
@@ -76,13 +78,7 @@ pub(crate) fn perform_all(name: &'static str, cases: Vec<Case>) -> crate::report
                     let next = queue.lock().unwrap().next();
                     let Some(case) = next else { return };
                     let shown = perform(&case);
-                    let mut tally = tally.lock().unwrap();
-                    tally.cases += 1;
-                    tally.armed += case.kills.len();
-                    tally.fired += shown.fired;
-                    tally.acknowledged += shown.acknowledged;
-                    tally.lost += shown.lost;
-                    tally.counts += shown.counts;
+                    tally.lock().unwrap().add(case.kills.len(), &shown);
                 }
             });
         }
@@ -276,7 +272,9 @@ pub(crate) fn has_ended(story: &Story) -> bool {
 fn armed(mut command: Command, kill: &Kill, story: Option<&Story>) -> Death {
     let mut dies_after = None;
     match kill {
-        Kill::At(point) => drop(command.env("WINDLASS_FAILPOINT", point)),
+        Kill::At(point) | Kill::AtWithAll(point) => {
+            command.env("WINDLASS_FAILPOINT", point);
+        }
         Kill::AfterRecords(more) => {
             let records = story.map_or(0, |story| story.records.len()) + more;
             command.env("WINDLASS_FAILPOINT", format!("append:{records}"));
