@@ -69,7 +69,21 @@ const CHECKS: &[Check] = &[
     ("lab", |options| {
         test(options, &["-p", "rds-lab", "-p", "xtask"])
     }),
-    ("whole", |options| test(options, &["-p", "windlass-tests"])),
+    // Goldens of the built binary, kept journals, shipped runbooks, the shape of the sources.
+    ("golden", |options| {
+        let suites = [
+            "--lib", "--test", "tidy", "--test", "runbooks", "--test", "compat", "--test", "golden",
+        ];
+        test(options, &[&["-p", "windlass-tests"][..], &suites].concat())
+    }),
+    ("crash", |options| told(options, "crash")),
+    ("faults", |options| told(options, "faults")),
+    ("benches", |_| {
+        run(cargo().args(["run", "--locked", "-p", "xtask", "--", "bench", "--quick"]))
+    }),
+    ("demo", |_| {
+        run(cargo().args(["run", "--locked", "-p", "xtask", "--", "demo", "--yes"]))
+    }),
     ("docs", |_| {
         let words = ["doc", "--workspace", "--no-deps", "--locked"];
         run(cargo().args(words).env("RUSTDOCFLAGS", "-D warnings"))
@@ -128,4 +142,12 @@ fn test(options: &Options, packages: &[&str]) -> anyhow::Result<()> {
         command.env("WINDLASS_FULL", "1");
     }
     run(&mut command)
+}
+
+/// A suite whose counts are its proof: what it prints is shown.
+fn told(options: &Options, suite: &str) -> anyhow::Result<()> {
+    test(
+        options,
+        &["-p", "windlass-tests", "--test", suite, "--", "--nocapture"],
+    )
 }
