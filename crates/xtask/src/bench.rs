@@ -71,6 +71,7 @@ pub(crate) type Line = Map<String, Value>;
 pub(crate) type Lines = BTreeMap<String, Vec<Line>>;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let load_before = page::load();
     let mut lines = Lines::new();
     for bench in BENCHES {
         println!("\n=== {} of {}", bench.name, bench.package);
@@ -81,7 +82,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             }
         }
     }
-    let text = page::render(&lines)?;
+    let text = page::render(&lines, &load_before)?;
     if options.quick {
         println!("\nevery benchmark runs; nothing is written");
         return Ok(());
