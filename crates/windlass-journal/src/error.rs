@@ -21,12 +21,31 @@ pub struct StorageError {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
-    #[error(transparent)]
+    #[error("{}{}", .0, what_failed(.0))]
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error("{0}")]
     Stated(String),
+}
+
+/// What SQLite's own text of an I/O error leaves out: which call it was.
+fn what_failed(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ffi;
+    let extended = match error {
+        rusqlite::Error::SqliteFailure(error, _) => error.extended_code,
+        _ => return "",
+    };
+    match extended {
+        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ => " (read)",
+        ffi::SQLITE_IOERR_WRITE => " (write)",
+        ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => " (sync)",
+        ffi::SQLITE_IOERR_TRUNCATE => " (truncate)",
+        ffi::SQLITE_IOERR_SHMSIZE => {
+            " (extend the -shm file beside it; the file system may be full)"
+        }
+        _ => "",
+    }
 }
 
 impl StorageError {
