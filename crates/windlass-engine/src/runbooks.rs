@@ -19,9 +19,10 @@ pub(crate) async fn keep(dir: &StateDir, plan: &Plan, text: String) -> Result<()
         return Err(CommandError::OtherRunbook);
     }
     let path = dir.runbook(&digest);
+    let place = path.display().to_string();
     let kept = tokio::task::spawn_blocking(move || write_once(&path, text.as_bytes())).await;
     let kept = kept.unwrap_or_else(|error| Err(io::Error::other(error)));
-    kept.map_err(|error| CommandError::RunbookNotKept(error.to_string().into()))
+    kept.map_err(|error| CommandError::RunbookNotKept(format!("{place}: {error}").into()))
 }
 
 fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -33,14 +34,19 @@ fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let new = path.with_extension(format!("{}-{number}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let written = write(&new, bytes).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // What was written of it must not take the room that may be missing.
+        let _gone = fs::remove_file(&new);
+    }
+    written?;
     fs::File::open(folder)?.sync_all()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.create(true).write(true).truncate(true).mode(0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
