@@ -106,6 +106,17 @@ impl Error {
         }
     }
 
+    /// Whether it came of an owner behind the socket that is gone.
+    pub(crate) fn is_owner_gone(&self) -> bool {
+        let Error::Client(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            ClientError::Unreachable { .. } | ClientError::Broken(_)
+        )
+    }
+
     /// What to do about it, when that is known.
     pub(crate) fn help(&self) -> Option<&str> {
         match self {

@@ -30,6 +30,8 @@ pub(crate) struct Until {
 #[derive(Debug)]
 pub(crate) enum Left {
     Ended(Box<RunView>),
+    /// The run has ended and its owner is gone: only the journal can be looked at.
+    EndedUnseen,
     Interrupted(&'static str),
     /// The owner ends, or is gone; what it said.
     OwnerStopped(StreamEnd),
@@ -67,7 +69,11 @@ pub(crate) async fn follow(
             },
             () = sleep_until(look_at) => {
                 look_at = None;
-                let view = link.view(run).await?;
+                let view = match link.view(run).await {
+                    // The stream says what there is to say about it.
+                    Err(error) if error.is_owner_gone() => continue,
+                    view => view?,
+                };
                 if view.next_seq.is_some_and(|newest| newest > next_seq) {
                     // Its records come first, and the look is repeated after them.
                     continue;
@@ -108,10 +114,14 @@ async fn over(
     end: StreamEnd,
 ) -> Result<Left, Error> {
     screen.end(&end);
-    if end.code == "run_ended" {
-        return Ok(Left::Ended(Box::new(link.view(run).await?)));
+    if end.code != "run_ended" {
+        return Ok(Left::OwnerStopped(end));
     }
-    Ok(Left::OwnerStopped(end))
+    match link.view(run).await {
+        // An owner that stayed for this run only has left with it.
+        Err(error) if error.is_owner_gone() => Ok(Left::EndedUnseen),
+        view => Ok(Left::Ended(Box::new(view?))),
+    }
 }
 
 /// Nothing is in flight: shows the records that have not been shown yet.

@@ -90,6 +90,9 @@ async fn drive(
             return Ok(Exit::Parked);
         }
         Left::OwnerStopped(end) => return Err(Error::Bug(end.message)),
+        Left::EndedUnseen => {
+            return Err(Error::Bug("an owner found itself gone".to_owned()));
+        }
     }
     Ok(Exit::Success)
 }

@@ -5,10 +5,12 @@ use windlass_core::id::RunId;
 use windlass_server::wire::RunView;
 
 use super::watch_over::{Watching, watch_over};
+use crate::args::Place;
 use crate::error::Error;
 use crate::exit_codes::Exit;
 use crate::follow::{Left, Until, follow};
 use crate::link::Link;
+use crate::look::Look;
 use crate::parting;
 use crate::render::ending;
 use crate::signals::Interrupt;
@@ -17,6 +19,7 @@ use crate::text;
 
 /// Follows a run from a record on. As the owner, stays for the other live runs too.
 pub(super) async fn drive(
+    place: &Place,
     link: Link,
     run: &RunId,
     from_seq: u64,
@@ -41,6 +44,12 @@ pub(super) async fn drive(
                 };
                 watch_over(*owned, &mut screen, &mut interrupt, watching, Some(run)).await?;
             }
+            Ok(of_end(&view))
+        }
+        (_, Left::EndedUnseen) => {
+            let view = Look::open(place).await?.view(run).await?;
+            screen.clear();
+            screen.say_end(&ending(&view, &screen.paint()));
             Ok(of_end(&view))
         }
         (Link::Own(owned), Left::WaitsForPerson(_)) => {

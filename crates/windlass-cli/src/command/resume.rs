@@ -81,7 +81,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let from_seq = before.next_seq.unwrap_or(0);
     let mut screen = Screen::new(args.json);
     screen.say_end(&[format!("run {run}: {}", crate::text::line(&view.title))]);
-    drive(link, &run, from_seq, screen, interrupt, args.no_wait).await
+    drive(place, link, &run, from_seq, screen, interrupt, args.no_wait).await
 }
 
 type Values = std::collections::BTreeMap<windlass_core::id::SecretName, secrecy::SecretString>;

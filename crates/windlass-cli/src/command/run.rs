@@ -104,5 +104,5 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     }
     let mut screen = Screen::new(args.json);
     screen.say_end(&[format!("run {run}{how}")]);
-    drive(link, &run, 0, screen, interrupt, args.no_wait).await
+    drive(place, link, &run, 0, screen, interrupt, args.no_wait).await
 }

@@ -38,7 +38,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         // The answer tells at once when there is no such run.
         client.run(&run).await?;
         let screen = Screen::new(args.json);
-        return drive(Link::Peer(client), &run, 0, screen, interrupt, false).await;
+        return drive(place, Link::Peer(client), &run, 0, screen, interrupt, false).await;
     }
     let view = look.view(&run).await?;
     let mut screen = Screen::unattended(args.json);
