@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use windlass_core::event::{End, Event};
 use windlass_tests::binary::windlass_failpoints;
 use windlass_tests::journal::{Story, assert_whole};
@@ -96,7 +97,7 @@ impl<'a> Upgrade<'a> {
                 life.kill();
             } else if Instant::now() >= look_at {
                 look_at = Instant::now() + GATE_LOOK_EVERY;
-                self.approve();
+                self.approve(life.pid());
             }
         });
         let killed = death.was_killed();
@@ -112,12 +113,18 @@ impl<'a> Upgrade<'a> {
         killed
     }
 
-    fn approve(&mut self) {
-        let Some(story) = self.story() else { return };
-        let Some(gate) = story.open_gate() else {
-            return;
-        };
-        let arguments = ["approve", &story.run, &gate, "--note", "crash suite"];
+    /// Approves the gate if it is open and `pid` owns the directory: without an owner the
+    /// approving process would itself go on with the run, and nobody would kill it.
+    fn approve(&mut self, pid: u32) {
+        let lock = fs::read_to_string(self.place.state().join("owner.lock"));
+        let owner = lock
+            .ok()
+            .and_then(|note| serde_json::from_str::<Value>(&note).ok());
+        let owns = owner.is_some_and(|owner| owner["pid"] == pid);
+        let story = self.story().filter(|_| owns);
+        let gate = story.and_then(|story| Some((story.open_gate()?, story.run)));
+        let Some((gate, run)) = gate else { return };
+        let arguments = ["approve", &run, &gate, "--note", "crash suite"];
         let death = Life::begin(self.place.command(arguments)).wait(LIFE_MAX, |_| {});
         // The owner may be killed while it is asked.
         self.approved += usize::from(death.status.success());

@@ -17,6 +17,8 @@ mod sweeps;
 
 use std::path::{Path, PathBuf};
 
+use windlass_tests::skip::skip;
+
 /// Whether the full set is asked for.
 fn is_full() -> bool {
     std::env::var_os("WINDLASS_FULL").is_some_and(|set| set != "0")
@@ -28,7 +30,7 @@ fn volatile() -> PathBuf {
     if memory.is_dir() {
         memory.to_owned()
     } else {
-        report::say("crash: SKIP: no /dev/shm, so witness and state share a file system");
+        skip("crash: no /dev/shm, so witness and state share a file system");
         std::env::temp_dir()
     }
 }

@@ -129,6 +129,11 @@ impl Life {
         }
     }
 
+    /// The id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL; the process may have ended already.
     pub fn kill(&mut self) {
         let _ended = self.child.kill();
