@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use windlass_tests::skip::skip;
+
 use crate::run::{Run, Took};
 use crate::say;
 
@@ -98,7 +100,7 @@ fn sweep(calls: &'static str, error: &'static str) {
 #[test]
 fn every_failed_call_on_the_journal_ends_the_process_and_loses_nothing() {
     if !strace_works() {
-        say("faults: SKIP: strace is not here, or may not trace; no call was made to fail");
+        skip("faults: strace is not here, or may not trace; no call was made to fail");
         return;
     }
     sweep("fsync,fdatasync", "EIO");

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use windlass_tests::life::Death;
+use windlass_tests::skip::skip;
 
 use crate::run::{Run, Took};
 use crate::say;
@@ -64,7 +65,7 @@ fn a_full_file_system_ends_the_process_and_loses_nothing() {
     let mut messages = Vec::new();
     loop {
         let Some(mounted) = Mounted::new() else {
-            say("faults: SKIP: a tmpfs cannot be mounted here; no file system was full");
+            skip("faults: a tmpfs cannot be mounted here; no file system was full");
             return;
         };
         let mut run = Run::below(mounted.path());

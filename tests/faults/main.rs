@@ -3,7 +3,8 @@
 //! the process at once, with a clear message and the documented exit code, and the run must
 //! be resumed cleanly. Every fault is counted only if it fired.
 //!
-//! Without strace, or without the right to mount, a part prints SKIP.
+//! Without strace, or without the right to mount, a part prints SKIP, and fails under
+//! `WINDLASS_NO_SKIP=1`.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use windlass_tests::binary::windlass;
 use windlass_tests::golden::Test;
+use windlass_tests::skip::skip;
 
 use crate::endings::id_of;
 use crate::runbooks::{GATED, HELLO, SECRET};
@@ -68,7 +69,7 @@ fn a_secret_is_brought_anew_after_a_restart() {
 #[test]
 fn another_user_approves_through_the_groups_socket() {
     let Some(other) = other_user() else {
-        eprintln!("SKIPPED: approving as another user needs root, setpriv and the user `nobody`");
+        skip("approving as another user needs root, setpriv and the user `nobody`");
         return;
     };
     let mut test = Test::new("another_user");

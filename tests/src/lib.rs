@@ -6,3 +6,4 @@ pub mod journal;
 pub mod life;
 pub mod random;
 pub mod redact;
+pub mod skip;
