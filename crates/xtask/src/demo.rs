@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rds_lab::{BuildSource, Lab, Options as LabOptions, ProbeOptions, ProbeReport, Server};
 
-use crate::process::{cargo, root, run as run_program};
+use crate::process::{cargo, root, run as run_program, target_dir};
 use crate::tools;
 
 /// The gate of the flagship runbook.
@@ -45,7 +45,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if !options.yes && !std::io::stdin().is_terminal() {
         bail!("the demo asks for the approval in the terminal; without one, give --yes");
     }
-    tools::ensure_packages()?;
+    tools::ensure_packages(if options.pg_old.is_some() {
+        &[]
+    } else {
+        tools::DEMO
+    })?;
     println!("building windlass");
     run_program(cargo().args(["build", "--quiet", "--locked", "-p", "windlass-cli"]))?;
 
@@ -62,7 +66,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         .dir()
         .file_name()
         .context("the lab's directory has a name")?;
-    let state_dir = root().join("target").join("demo").join(name);
+    let state_dir = target_dir().join("demo").join(name);
     let inputs = write_inputs(&lab)?;
     let probe = lab.write_probe(ProbeOptions::default())?;
     let status = upgrade(options, &lab, &state_dir, &inputs)?;
@@ -83,7 +87,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn lab_options(options: &Options) -> LabOptions {
-    let mut lab = LabOptions::new(root().join("target").join("lab").join("builds"));
+    let mut lab = LabOptions::new(target_dir().join("lab").join("builds"));
     if let (Some(old), Some(new)) = (&options.pg_old, &options.pg_new) {
         lab.pg_old = BuildSource::Directory(old.clone());
         lab.pg_new = BuildSource::Directory(new.clone());
@@ -99,8 +103,13 @@ fn write_inputs(lab: &Lab) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
+/// The built program.
+fn binary() -> PathBuf {
+    target_dir().join("debug").join("windlass")
+}
+
 fn windlass(state_dir: &Path) -> Command {
-    let mut command = Command::new(root().join("target").join("debug").join("windlass"));
+    let mut command = Command::new(binary());
     command
         .current_dir(root())
         .arg("--state-dir")
@@ -242,14 +251,17 @@ fn print_proof(
         "acknowledged rows that are not there: {}",
         verdict.lost.len()
     );
-    let state = state_dir
-        .strip_prefix(root())
-        .unwrap_or(state_dir)
-        .display();
+    let near = |path: &Path| {
+        path.strip_prefix(root())
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    };
+    let (state, program) = (near(state_dir), near(&binary()));
     println!("\nthe journal lies in {state}; look at it with");
-    println!("  target/debug/windlass --state-dir {state} runs");
-    println!("  target/debug/windlass --state-dir {state} show RUN");
-    println!("  target/debug/windlass --state-dir {state} journal verify");
+    println!("  {program} --state-dir {state} runs");
+    println!("  {program} --state-dir {state} show RUN");
+    println!("  {program} --state-dir {state} journal verify");
     if !equal || !verdict.lost.is_empty() {
         bail!("the proof failed");
     }

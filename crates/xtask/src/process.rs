@@ -27,6 +27,16 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Where cargo puts what it builds, wherever the user has told it to.
+pub(crate) fn target_dir() -> PathBuf {
+    let words = ["metadata", "--no-deps", "--offline", "--format-version=1"];
+    let told = cargo().args(words).output().ok().and_then(|output| {
+        let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        Some(PathBuf::from(metadata["target_directory"].as_str()?))
+    });
+    told.unwrap_or_else(|| root().join("target"))
+}
+
 /// Runs a command to its end; anything but success is an error that shows it.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = shown(command);

