@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use windlass_tests::skip::skip;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -74,6 +76,93 @@ fn the_core_names_nothing_of_the_outer_world() {
         }
     }
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Texts that may name a place of one machine: a file, and what its line holds.
+const EXAMPLES_OF_PLACES: &[(&str, &str)] = &[];
+
+/// The files that git tracks, or `None` where git does not list them.
+fn tracked_files() -> Option<Vec<String>> {
+    let listed = std::process::Command::new("git")
+        .args(["-c", "safe.directory=*", "ls-files", "-z"])
+        .current_dir(root())
+        .output()
+        .ok()?;
+    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let names = names.split_terminator('\0').map(str::to_owned);
+    listed.status.success().then(|| names.collect())
+}
+
+/// Whether a line names a place of one machine. `/etc/home/x` is none: a place begins
+/// where no path goes on.
+fn names_a_place(line: &str) -> bool {
+    // Spelled in two halves, so that this file does not find itself.
+    let homes = [
+        concat!("/ro", "ot/"),
+        concat!("/wo", "rk/"),
+        concat!("/ho", "me/"),
+    ];
+    let begins = |at: usize| {
+        let before = line[..at].chars().next_back();
+        before.is_none_or(|before| !(before.is_alphanumeric() || "/._-~}])$".contains(before)))
+            // `file:///…` names one too.
+            || line[..at].ends_with("//")
+    };
+    line.contains(concat!(".lib", "rary"))
+        || homes
+            .iter()
+            .any(|home| line.match_indices(home).any(|(at, _)| begins(at)))
+}
+
+#[test]
+fn a_place_of_one_machine_is_told_from_others() {
+    let place = |name: &str| format!("{name}{}", "project/x");
+    let (work, home) = (concat!("/wo", "rk/"), concat!("/ho", "me/"));
+    assert!(names_a_place(&place(work)));
+    assert!(names_a_place(&format!("cd \"{}\"", place(home))));
+    assert!(names_a_place(&format!("file://{}", place(home))));
+    assert!(names_a_place(concat!("see .lib", "rary for it")));
+    assert!(!names_a_place(&format!("tests{}", place(work))));
+    assert!(!names_a_place(&format!("$DIR{}", place(home))));
+    assert!(!names_a_place("the library is at /usr/lib"));
+}
+
+#[test]
+fn nothing_belongs_to_one_machine() {
+    if !root().join(".git").exists() {
+        println!("tidy: this is no checkout, so nothing is tracked that could name a place");
+        return;
+    }
+    let Some(names) = tracked_files() else {
+        skip("tidy: git cannot list the files; they were not searched for places");
+        return;
+    };
+    assert!(names.len() > 100, "git does not track the sources");
+    let mut found = Vec::new();
+    let mut used = vec![false; EXAMPLES_OF_PLACES.len()];
+    for name in &names {
+        // Binary files have no places, and a colleague may just have removed one.
+        let Ok(text) = std::fs::read_to_string(root().join(name)) else {
+            continue;
+        };
+        for (number, line) in text.lines().enumerate() {
+            if !names_a_place(line) {
+                continue;
+            }
+            let allowed = EXAMPLES_OF_PLACES
+                .iter()
+                .position(|(file, example)| file == name && line.contains(example));
+            match allowed {
+                Some(at) => used[at] = true,
+                None => found.push(format!("{name}:{}: {}", number + 1, line.trim())),
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(
+        used.iter().all(|used| *used),
+        "not every example is still there"
+    );
 }
 
 #[test]
