@@ -53,7 +53,10 @@ pub enum Command {
         asked_at: Timestamp,
         outcome: Outcome,
     },
-    /// A process that outlived the engine has ended.
+    /// A living process of an attempt that nobody waits for was found: one that the
+    /// attempt's own process left behind. Nothing is interrupted by it.
+    OrphanFound(Orphan),
+    /// Such a process, or one that outlived the engine, has ended.
     OrphanEnded(Orphan),
     Approve {
         gate: StepId,
@@ -123,7 +126,7 @@ pub enum Command {
     },
 }
 
-/// A process of an attempt that outlived the engine.
+/// A process of an attempt that outlived the engine, or the runner that waited for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     pub node: NodeId,

@@ -245,6 +245,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Withdraw { .. }
         | Command::Reconciled { .. }
         | Command::Observed { .. }
+        | Command::OrphanFound(_)
         | Command::OrphanEnded(_) => false,
     }
 }

@@ -1,5 +1,6 @@
-//! Processes of attempts that outlived the engine that started them, found by the
-//! environment variable that every process of an attempt carries.
+//! Processes of attempts that outlived the engine that started them, or the process that
+//! their runner waited for, found by the environment variable that every process of an
+//! attempt carries.
 //! Nothing here ends a process.
 
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ const READING_PAUSE: Duration = Duration::from_millis(2);
 
 /// The orphans of every run that an opening engine found.
 ///
-/// A run cannot get new ones while its engine lives, so one survey serves all runs.
+/// A run whose task has not begun yet cannot get new ones, so one survey serves the first
+/// take-over of all runs.
 #[derive(Debug, Default)]
 pub(crate) struct OrphanSurvey(BTreeMap<RunId, Vec<Orphan>>);
 

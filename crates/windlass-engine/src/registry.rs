@@ -1,7 +1,7 @@
 //! Which runs have a task, and what is kept in memory for those that have none:
 //! secrets, a timer, a small cache of states, and why a run may not be driven.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -32,6 +32,8 @@ pub(crate) struct Registry {
     pub(crate) wheel: Wheel,
     /// The newest `seq` for those who follow a run.
     feeds: BTreeMap<RunId, watch::Sender<u64>>,
+    /// Runs whose task ended before its time, perhaps with processes in flight.
+    pub(crate) halted: BTreeSet<RunId>,
     /// Attempts that a park left in flight.
     pub(crate) left_in_flight: BTreeMap<RunId, Vec<(NodeId, u32)>>,
 }

@@ -125,6 +125,7 @@ impl Decider {
                 asked_at,
                 outcome,
             } => self.observed(node, attempt, asked_at, outcome),
+            Command::OrphanFound(orphan) => self.orphan_found(orphan),
             Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
             Command::Approve { .. }
             | Command::Reject { .. }
@@ -201,17 +202,7 @@ impl Decider {
             }
         }
         for orphan in orphans {
-            let live = self.live()?;
-            let key = live.key_of(&orphan.node);
-            let node = key.and_then(|key| live.nodes.get(&key));
-            let (attempt, pid) = (orphan.attempt, orphan.pid);
-            let is_new = |node: &NodeState| {
-                (1..=node.attempt).contains(&attempt) && !node.orphans.contains(&(attempt, pid))
-            };
-            if node.is_some_and(is_new) {
-                let node = orphan.node.clone();
-                self.emit(Event::OrphanFound { node, attempt, pid });
-            }
+            self.orphan_found(orphan.clone())?;
         }
         for (node, attempt) in running {
             let failure = Failure {
@@ -226,6 +217,21 @@ impl Decider {
                 attempt,
                 failure,
             });
+        }
+        Ok(())
+    }
+
+    /// A process that is known, or is of no attempt that ever began, changes nothing.
+    fn orphan_found(&mut self, orphan: Orphan) -> Result<(), Rejection> {
+        let live = self.live()?;
+        let Orphan { node, attempt, pid } = orphan;
+        let key = live.key_of(&node);
+        let is_new = |node: &NodeState| {
+            (1..=node.attempt).contains(&attempt) && !node.orphans.contains(&(attempt, pid))
+        };
+        let found = key.and_then(|key| live.nodes.get(&key));
+        if live.ended.is_none() && found.is_some_and(is_new) {
+            self.emit(Event::OrphanFound { node, attempt, pid });
         }
         Ok(())
     }

@@ -99,6 +99,7 @@ impl Decider {
             | Command::Checkpoint { .. }
             | Command::Reconciled { .. }
             | Command::Observed { .. }
+            | Command::OrphanFound(_)
             | Command::OrphanEnded(_) => unreachable!("`accept` keeps these to itself"),
         }
     }

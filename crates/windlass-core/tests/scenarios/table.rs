@@ -208,7 +208,6 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
             "attempt_failed",
             "backoff",
             "polling",
-            "in_doubt",
             "attested",
             "failed",
             "stopped",

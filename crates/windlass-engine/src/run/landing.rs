@@ -1,5 +1,7 @@
 //! Taking in what has come back from runners: outcomes, answers, panics.
 
+use std::collections::BTreeSet;
+
 use windlass_core::command::Command;
 use windlass_core::effect::Effect;
 use windlass_core::id::NodeId;
@@ -34,7 +36,7 @@ impl Task {
             }
         });
         let Slot {
-            kind: _,
+            kind: slot_kind,
             node,
             attempt,
         } = slot;
@@ -45,6 +47,10 @@ impl Task {
             Report::Ended(outcome) => {
                 #[cfg(feature = "failpoints")]
                 crate::failpoints::arrived(&node);
+                if slot_kind == SlotKind::Change && is_unknown(&outcome) {
+                    // Before the doubt, so that nothing is looked into or asked meanwhile.
+                    self.record_living(BTreeSet::from([node.clone()])).await?;
+                }
                 self.ended(node, attempt, outcome).await
             }
             Report::Answered { .. } | Report::Observed { .. } if was_cancelled => Ok(()),
@@ -124,6 +130,13 @@ impl Task {
         if let Some(driven) = self.shared.registry().driven.get_mut(&self.run) {
             driven.progress.remove(&(slot.node.clone(), slot.attempt));
         }
+    }
+}
+
+fn is_unknown(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Succeeded { .. } => false,
+        Outcome::Failed(failure) => failure.effect == Effected::Unknown,
     }
 }
 

@@ -6,7 +6,7 @@
 //! - `append`: making it durable.
 //! - `perform`: the difference between what should be in flight and what is.
 //! - `flight`: what is; `launch` and `look`: how it gets there; `landing`: how it comes back.
-//! - `takeover`: what an earlier process left behind.
+//! - `takeover`: what an earlier process left behind; `left_behind`: what an attempt did.
 //! - `park`: how it stops in order.
 
 mod append;
@@ -14,6 +14,7 @@ mod flight;
 mod lacks;
 mod landing;
 mod launch;
+mod left_behind;
 mod look;
 mod message;
 mod park;

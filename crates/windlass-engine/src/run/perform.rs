@@ -1,6 +1,7 @@
 //! The difference between what should be in flight and what is.
 
 use windlass_core::effect::Effect;
+use windlass_core::id::NodeId;
 use windlass_core::outstanding;
 use windlass_core::time::Timestamp;
 
@@ -108,6 +109,12 @@ impl Task {
         slot
     }
 
+    /// When a look that is due at `at` may begin.
+    pub(super) fn look_time(&self, node: &NodeId, at: Timestamp) -> Timestamp {
+        let pause = self.look_pauses.get(node).copied();
+        pause.map_or(at, |pause| at.max(pause))
+    }
+
     /// Begins a look whose time has come; answers when it comes otherwise.
     fn perform_look(&mut self, effect: Effect) -> Option<Timestamp> {
         let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
@@ -130,8 +137,7 @@ impl Task {
         if self.flight.contains(&slot) || !lacks.is_nothing() {
             return None;
         }
-        let pause = self.look_pauses.get(&node).copied();
-        let at = pause.map_or(at, |pause| at.max(pause));
+        let at = self.look_time(&node, at);
         if at > self.shared.clock.now() {
             return Some(at);
         }

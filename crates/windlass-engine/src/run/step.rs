@@ -79,7 +79,14 @@ impl Task {
         {
             return self.repeat(first).await;
         }
-        let decision = self.decide(command)?;
+        let decision = loop {
+            let decision = self.decide(command.clone())?;
+            let again = self.begun_again(&decision.events);
+            // Each turn has recorded a process more, so there is a last one.
+            if again.is_empty() || !self.record_living(again).await? {
+                break decision;
+            }
+        };
         let next = self.evolved(&decision)?;
         let lacks_changed = next.lacks != self.snapshot.lacks;
         let is_nothing = decision.events.is_empty() && key.is_none() && !lacks_changed;

@@ -30,17 +30,21 @@ impl Task {
             // Nothing but the row of the index changes.
             return self.command(Command::Tick).await;
         }
-        let living = self.living_orphans().await?;
+        let may_have =
+            self.shared.orphans.has(&self.run) || self.shared.registry().halted.contains(&self.run);
+        let living = if may_have {
+            self.living_orphans().await?
+        } else {
+            Vec::new()
+        };
         self.is_opened = true;
         self.command(Command::Open { orphans: living }).await?;
         self.orphans = self.known_orphans();
         Ok(())
     }
 
-    async fn living_orphans(&self) -> Result<Vec<Orphan>, Refused> {
-        if !self.shared.orphans.has(&self.run) {
-            return Ok(Vec::new());
-        }
+    /// The living processes of the run's attempts, those in flight among them.
+    pub(super) async fn living_orphans(&self) -> Result<Vec<Orphan>, Refused> {
         let run = self.run.clone();
         match tokio::task::spawn_blocking(move || orphans::living(&run)).await {
             Ok(Ok(living)) => Ok(living),
@@ -51,7 +55,7 @@ impl Task {
     }
 
     /// The orphans that the state counts with.
-    fn known_orphans(&self) -> Vec<Orphan> {
+    pub(super) fn known_orphans(&self) -> Vec<Orphan> {
         let items = self.snapshot.state.steps().flat_map(|step| step.items);
         let of_item = |item: ItemLook<'_>| {
             let orphan = |(attempt, pid): &(u32, u32)| Orphan {
@@ -72,13 +76,12 @@ impl Task {
                 |other: &Orphan| other.node == orphan.node && other.attempt == orphan.attempt;
             living.iter().any(of_it)
         };
-        let (alive, gone): (Vec<Orphan>, Vec<Orphan>) = std::mem::take(&mut self.orphans)
-            .into_iter()
-            .partition(lives);
-        self.orphans = alive;
+        let mut gone = std::mem::take(&mut self.orphans);
+        gone.retain(|orphan| !lives(orphan));
         for orphan in gone {
             self.command(Command::OrphanEnded(orphan)).await?;
         }
+        self.orphans = self.known_orphans();
         Ok(())
     }
 }

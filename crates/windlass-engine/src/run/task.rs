@@ -125,6 +125,7 @@ fn refuse_all(
 ) {
     {
         let mut registry = shared.registry();
+        registry.halted.insert(run.clone());
         if registry.driven.remove(run).is_some() && matches!(error, CommandError::Busy) {
             // A run whose journal was locked is tried again.
             registry
@@ -154,6 +155,7 @@ impl Task {
             self.take_over().await?;
         }
         loop {
+            self.before_looks().await?;
             let wake = self.perform();
             match self.next(wake).await {
                 Next::Leave => return Ok(()),

@@ -248,3 +248,73 @@ fn a_process_that_outlives_its_engine_is_respected() {
     assert!(at("orphan_ended") < at("doubt_resolved"), "{seen:?}");
     assert_eq!(place.world.count("b"), 1);
 }
+
+/// What a leader left behind acts seconds later, once for each attempt.
+fn leaving(place: &Place, succeeds: bool) -> std::path::PathBuf {
+    let acted = place.root().parent().unwrap().join("acted");
+    let script = format!("sleep 3; echo acted >> {}", acted.display());
+    let leave = Doing::Leave {
+        script,
+        acted: acted.clone(),
+        succeeds,
+    };
+    place.world.doing("b", leave);
+    acted
+}
+
+#[test]
+fn what_a_killed_leader_left_behind_holds_its_change_while_the_engine_lives() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let acted = leaving(&place, false);
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![change("b", &[])];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        let in_doubt = || kinds(&*store, &run).contains(&"attempt_failed".to_owned());
+        eventually("b is in doubt", in_doubt).await;
+        while !acted.exists() {
+            place.clock.advance(Millis::from_secs(10));
+            assert_eq!(place.world.count("b"), 1);
+            let resolve = Command::Resolve {
+                node: node("b"),
+                by: operator(),
+                reason: "I believe so".to_owned(),
+                verdict: windlass_core::command::Verdict::NotHappened,
+            };
+            let refused = engine.command(&run, resolve).await.unwrap_err();
+            let rejection = windlass_core::rejection::Rejection::code;
+            assert!(
+                acted.exists()
+                    || matches!(&refused, CommandError::Rejected(why) if rejection(why) == "orphan_lives"),
+                "{refused}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let end = place.to_end(&engine, &run).await;
+        assert_eq!(end.state.status().as_str(), "succeeded");
+        run
+    });
+    assert_eq!(std::fs::read_to_string(acted).unwrap(), "acted\n");
+    let seen = kinds(&*store, &run);
+    let at = |kind: &str| seen.iter().position(|seen| seen == kind).unwrap();
+    assert!(at("orphan_found") < at("attempt_failed"), "{seen:?}");
+    assert!(at("orphan_ended") < at("doubt_resolved"), "{seen:?}");
+    assert_eq!(place.world.count("b"), 1);
+}
+
+#[test]
+fn what_a_change_that_succeeded_left_behind_holds_nothing() {
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let acted = leaving(&place, true);
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![change("b", &[]), change("c", &["b"])];
+        let run = engine.start(start(plan(steps))).await.unwrap();
+        let end = place.to_end(&engine, &run).await;
+        assert_eq!(end.state.status().as_str(), "succeeded");
+        assert!(!acted.exists());
+        assert!(!kinds(&*store, &run).contains(&"orphan_found".to_owned()));
+    });
+}

@@ -165,6 +165,13 @@ pub(crate) enum Doing {
     Fail(Effected),
     /// Starts this program with its marker, and does not answer.
     Spawn(String),
+    /// Starts this script with its marker, whose leader is then killed or, if it `succeeds`,
+    /// ends well. What it left behind acts when `acted` is there.
+    Leave {
+        script: String,
+        acted: PathBuf,
+        succeeds: bool,
+    },
     /// Succeeds with the first secret that it was given.
     TellSecret,
 }
@@ -293,7 +300,9 @@ impl StepRunner for Fake {
                 return late.into_outcome();
             }
             let key = format!("{}/{}", context.node, context.idempotency_key);
-            world.effects.lock().unwrap().push(key);
+            if !matches!(doing, Doing::Leave { .. }) {
+                world.effects.lock().unwrap().push(key);
+            }
             context.log.line("at work");
             match doing {
                 Doing::Succeed | Doing::Connect(_) => outputs(i64::from(context.attempt)),
@@ -328,6 +337,21 @@ impl StepRunner for Fake {
                     std::thread::spawn(move || child.wait_with_output());
                     std::future::pending().await
                 }
+                Doing::Leave {
+                    script, succeeds, ..
+                } => {
+                    let end = if succeeds { "exit 0" } else { "kill -9 $$" };
+                    let leader = std::process::Command::new("sh")
+                        .args(["-c", &format!("({script}) & {end}")])
+                        .stderr(std::process::Stdio::null())
+                        .env(windlass_engine::ports::ATTEMPT_VARIABLE, context.marker())
+                        .status();
+                    if leader.unwrap().success() {
+                        outputs(i64::from(context.attempt))
+                    } else {
+                        failed(Effected::Unknown)
+                    }
+                }
                 Doing::TellSecret => {
                     use secrecy::ExposeSecret as _;
                     let secret = context.secrets.values().next().unwrap();
@@ -344,7 +368,12 @@ impl StepRunner for Fake {
     fn reconcile(&self, context: StepContext) -> Work<Answer> {
         self.0.looks.fetch_add(1, Ordering::SeqCst);
         let key = format!("{}/{}", context.node, context.idempotency_key);
-        let happened = self.0.effects.lock().unwrap().contains(&key);
+        let mut happened = self.0.effects.lock().unwrap().contains(&key);
+        if let Some(Doing::Leave { acted, .. }) =
+            self.0.doings.lock().unwrap().get(&context.node.step)
+        {
+            happened |= acted.exists();
+        }
         Box::pin(async move {
             if happened {
                 Answer::Happened {

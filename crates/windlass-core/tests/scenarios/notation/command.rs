@@ -182,6 +182,7 @@ impl Reader<'_> {
                 orphans: self.orphans(),
             },
             "tick" => Command::Tick,
+            "found" => Command::OrphanFound(self.orphan()),
             "ended" => Command::OrphanEnded(self.orphan()),
             "approve" => {
                 let gate = self.step();
