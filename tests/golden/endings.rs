@@ -2,7 +2,7 @@
 
 use windlass_tests::golden::Test;
 
-use crate::runbooks::{FAILING, GATED, HELLO, SLOW};
+use crate::runbooks::{FAILING, GATED, HELLO, SLOW, UNDOING};
 
 #[test]
 fn a_run_that_succeeds() {
@@ -27,6 +27,16 @@ fn a_run_that_fails() {
     test.call(&["logs", "RUN", "look"]);
     test.call(&["logs", "RUN", "never"]);
     test.call(&["resume", "RUN"]);
+    test.check();
+}
+
+#[test]
+fn a_run_that_is_undone() {
+    let mut test = Test::new("undone");
+    test.file("undoing.yaml", UNDOING);
+    test.call(&["run", "undoing.yaml"]);
+    test.call(&["show", "RUN"]);
+    test.call(&["logs", "RUN", "undo:change"]);
     test.check();
 }
 

@@ -85,6 +85,29 @@ fn a_doubt_is_given_up() {
 }
 
 #[test]
+fn what_nothing_contradicts_is_not_acknowledged() {
+    let mut test = Test::new("acknowledge");
+    test.file("doubtful.yaml", DOUBTFUL);
+    test.call(&["run", "doubtful.yaml", "--no-wait"]);
+    let acknowledge = |test: &mut Test, node: &str| {
+        test.call(&["acknowledge", "RUN", node, "--reason", "nothing to see"]);
+    };
+    // In doubt, then settled; and a step that is not there.
+    acknowledge(&mut test, "change");
+    acknowledge(&mut test, "nowhere");
+    test.call(&[
+        "resolve",
+        "RUN",
+        "change",
+        "not-happened",
+        "--reason",
+        "the node was down",
+    ]);
+    acknowledge(&mut test, "change");
+    test.check();
+}
+
+#[test]
 fn a_failure_after_the_point_of_no_return_is_retried() {
     let mut test = Test::new("retry");
     test.file("late.yaml", LATE);

@@ -44,6 +44,33 @@ fn ctrl_c_parks_tells_those_attached_and_resume_goes_on() {
     test.check();
 }
 
+/// Parks a foreground run by a signal; a decision then goes on with it.
+fn parks(name: &'static str, signal: &str) {
+    let mut test = Test::new(name);
+    test.file("gated.yaml", GATED);
+    let mut run = test.begin(&["run", "gated.yaml"]);
+    run.wait_for("windlass reject");
+    run.signal(signal);
+    let printed = test.end(run);
+    let id = id_of(&printed);
+    assert!(
+        printed.ends_with(&format!("windlass resume {id}\n")),
+        "no hint at the end of {printed}"
+    );
+    test.call(&["approve", "RUN", "go"]);
+    test.check();
+}
+
+#[test]
+fn sigterm_parks_a_foreground_run() {
+    parks("park_by_sigterm", "TERM");
+}
+
+#[test]
+fn a_hang_up_parks_a_foreground_run() {
+    parks("park_by_sighup", "HUP");
+}
+
 #[test]
 fn ctrl_c_of_one_who_is_attached_only_detaches() {
     let mut test = Test::new("detach");

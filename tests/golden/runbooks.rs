@@ -189,3 +189,26 @@ steps:
     effect: idempotent
     with: {argv: [echo, restored]}
 ";
+
+/// A change that is undone because the step after it fails.
+pub(crate) const UNDOING: &str = "\
+windlass: 1
+name: undoing
+title: A change that is undone
+on_failure: undo
+steps:
+  change:
+    uses: shell
+    effect: reversible
+    timeout: 1m
+    with: {argv: [echo, changed]}
+    undo:
+      uses: shell
+      timeout: 1m
+      with: {argv: [echo, changed back]}
+  look:
+    needs: change
+    uses: shell
+    effect: read
+    with: {script: exit 3}
+";

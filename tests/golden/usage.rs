@@ -2,7 +2,8 @@
 
 use windlass_tests::golden::Test;
 
-use crate::runbooks::{HELLO, WRONG};
+use crate::endings::id_of;
+use crate::runbooks::{GATED, HELLO, WRONG};
 
 #[test]
 fn help_names_the_commands_and_exit_codes() {
@@ -79,4 +80,29 @@ fn nobody_listens() {
     test.call(&["run", "hello.yaml", "--detach"]);
     test.call(&["resume"]);
     test.check();
+}
+
+#[test]
+fn the_log_as_json_is_one_object_a_line() {
+    let mut test = Test::new("log_as_json");
+    test.file("gated.yaml", GATED);
+    let mut run = test.begin(&["--log-format", "json", "-v", "run", "gated.yaml"]);
+    run.wait_for("windlass reject");
+    // The owner logs what it is asked.
+    let id = id_of(&run.printed());
+    test.call(&["approve", &id, "go"]);
+    let output = run.finish();
+    let log = String::from_utf8(output.stderr).expect("the log is text");
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    let mut levels = Vec::new();
+    for line in log.lines() {
+        let object: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for key in ["timestamp", "level", "target"] {
+            assert!(object[key].is_string(), "no {key}: {line}");
+        }
+        assert!(object["fields"]["message"].is_string(), "{line}");
+        levels.push(object["level"].clone());
+    }
+    assert!(levels.contains(&"INFO".into()), "-v logged nothing: {log}");
 }

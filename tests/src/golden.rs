@@ -274,6 +274,11 @@ impl Background {
         self.out.text()
     }
 
+    /// Waits for its end and leaves it out of the transcript.
+    pub fn finish(self) -> Output {
+        finish(self).1
+    }
+
     /// Sends it a signal, such as `INT`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
