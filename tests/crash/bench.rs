@@ -80,9 +80,11 @@ impl Bench {
         fs::rename(&pg_ctl, build.join("bin/pg_ctl.real")).unwrap();
         let text = format!(
             r#"#!/bin/sh
+# The step starts its server with an empty environment: the caller's own says who it is.
+caller() {{ tr '\0' '\n' <"/proc/$PPID/environ" | sed -n "s/^WINDLASS_$1=//p"; }}
 if [ "$1" = start ]; then
-  printf '%s %s %s %s\n' "$(date +%s.%N)" "${{WINDLASS_STEP:-nobody}}" \
-    "${{WINDLASS_ATTEMPT_NO:-0}}" "$$" >>'{file}'
+  step=$(caller STEP) attempt=$(caller ATTEMPT_NO)
+  printf '%s %s %s %s\n' "$(date +%s.%N)" "${{step:-nobody}}" "${{attempt:-0}}" "$$" >>'{file}'
   sync '{file}'
 fi
 exec "$0.real" "$@"

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rds_lab::Status;
 use serde_json::Value;
 use windlass_core::event::{End, Event};
 use windlass_tests::binary::windlass_failpoints;
@@ -33,6 +34,8 @@ struct Upgrade<'a> {
     deaths: Vec<Death>,
     /// Approvals that the approving process said were recorded.
     approved: usize,
+    /// Changes of which a person said what became.
+    settled: usize,
     /// Whether a step's own process was killed: then a change that said that it was about to
     /// act may not have acted.
     is_cut_short: bool,
@@ -48,6 +51,7 @@ impl<'a> Upgrade<'a> {
             place,
             deaths: Vec::new(),
             approved: 0,
+            settled: 0,
             is_cut_short: false,
         }
     }
@@ -97,7 +101,7 @@ impl<'a> Upgrade<'a> {
                 life.kill();
             } else if Instant::now() >= look_at {
                 look_at = Instant::now() + GATE_LOOK_EVERY;
-                self.approve(life.pid());
+                self.attend(life.pid());
             }
         });
         let killed = death.was_killed();
@@ -113,21 +117,52 @@ impl<'a> Upgrade<'a> {
         killed
     }
 
-    /// Approves the gate if it is open and `pid` owns the directory: without an owner the
-    /// approving process would itself go on with the run, and nobody would kill it.
-    fn approve(&mut self, pid: u32) {
+    /// What a person does meanwhile, if `pid` owns the directory: without an owner a command
+    /// would itself go on with the run, and nobody would kill it.
+    fn attend(&mut self, pid: u32) {
         let lock = fs::read_to_string(self.place.state().join("owner.lock"));
         let owner = lock
             .ok()
             .and_then(|note| serde_json::from_str::<Value>(&note).ok());
         let owns = owner.is_some_and(|owner| owner["pid"] == pid);
-        let story = self.story().filter(|_| owns);
-        let gate = story.and_then(|story| Some((story.open_gate()?, story.run)));
-        let Some((gate, run)) = gate else { return };
-        let arguments = ["approve", &run, &gate, "--note", "crash suite"];
-        let death = Life::begin(self.place.command(arguments)).wait(LIFE_MAX, |_| {});
-        // The owner may be killed while it is asked.
-        self.approved += usize::from(death.status.success());
+        let Some(story) = self.story().filter(|_| owns) else {
+            return;
+        };
+        if let Some(gate) = story.open_gate() {
+            let approve = ["approve", &story.run, &gate, "--note", "crash suite"];
+            // The owner may be killed while it is asked.
+            self.approved += usize::from(self.tell(&approve));
+        }
+        if let Some(node) = story.unseen() {
+            self.settle(&story.run, &node);
+        }
+    }
+
+    /// The look at the target sees no server, neither an old nor a new one: a person says what
+    /// became of the change, once it is sure that nobody starts it any more.
+    fn settle(&mut self, run: &str, node: &str) {
+        assert!(
+            self.is_cut_short,
+            "{node}: only what was cut down itself leaves no server"
+        );
+        let (_, server) = CHANGES.iter().find(|(of, _)| *of == node).unwrap();
+        if matches!(self.bench.lab.status(*server), Ok(Status::Stopped)) {
+            let said = [
+                "resolve",
+                run,
+                node,
+                "not-happened",
+                "--reason",
+                "no server runs",
+            ];
+            // Before its attempt is surely over this is refused, and said again.
+            self.settled += usize::from(self.tell(&said));
+        }
+    }
+
+    fn tell(&self, words: &[&str]) -> bool {
+        let death = Life::begin(self.place.command(words)).wait(LIFE_MAX, |_| {});
+        death.status.success()
     }
 
     fn outline(&self) -> String {
@@ -172,6 +207,7 @@ impl<'a> Upgrade<'a> {
         } else {
             audit(&story, &witness)
         };
+        shown.counts.asked += self.settled;
         assert_eq!(shown.counts.changes, CHANGES.len(), "{outline}");
         self.bench.assert_upgraded_once(&witness);
         shown
@@ -312,7 +348,7 @@ fn points() -> Vec<Vec<Kill>> {
             format!("record:attempt_succeeded:{node}"),
         ];
         let later = delays.iter().map(|ms| format!("dispatch:{node}+{ms}"));
-        let half = later.clone().skip(usize::from(!is_full()));
+        let half = later.clone().take(if is_full() { delays.len() } else { 1 });
         let together = half.map(|point| vec![Kill::AtWithAll(point)]);
         points.extend(later);
         cases.extend(points.into_iter().map(|point| vec![Kill::At(point)]));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use windlass_core::event::Event;
+use windlass_core::outcome::Answer;
 use windlass_journal::{
     Access, FilesystemRule, Options, RunKey, RunQuery, SqliteStore, Store as _, verify,
 };
@@ -62,6 +63,25 @@ impl Story {
             | Event::GateWithdrawn { .. } => None,
             _ => open,
         })
+    }
+
+    /// A change in doubt of which the last look at the target could not say what became.
+    pub fn unseen(&self) -> Option<String> {
+        let mut unseen = BTreeSet::new();
+        for event in self.events() {
+            match event {
+                Event::DoubtAnswered { node, answer, .. } => {
+                    if matches!(answer, Answer::Unknown { .. }) {
+                        unseen.insert(node.to_string());
+                    } else {
+                        unseen.remove(&node.to_string());
+                    }
+                }
+                Event::DoubtResolved { node, .. } => drop(unseen.remove(&node.to_string())),
+                _ => {}
+            }
+        }
+        unseen.pop_first()
     }
 
     /// A change that waits for a person, if one does.
