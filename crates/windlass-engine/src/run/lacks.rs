@@ -81,6 +81,13 @@ pub(super) fn secrets_for(shared: &Shared, run: &RunId, input: &Input) -> Secret
     Secrets::new(input.secrets().into_iter().filter_map(value).collect())
 }
 
+/// Every secret that the run was given: a step may come upon one that another step had,
+/// in a file or in a target's answer, and its log and outputs must not tell it.
+pub(super) fn all_secrets(shared: &Shared, run: &RunId) -> Secrets {
+    let registry = shared.registry();
+    Secrets::new(registry.secrets.get(run).cloned().unwrap_or_default())
+}
+
 /// The node and the call that an intent is about, if the event is one.
 pub(super) fn intent(event: &Event) -> Option<(&NodeId, &Dispatch)> {
     if let Event::AttemptStarted { node, call, .. } = event {

@@ -14,7 +14,7 @@ use windlass_core::time::Timestamp;
 
 use super::Message;
 use super::flight::{Report, Slot, SlotKind};
-use super::lacks::secrets_for;
+use super::lacks::{all_secrets, secrets_for};
 use super::task::Task;
 use crate::attempt::{
     AttemptLog, CancelSignal, CheckpointRequest, Checkpoints, DispatchToken, Progress, SendWindow,
@@ -59,7 +59,7 @@ impl Task {
         let path = shared
             .dir
             .attempt_log(&self.run, &attempt.node, attempt.attempt);
-        let log = AttemptLog::new(path, &secrets, progress.clone());
+        let log = AttemptLog::new(path, &all_secrets(shared, &self.run), progress.clone());
         let window = SendWindow::new(
             Arc::clone(&shared.clock),
             intent.decided_at,

@@ -12,7 +12,7 @@ use windlass_core::plan::EffectClass;
 use windlass_core::time::{Millis, Timestamp};
 
 use super::flight::{Report, Slot, SlotKind};
-use super::lacks::secrets_for;
+use super::lacks::{all_secrets, secrets_for};
 use super::launch::given_up;
 use super::task::Task;
 use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, later};
@@ -47,7 +47,7 @@ impl Task {
         let (checkpoints, _) = Checkpoints::new();
         let secrets = secrets_for(shared, &self.run, &call.input);
         let path = shared.dir.look_log(&self.run, &node, attempt);
-        let log = AttemptLog::new(path, &secrets, progress.clone());
+        let log = AttemptLog::new(path, &all_secrets(shared, &self.run), progress.clone());
         let context = StepContext {
             run: self.run.clone(),
             node: node.clone(),

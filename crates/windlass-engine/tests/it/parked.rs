@@ -211,6 +211,27 @@ fn a_run_waits_for_secrets_that_died_with_their_process() {
 }
 
 #[test]
+fn a_secret_that_another_step_left_behind_is_not_logged() {
+    let place = Place::new();
+    place.world.doing("a", Doing::Log("it says hunter22 here"));
+    place.life(async {
+        let engine = place.open(Arc::new(MemoryStore::new())).await;
+        let secrets = with_secret().secrets;
+        let run = engine
+            .start(Start {
+                secrets,
+                ..start(plan(vec![read("a", &[])]))
+            })
+            .await
+            .unwrap();
+        engine.wait_ended(&run).await.unwrap();
+        let path = engine.state_dir().attempt_log(&run, &node("a"), 1);
+        let log = std::fs::read_to_string(path).unwrap();
+        assert!(log.contains("it says [secret] here"), "{log}");
+    });
+}
+
+#[test]
 fn no_change_begins_while_a_later_step_lacks_its_secret() {
     let later = calling(read("c", &["b"]), |call| {
         call.with = Template::Secret("key".parse().unwrap());

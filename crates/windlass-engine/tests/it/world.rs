@@ -174,6 +174,8 @@ pub(crate) enum Doing {
     },
     /// Succeeds with the first secret that it was given.
     TellSecret,
+    /// Succeeds, and logs what it came upon.
+    Log(&'static str),
 }
 
 /// The world outside: what was done to it, by whom, and what looks at it will say.
@@ -305,6 +307,10 @@ impl StepRunner for Fake {
             }
             context.log.line("at work");
             match doing {
+                Doing::Log(found) => {
+                    context.log.line(found);
+                    outputs(i64::from(context.attempt))
+                }
                 Doing::Succeed | Doing::Connect(_) => outputs(i64::from(context.attempt)),
                 Doing::Hold(permits) => {
                     tokio::select! {
