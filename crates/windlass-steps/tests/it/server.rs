@@ -133,7 +133,11 @@ impl Server {
         if !path.exists() {
             let refused = std::env::var_os("WINDLASS_NO_SKIP").is_some_and(|set| set == "1");
             assert!(!refused, "SKIP is refused here: no openssl command");
-            eprintln!("SKIP: no openssl command: THE TLS TESTS DID NOT RUN");
+            // Past the capture of the harness, which shows nothing of a test that passes.
+            let _closed = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"SKIP: no openssl command: THE TLS TESTS DID NOT RUN\n",
+            );
             return None;
         }
         Some(path)
