@@ -1,5 +1,6 @@
 //! What an attempt is handed: the token that proves its intent (see `token`), the signal
-//! to stop, the durable checkpoint, the progress line and the bounded, redacted log.
+//! to stop, the durable checkpoint, the progress line and the bounded, redacted log. Beside
+//! the log stands what its processes are found again by (see `session`).
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use windlass_core::outcome::{CHECKPOINT_BYTES_MAX, LogRef};
 
 use crate::ports::Secrets;
 
+pub(crate) mod session;
 mod token;
 
 pub use token::{DispatchToken, HandedOver, TooLate};
@@ -168,6 +170,17 @@ impl AttemptLog {
         let directory = log.path.parent().unwrap_or(std::path::Path::new("."));
         std::fs::create_dir_all(directory)?;
         Ok(directory.to_owned())
+    }
+
+    /// Records that the child with this pid leads the session of the attempt's processes,
+    /// or is about to make it; right after the start, before the child is waited for.
+    /// The engine removes the record once the attempt's known end is durable.
+    pub fn record_session(&self, leader: u32) -> std::io::Result<()> {
+        let log = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        session::record(&log.path, leader)
     }
 
     /// What the outcome says about the log; `None` when nothing was written. Ends the

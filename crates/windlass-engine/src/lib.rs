@@ -33,6 +33,7 @@ mod shared;
 #[cfg(any(test, feature = "test-support"))]
 mod sim_clock;
 mod snapshot;
+mod stat;
 pub mod state_dir;
 mod stopping;
 mod subscription;

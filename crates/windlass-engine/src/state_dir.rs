@@ -121,9 +121,14 @@ impl StateDir {
         self.log(run, &format!("{node}-{attempt}.look.log"))
     }
 
+    /// The directory of a run's logs.
+    pub(crate) fn logs(&self, run: &RunId) -> PathBuf {
+        self.root.join("logs").join(run.as_str())
+    }
+
     // Names of runs and nodes are made of `[a-z0-9_-[]:]`: none leaves its directory.
     fn log(&self, run: &RunId, name: &str) -> PathBuf {
-        self.root.join("logs").join(run.as_str()).join(name)
+        self.logs(run).join(name)
     }
 }
 

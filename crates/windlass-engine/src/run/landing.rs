@@ -83,8 +83,14 @@ impl Task {
             attempt,
             outcome,
         };
+        let is_known = !is_unknown(&outcome);
         match self.step(ended(outcome), For::Engine).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                if is_known {
+                    self.forget_session(&node, attempt);
+                }
+                Ok(())
+            }
             Err(Refused::Rejected(rejection)) if self.is_outstanding(&node, attempt) => {
                 let failure = unknown("outcome_refused", rejection.to_string());
                 self.command(ended(failure)).await

@@ -30,7 +30,7 @@ impl Task {
     ) -> Pin<Box<dyn Future<Output = Result<bool, Refused>> + Send + '_>> {
         Box::pin(async move {
             let before = self.snapshot.next_seq;
-            let living = self.living_orphans().await?;
+            let living = self.living_orphans(true).await?;
             for orphan in living {
                 if nodes.contains(&orphan.node) && !self.is_waited_for(&orphan) {
                     self.command(Command::OrphanFound(orphan)).await?;

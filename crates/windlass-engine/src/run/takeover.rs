@@ -3,11 +3,13 @@
 
 use windlass_core::command::{Command, Orphan};
 use windlass_core::effect::Effect;
+use windlass_core::id::NodeId;
 use windlass_core::outstanding;
 use windlass_core::state::ItemLook;
 
 use super::step::Refused;
 use super::task::Task;
+use crate::attempt::session;
 use crate::error::CommandError;
 use crate::orphans;
 use crate::snapshot::Lacks;
@@ -32,24 +34,30 @@ impl Task {
         }
         let may_have =
             self.shared.orphans.has(&self.run) || self.shared.registry().halted.contains(&self.run);
-        let living = if may_have {
-            self.living_orphans().await?
-        } else {
-            Vec::new()
-        };
+        let living = self.living_orphans(may_have).await?;
         self.is_opened = true;
         self.command(Command::Open { orphans: living }).await?;
         self.orphans = self.known_orphans();
         Ok(())
     }
 
-    /// The living processes of the run's attempts, those in flight among them.
-    pub(super) async fn living_orphans(&self) -> Result<Vec<Orphan>, Refused> {
-        let run = self.run.clone();
-        match tokio::task::spawn_blocking(move || orphans::living(&run)).await {
+    /// The living processes of the run's attempts, those in flight among them. Unless they
+    /// are `expected`, they are only looked for when a session of the run is recorded.
+    pub(super) async fn living_orphans(&self, expected: bool) -> Result<Vec<Orphan>, Refused> {
+        let (dir, run) = (self.shared.dir.clone(), self.run.clone());
+        let look = move || {
+            if expected || orphans::has_sessions(&dir, &run)? {
+                orphans::living(&dir, &run)
+            } else {
+                Ok(Vec::new())
+            }
+        };
+        match tokio::task::spawn_blocking(look).await {
             Ok(Ok(living)) => Ok(living),
             // Without knowing what lives, nothing of the run may go on.
-            Ok(Err(error)) => Err(self.fault(&format!("/proc cannot be read: {error}"))),
+            Ok(Err(error)) => {
+                Err(self.fault(&format!("its processes cannot be looked for: {error}")))
+            }
             Err(_) => Err(Refused::Halted(CommandError::Stopping)),
         }
     }
@@ -68,9 +76,14 @@ impl Task {
         items.flat_map(of_item).collect()
     }
 
+    /// Of what ended in a known way nothing is looked for any more.
+    pub(super) fn forget_session(&self, node: &NodeId, attempt: u32) {
+        session::forget(&self.shared.dir.attempt_log(&self.run, node, attempt));
+    }
+
     /// An orphan has ended when no process of its attempt lives, its children among them.
     pub(super) async fn poll_orphans(&mut self) -> Result<(), Refused> {
-        let living = self.living_orphans().await?;
+        let living = self.living_orphans(true).await?;
         let lives = |orphan: &Orphan| {
             let of_it =
                 |other: &Orphan| other.node == orphan.node && other.attempt == orphan.attempt;
@@ -79,6 +92,7 @@ impl Task {
         let mut gone = std::mem::take(&mut self.orphans);
         gone.retain(|orphan| !lives(orphan));
         for orphan in gone {
+            self.forget_session(&orphan.node, orphan.attempt);
             self.command(Command::OrphanEnded(orphan)).await?;
         }
         self.orphans = self.known_orphans();

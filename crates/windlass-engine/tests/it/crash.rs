@@ -265,8 +265,30 @@ fn leaving(place: &Place, succeeds: bool) -> std::path::PathBuf {
 #[test]
 fn what_a_killed_leader_left_behind_holds_its_change_while_the_engine_lives() {
     let place = Place::new();
-    let store = Arc::new(MemoryStore::new());
     let acted = leaving(&place, false);
+    what_is_left_holds_its_change(&place, &acted);
+}
+
+/// As under `sudo`: only the session tells whose process it is.
+#[test]
+fn what_lost_its_environment_holds_its_change_too() {
+    let place = Place::new();
+    let acted = leaving(&place, false);
+    let script = format!(
+        "exec env -i sh -c 'sleep 3; echo acted >> {}'",
+        acted.display()
+    );
+    let leave = Doing::Leave {
+        script,
+        acted: acted.clone(),
+        succeeds: false,
+    };
+    place.world.doing("b", leave);
+    what_is_left_holds_its_change(&place, &acted);
+}
+
+fn what_is_left_holds_its_change(place: &Place, acted: &std::path::Path) {
+    let store = Arc::new(MemoryStore::new());
     let run = place.life(async {
         let engine = place.open(store.clone()).await;
         let steps = vec![change("b", &[])];
@@ -299,6 +321,8 @@ fn what_a_killed_leader_left_behind_holds_its_change_while_the_engine_lives() {
     let seen = kinds(&*store, &run);
     let at = |kind: &str| seen.iter().position(|seen| seen == kind).unwrap();
     assert!(at("orphan_found") < at("attempt_failed"), "{seen:?}");
+    let record = format!("logs/{run}/b-1.session");
+    assert!(!place.root().join(record).exists());
     assert!(at("orphan_ended") < at("doubt_resolved"), "{seen:?}");
     assert_eq!(place.world.count("b"), 1);
 }

@@ -347,12 +347,14 @@ impl StepRunner for Fake {
                     script, succeeds, ..
                 } => {
                     let end = if succeeds { "exit 0" } else { "kill -9 $$" };
-                    let leader = std::process::Command::new("sh")
-                        .args(["-c", &format!("({script}) & {end}")])
+                    let mut leader = std::process::Command::new("setsid")
+                        .args(["sh", "-c", &format!("sleep 0.1; ({script}) & {end}")])
                         .stderr(std::process::Stdio::null())
                         .env(windlass_engine::ports::ATTEMPT_VARIABLE, context.marker())
-                        .status();
-                    if leader.unwrap().success() {
+                        .spawn()
+                        .unwrap();
+                    context.log.record_session(leader.id()).unwrap();
+                    if leader.wait().unwrap().success() {
                         outputs(i64::from(context.attempt))
                     } else {
                         failed(Effected::Unknown)

@@ -81,6 +81,7 @@ pub(super) async fn perform(
     let handed = token.hand_over().map_err(Ending::too_late)?;
     let mut child = spawn(handed, command)
         .map_err(|error| Ending::not_sent(format!("cannot start {}: {error}", call.argv[0])))?;
+    record_session(context, &child);
     let [stdout, stderr] = streams.read(context, &mut child);
 
     let (status, stopped) = wait(&mut child, &mut stops, context.effect.is_change()).await;
@@ -95,6 +96,21 @@ pub(super) async fn perform(
         stderr: stderr.finish(drained_by).await,
     };
     verdict::outcome(context, &call, finished)
+}
+
+/// Keeps what the command's processes are found again by when they hide their environment
+/// or lost it. A read is not worth it: nobody minds when it is done twice.
+fn record_session(context: &StepContext, child: &Child) {
+    let Some(leader) = child.id() else { return };
+    if context.effect == EffectClass::Read {
+        return;
+    }
+    if let Err(error) = context.log.record_session(leader) {
+        // It is started; WINDLASS_ATTEMPT is what is left to find it by.
+        let note = format!("[the session of the command cannot be recorded: {error}]");
+        context.log.line(&note);
+        tracing::warn!(run = %context.run, node = %context.node, %error, "cannot record a session");
+    }
 }
 
 /// What a process prints into. A read has pipes, and ends with its engine. Everything

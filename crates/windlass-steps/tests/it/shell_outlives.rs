@@ -159,3 +159,23 @@ async fn a_short_command_waits_for_no_poll() {
     println!("with pipes {pipes:?}, with files {files:?}");
     assert!(files < pipes + POLL, "{files:?} and {pipes:?}");
 }
+
+#[tokio::test]
+async fn the_session_of_a_change_is_recorded_and_that_of_a_read_is_not() {
+    let script = "echo \"leader $$\"; while [ ! -e go ]; do sleep 0.02; done";
+    for change in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let attempt = shell(json!({"script": script, "cwd": dir.path()}));
+        let attempt = if change { attempt.change() } else { attempt };
+        let mut running = attempt.start();
+        let said = running
+            .progress
+            .wait_for(|said| said.starts_with("leader "));
+        let leader = said.await.unwrap().replace("leader ", "");
+        let on_disk = running.on_disk();
+        let record = on_disk.contains(&format!("log.session\n{leader} "));
+        assert_eq!(record, change, "{on_disk}");
+        std::fs::write(dir.path().join("go"), "").unwrap();
+        running.end().await.outputs();
+    }
+}

@@ -33,19 +33,31 @@ fn clock() -> Finding {
     }
 }
 
-/// Processes that outlive their engine are found by their environment in `/proc`.
+/// Processes that outlive their engine are found in `/proc`: by their environment, and by
+/// their session when they belong to another user. `hidepid` hides the latter.
 fn processes() -> Finding {
+    const WHAT: &str = "/proc";
     let own = std::fs::read("/proc/self/environ").is_ok();
-    let others = std::fs::read_dir("/proc").is_ok();
-    if own && others {
-        Finding::ok("/proc", "processes that outlive windlass can be found")
-    } else {
-        Finding::fail(
-            "/proc",
+    let all = std::fs::read_dir(WHAT).is_ok();
+    if !own || !all {
+        return Finding::fail(
+            WHAT,
             "it cannot be read",
             "mount it: without it no run with processes is gone on with",
-        )
+        );
     }
+    // There always is a process 1, and for most users it is somebody else's.
+    if std::fs::read("/proc/1/stat").is_err() {
+        return Finding::warn(
+            WHAT,
+            "it hides the processes of other users (hidepid)",
+            "mount it without hidepid: what a step left running under sudo is not found",
+        );
+    }
+    Finding::ok(
+        WHAT,
+        "shows the processes of all users: those in the session of a step can be found",
+    )
 }
 
 /// Steps run in sessions of their own, so that Ctrl-C does not reach them.
