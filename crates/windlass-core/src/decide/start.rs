@@ -379,7 +379,7 @@ pub(crate) fn is_startable(live: &Live, key: Key) -> bool {
         } => each.max_parallel,
         StepKind::Action { for_each: None, .. } | StepKind::Wait { .. } | StepKind::Gate(_) => 1,
     };
-    live.step(key.step).items_running < limit
+    live.step(key.step).items_busy < limit
 }
 
 /// A key that a target can recognise an attempt by: 32 hex digits. Attempts of a

@@ -144,12 +144,20 @@ impl Live {
                 .filter(|(key, node)| key.phase == Phase::Do && want(&node.phase))
                 .count()
         };
-        let running = nodes()
-            .filter(|(_, node)| matches!(node.phase, NodePhase::Running { .. }))
-            .count();
+        let is_busy = |phase: &NodePhase| match phase {
+            NodePhase::Running { .. } | NodePhase::InDoubt(_) => true,
+            NodePhase::Ready
+            | NodePhase::AttemptFailed
+            | NodePhase::Backoff { .. }
+            | NodePhase::Polling { .. }
+            | NodePhase::Succeeded { .. }
+            | NodePhase::Failed
+            | NodePhase::Stopped => false,
+        };
+        let busy = nodes().filter(|(_, node)| is_busy(&node.phase)).count();
         let counts = [
             ("unmet", step.unmet, unmet),
-            ("items_running", step.items_running, running),
+            ("items_busy", step.items_busy, busy),
             (
                 "items_failed",
                 step.items_failed,

@@ -20,7 +20,9 @@ pub struct StepState {
     pub items: u32,
     pub(crate) items_succeeded: u32,
     pub(crate) items_failed: u32,
-    pub(crate) items_running: u32,
+    /// Items that take one of the places of `max_parallel`: in flight, or in doubt, as the
+    /// work of those may go on, or have stopped half way.
+    pub(crate) items_busy: u32,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     /// Why it failed or was skipped.
@@ -98,7 +100,7 @@ impl StepState {
             items: 1,
             items_succeeded: 0,
             items_failed: 0,
-            items_running: 0,
+            items_busy: 0,
             started_at: None,
             ended_at: None,
             message: None,

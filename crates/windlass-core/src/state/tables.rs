@@ -75,14 +75,18 @@ impl Live {
             self.enlist_node(key, table, timer, false);
         }
         self.enlist_node(key, after.0, after.1, true);
-        let was_running = before.is_some_and(|(table, _)| table == NodeTable::Running);
-        let is_running = after.0 == NodeTable::Running;
-        if was_running != is_running {
+        let takes_a_place = |table| match table {
+            NodeTable::Running | NodeTable::Doubts => true,
+            NodeTable::Ready | NodeTable::Settling | NodeTable::None => false,
+        };
+        let was_busy = before.is_some_and(|(table, _)| takes_a_place(table));
+        let is_busy = takes_a_place(after.0);
+        if was_busy != is_busy {
             self.update_step(key.step, |step| {
-                if is_running {
-                    step.items_running += 1;
+                if is_busy {
+                    step.items_busy += 1;
                 } else {
-                    step.items_running = step.items_running.saturating_sub(1);
+                    step.items_busy = step.items_busy.saturating_sub(1);
                 }
             });
         }
