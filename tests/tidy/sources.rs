@@ -141,7 +141,7 @@ fn nothing_belongs_to_one_machine() {
     let mut found = Vec::new();
     let mut used = vec![false; EXAMPLES_OF_PLACES.len()];
     for name in &names {
-        // Binary files have no places, and a colleague may just have removed one.
+        // Binary files have no places, and one may just have been removed.
         let Ok(text) = std::fs::read_to_string(root().join(name)) else {
             continue;
         };
