@@ -11,9 +11,11 @@
 mod audit;
 mod bench;
 mod flagship;
+mod orphans;
 mod report;
 mod small;
 mod sweeps;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 
