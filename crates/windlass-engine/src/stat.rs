@@ -48,8 +48,24 @@ mod tests {
         let read = Stat::parse(text).unwrap();
         assert_eq!((read.session, read.started, read.has_ended), (5, 21, false));
         assert!(Stat::parse("7 (a) Z 1").is_none());
-        let own = Stat::of(std::process::id()).unwrap();
-        let session = rustix::process::getsid(None).unwrap();
-        assert_eq!(own.session, session.as_raw_nonzero().get() as u32);
+    }
+
+    /// The test's own session says nothing: it is 0 where this runs in a PID namespace, as
+    /// in a container, and the session was made outside of it.
+    #[test]
+    fn a_leader_is_in_its_own_session() {
+        let mut leader = std::process::Command::new("setsid")
+            .args(["sh", "-c", "echo; exec sleep 60"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // What it says, it says after `setsid`.
+        let mut line = [0];
+        std::io::Read::read_exact(leader.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let read = Stat::of(leader.id()).unwrap();
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        assert_eq!(read.session, leader.id());
+        assert!(!read.has_ended && read.started > 0);
     }
 }

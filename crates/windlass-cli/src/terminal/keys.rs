@@ -19,9 +19,17 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 pub(crate) fn is_attended() -> bool {
     use io::IsTerminal as _;
     let stdin = io::stdin();
-    let in_foreground =
-        termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp());
+    let in_foreground = termios::tcgetpgrp(&stdin)
+        .is_ok_and(|group| Some(group.as_raw_nonzero().get()) == own_process_group());
     stdin.is_terminal() && io::stdout().is_terminal() && in_foreground
+}
+
+/// Read from proc(5): `getpgrp` of rustix states that it is never 0, which is not so for a
+/// group that was made outside of this process's PID namespace.
+fn own_process_group() -> Option<i32> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(2)?.parse().ok()
 }
 
 /// Takes the keyboard; `None` when the terminal does not let us.
