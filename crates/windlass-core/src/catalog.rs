@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::ActionName;
 use crate::plan::EffectClass;
 use crate::time::Millis;
+use crate::types::Type;
 
 /// All actions that a runbook may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ pub struct Action {
     /// Its parameters by name.
     pub params: BTreeMap<String, Param>,
     /// Its outputs by name, or `None` when they depend on the call.
-    pub outputs: Option<BTreeMap<String, Shape>>,
+    pub outputs: Option<BTreeMap<String, Output>>,
     /// Whether its runner can look whether a change happened.
     pub reconciles: bool,
     /// Whether its runner can undo.
@@ -43,13 +44,36 @@ pub struct Action {
     pub settle: Millis,
     /// The default of `observe`.
     pub observe: Millis,
+    /// How an attempt that was sent can still be known to have changed nothing.
+    pub no_effect: NoEffect,
+}
+
+/// How an attempt of a change that was sent can end with effect *none*, which alone lets
+/// its retry policy try again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoEffect {
+    /// The target can refuse in a way that the runner understands.
+    Refused,
+    /// Only where the parameter of this name says so.
+    Param(String),
+    /// In no way.
+    Never,
+}
+
+/// One output of an action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// One sentence for authors.
+    pub summary: String,
+    pub ty: Type,
 }
 
 /// One parameter of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Param {
     pub summary: String,
-    pub shape: Shape,
+    pub ty: Type,
     pub required: bool,
     /// Whether a secret may be given.
     #[serde(default)]
@@ -57,19 +81,25 @@ pub struct Param {
     /// Whether expressions are refused in it, as in a script's body.
     #[serde(default)]
     pub literal: bool,
+    /// What of the world its value names.
+    #[serde(default)]
+    pub touches: Option<Touch>,
 }
 
-/// The type of a parameter or an output, as far as it is known before a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a parameter's value names, so that a plan can say what a step will touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shape {
-    Any,
-    Bool,
-    Int,
-    Number,
-    Text,
-    /// A span of time such as `30s`; an integer of milliseconds in the plan.
-    Duration,
-    List,
-    Map,
+pub enum Touch {
+    /// A host by name or address.
+    Host,
+    /// A port of the host beside it.
+    Port,
+    Database,
+    /// The role or account that acts.
+    User,
+    /// A program that is started: a path, or a command line whose first word is one.
+    Program,
+    Directory,
+    /// Text that a program or a server carries out: a script, a statement.
+    Code,
 }

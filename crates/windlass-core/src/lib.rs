@@ -18,6 +18,7 @@ pub mod plan;
 pub mod rejection;
 pub mod state;
 pub mod time;
+pub mod types;
 pub mod value;
 
 pub use decide::{GATE_OPENINGS_MAX, INTERRUPTIONS_MAX, decide};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use windlass_core::catalog::{Param, Shape};
+use windlass_core::catalog::{Output, Param, Touch};
 use windlass_core::time::Millis;
+use windlass_core::types::Type;
 
 /// How long after its send deadline an effect may still show at the target.
 pub(crate) const SETTLE: Millis = Millis::from_secs(30);
@@ -18,37 +19,51 @@ pub(crate) fn params<const N: usize>(entries: [(&str, Param); N]) -> BTreeMap<St
         .collect()
 }
 
-/// Outputs by name.
-pub(crate) fn outputs<const N: usize>(entries: [(&str, Shape); N]) -> BTreeMap<String, Shape> {
+/// Outputs by name, each with its type and a sentence for authors.
+pub(crate) fn outputs<const N: usize>(
+    entries: [(&str, Type, &str); N],
+) -> BTreeMap<String, Output> {
     entries
         .into_iter()
-        .map(|(name, shape)| (name.to_owned(), shape))
+        .map(|(name, ty, summary)| {
+            let summary = summary.to_owned();
+            (name.to_owned(), Output { summary, ty })
+        })
         .collect()
 }
 
 /// A parameter that may be left out.
-pub(crate) fn optional(shape: Shape, summary: &str) -> Param {
+pub(crate) fn optional(ty: Type, summary: &str) -> Param {
     Param {
         summary: summary.to_owned(),
-        shape,
+        ty,
         required: false,
         secret: false,
         literal: false,
+        touches: None,
     }
 }
 
 /// A parameter that must be given.
-pub(crate) fn required(shape: Shape, summary: &str) -> Param {
+pub(crate) fn required(ty: Type, summary: &str) -> Param {
     Param {
         required: true,
-        ..optional(shape, summary)
+        ..optional(ty, summary)
     }
 }
 
 /// An optional parameter that takes a secret.
-pub(crate) fn secret(shape: Shape, summary: &str) -> Param {
+pub(crate) fn secret(ty: Type, summary: &str) -> Param {
     Param {
         secret: true,
-        ..optional(shape, summary)
+        ..optional(ty, summary)
+    }
+}
+
+/// A parameter whose value names a part of the world.
+pub(crate) fn touching(touch: Touch, param: Param) -> Param {
+    Param {
+        touches: Some(touch),
+        ..param
     }
 }

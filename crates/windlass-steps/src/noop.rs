@@ -1,10 +1,11 @@
 //! `noop`: succeeds at once with no outputs. For benchmarks and tests only
 //! (feature `test-support`); a release has no such step kind.
 
-use windlass_core::catalog::{Action, Shape};
+use windlass_core::catalog::{Action, NoEffect};
 use windlass_core::outcome::Outcome;
 use windlass_core::plan::EffectClass;
 use windlass_core::time::Millis;
+use windlass_core::types::Type;
 use windlass_core::value::Value;
 use windlass_engine::attempt::DispatchToken;
 use windlass_engine::ports::{StepContext, StepRunner, Work};
@@ -20,13 +21,17 @@ pub(crate) fn entry() -> Action {
     Action {
         summary: "Succeed at once; `outputs` are given back".to_owned(),
         effect: Some(EffectClass::Read),
-        params: params([("outputs", optional(Shape::Map, "What the step answers"))]),
+        params: params([(
+            "outputs",
+            optional(Type::map(Type::Any), "What the step answers"),
+        )]),
         outputs: None,
         reconciles: false,
         undoes: false,
         timeout: Some(Millis::from_secs(10)),
         settle: SETTLE,
         observe: OBSERVE,
+        no_effect: NoEffect::Never,
     }
 }
 

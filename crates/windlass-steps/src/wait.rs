@@ -1,9 +1,10 @@
 //! The catalog entry of `wait`. The core plan has the step itself (`StepKind::Wait`)
 //! and the engine its timer, so there is an entry and no runner.
 
-use windlass_core::catalog::{Action, Shape};
+use windlass_core::catalog::{Action, NoEffect};
 use windlass_core::plan::EffectClass;
 use windlass_core::time::Millis;
+use windlass_core::types::Type;
 
 use crate::catalog::{OBSERVE, outputs, params, required};
 
@@ -17,7 +18,7 @@ pub(crate) fn entry() -> Action {
         effect: Some(EffectClass::Read),
         params: params([(
             "for",
-            required(Shape::Duration, "How long, such as `30s` or `2h`"),
+            required(Type::Duration, "How long, such as `30s` or `2h`"),
         )]),
         outputs: Some(outputs([])),
         reconciles: false,
@@ -26,5 +27,6 @@ pub(crate) fn entry() -> Action {
         timeout: None,
         settle: Millis(0),
         observe: OBSERVE,
+        no_effect: NoEffect::Never,
     }
 }

@@ -43,6 +43,10 @@ pub(crate) fn with_inputs(steps: Vec<Step>, inputs: BTreeMap<String, Value>) -> 
         source: Digest::of(RUNBOOK.as_bytes()),
         inputs,
         secrets: BTreeSet::new(),
+        secret_sources: BTreeMap::new(),
+        change: None,
+        target: None,
+        includes: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,
@@ -72,6 +76,7 @@ pub(crate) fn action(id: StepId, needs: Vec<StepId>) -> Step {
         until: None,
         done: None,
         undo: None,
+        outputs: BTreeMap::new(),
     };
     Step {
         id,

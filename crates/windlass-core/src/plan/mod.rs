@@ -2,8 +2,10 @@
 //! event keeps, what an approval binds by digest, and all that `decide` knows
 //! of the author's intent. Not responsible for reading YAML (`windlass-runbook`).
 
+mod change;
 mod index;
 mod step;
+mod target;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use change::{Change, ChangeClass};
 pub use index::{IndexedPlan, PlanError};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
+pub use target::{TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
 
 use crate::id::SecretName;
@@ -54,6 +58,18 @@ pub struct Plan {
     /// Names of the secrets that steps may use. Values never enter a plan.
     #[serde(default)]
     pub secrets: BTreeSet<SecretName>,
+    /// Where those are found that the runbook itself says the place of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_sources: BTreeMap<SecretName, SecretSource>,
+    /// What a change form asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// What the run changes; one run at a time holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// SHA-256 of each runbook that is inlined, by its path as written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub includes: BTreeMap<String, Digest>,
     /// All steps in the author's order, those of `finally` among them.
     pub steps: Vec<Step>,
     #[serde(default)]
@@ -75,6 +91,18 @@ impl Plan {
         hasher.update(&json);
         Digest(hasher.finalize().into())
     }
+}
+
+/// Where a secret's value is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// A variable of the environment.
+    Env(String),
+    /// A file that only its owner can read.
+    File(String),
+    /// What a program prints: its path or name, then its arguments.
+    Exec(Vec<String>),
 }
 
 /// A SHA-256 digest; its text form is 64 lower-case hex digits.

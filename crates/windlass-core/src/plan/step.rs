@@ -1,11 +1,14 @@
 //! A step of the plan: what it does, when, how often, and what it does to the world.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::id::{ActionName, StepId};
 use crate::plan::Template;
 use crate::time::Millis;
+use crate::types::Type;
 
 /// What an action does to the world. Ordered: a runbook may raise it, never lower it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +92,10 @@ pub enum StepKind {
         /// How a finished reversible step is taken back.
         #[serde(default)]
         undo: Option<Call>,
+        /// What the author says that the action gives, where the action itself does not:
+        /// an attempt that gives something else failed.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, Type>,
     },
     /// Waits for a span, given in milliseconds by an integer.
     Wait { span: Template },

@@ -92,7 +92,7 @@ impl Template {
     }
 }
 
-fn resolve_text(parts: &[Part], scope: &dyn Scope) -> Result<String, ResolveError> {
+pub(super) fn resolve_text(parts: &[Part], scope: &dyn Scope) -> Result<String, ResolveError> {
     let mut text = String::new();
     for part in parts {
         match part {

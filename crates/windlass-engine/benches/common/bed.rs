@@ -83,6 +83,7 @@ impl CatalogSource for Noops {
             timeout: Some(Millis::from_mins(10)),
             settle: Millis(0),
             observe: Millis::from_mins(1),
+            no_effect: windlass_core::catalog::NoEffect::Never,
         };
         let name: ActionName = "noop".parse().expect("an action's name");
         Catalog {

@@ -71,6 +71,7 @@ pub(crate) fn action(step: &str, effect: EffectClass, needs: &[&str]) -> Step {
         until: None,
         done: None,
         undo: None,
+        outputs: BTreeMap::new(),
     };
     with_kind(step, kind, needs)
 }
@@ -126,6 +127,10 @@ pub(crate) fn plan(steps: Vec<Step>) -> Arc<IndexedPlan> {
         source: Digest::of(SOURCE.as_bytes()),
         inputs: BTreeMap::new(),
         secrets: Default::default(),
+        secret_sources: BTreeMap::new(),
+        change: None,
+        target: None,
+        includes: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,
@@ -410,6 +415,7 @@ impl CatalogSource for FakeSource {
             timeout: None,
             settle: Millis(0),
             observe: Millis::from_mins(15),
+            no_effect: windlass_core::catalog::NoEffect::Never,
         };
         Catalog {
             actions: BTreeMap::from([("fake".parse().unwrap(), fake)]),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use windlass_core::catalog::Shape;
+use windlass_core::catalog::Output;
 use windlass_core::expr::{Expr, Reference};
 
 use super::fields::{Found, wrong_shape};
@@ -44,7 +44,7 @@ pub(super) enum Outputs<'a> {
     None,
     /// There are some and nobody can say which.
     Unknown,
-    Known(&'a BTreeMap<String, Shape>),
+    Known(&'a BTreeMap<String, Output>),
 }
 
 /// A bare expression, as in `when`.

@@ -1,11 +1,13 @@
 //! Steps of the world to steps of the plan.
 
-use windlass_core::catalog::Shape;
+use std::collections::BTreeMap;
+
 use windlass_core::expr::Expr;
 use windlass_core::plan::{
     Call, EffectClass, ForEach, Gate, ITEMS_MAX, OnFailure, PARALLEL_MAX, Step, StepKind, Template,
     Until, Verb,
 };
+use windlass_core::types::Type;
 
 use super::calls::{Called, call};
 use super::drafts::action;
@@ -132,6 +134,7 @@ fn action_kind(
         until: until?,
         done: done?,
         undo: undo?,
+        outputs: BTreeMap::new(),
     })
 }
 
@@ -273,7 +276,7 @@ fn wait(
         return None;
     };
     let wanted = Wanted {
-        shape: Shape::Duration,
+        ty: &Type::Duration,
         ..Wanted::any("for")
     };
     template(world, &span.value, wanted, once, found)

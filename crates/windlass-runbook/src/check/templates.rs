@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use windlass_core::catalog::{Param, Shape};
+use windlass_core::catalog::Param;
 use windlass_core::expr::SOURCE_BYTES_MAX;
 use windlass_core::id::SecretName;
 use windlass_core::plan::{Part, Template};
+use windlass_core::types::Type;
 use windlass_core::value::Value;
 
 use super::fields::{Found, is_full};
@@ -27,7 +28,7 @@ use crate::suggest::did_you_mean;
 pub(super) struct Wanted<'a> {
     /// The parameter's or key's name, for diagnostics.
     pub(super) name: &'a str,
-    pub(super) shape: Shape,
+    pub(super) ty: &'a Type,
     pub(super) secret: bool,
     pub(super) literal: bool,
 }
@@ -36,16 +37,16 @@ impl<'a> Wanted<'a> {
     pub(super) fn any(name: &'a str) -> Self {
         Self {
             name,
-            shape: Shape::Any,
+            ty: &Type::Any,
             secret: false,
             literal: false,
         }
     }
 
-    pub(super) fn param(name: &'a str, param: &Param) -> Self {
+    pub(super) fn param(name: &'a str, param: &'a Param) -> Self {
         Self {
             name,
-            shape: param.shape,
+            ty: &param.ty,
             secret: param.secret,
             literal: param.literal,
         }
@@ -63,8 +64,8 @@ pub(super) fn template(
     if is_full(found) {
         return None;
     }
-    let inner = Wanted {
-        shape: Shape::Any,
+    let inner = |name| Wanted {
+        ty: wanted.ty.member(name),
         ..wanted
     };
     match &node.kind {
@@ -75,7 +76,7 @@ pub(super) fn template(
             // Every item is looked at, so that all mistakes are told at once.
             let items: Vec<Option<Template>> = items
                 .iter()
-                .map(|item| template(world, item, inner, around, found))
+                .map(|item| template(world, item, inner(None), around, found))
                 .collect();
             let items: Option<Vec<Template>> = items.into_iter().collect();
             Some(folded_list(items?))
@@ -84,7 +85,7 @@ pub(super) fn template(
             let mut map = BTreeMap::new();
             let mut whole = true;
             for entry in entries {
-                match template(world, &entry.value, inner, around, found) {
+                match template(world, &entry.value, inner(Some(&entry.key)), around, found) {
                     Some(value) => {
                         map.insert(entry.key.clone(), value);
                     }
@@ -94,7 +95,7 @@ pub(super) fn template(
             whole.then(|| folded_map(map))
         }
         NodeKind::List(_) | NodeKind::Map(_) => None,
-        NodeKind::Text(text) if wanted.shape == Shape::Duration => {
+        NodeKind::Text(text) if *wanted.ty == Type::Duration => {
             let Some(span) = units::duration(text) else {
                 found.push(
                     Diagnostic::error(BAD_SPAN, format!("`{}` is a duration", wanted.name))
@@ -150,22 +151,36 @@ fn literal(template: &Template) -> Option<Value> {
 
 /// Whether a literal has the parameter's type.
 fn fits(node: &Node, wanted: Wanted<'_>, found: &mut Found) -> bool {
-    let (fits, article) = match wanted.shape {
-        Shape::Any => return true,
-        Shape::Bool => (matches!(node.kind, NodeKind::Bool(_)), "true or false"),
-        Shape::Int => (matches!(node.kind, NodeKind::Int(_)), "an integer"),
-        Shape::Number => (
-            matches!(node.kind, NodeKind::Int(_) | NodeKind::Float(_)),
-            "a number",
+    let fits = match wanted.ty {
+        Type::Any => return true,
+        Type::Nullable(inner) => {
+            let inner = Wanted {
+                ty: inner,
+                ..wanted
+            };
+            return matches!(node.kind, NodeKind::Null) || fits(node, inner, found);
+        }
+        Type::Null => matches!(node.kind, NodeKind::Null),
+        Type::Bool => matches!(node.kind, NodeKind::Bool(_)),
+        Type::Int => matches!(node.kind, NodeKind::Int(_)),
+        Type::Number => matches!(node.kind, NodeKind::Int(_) | NodeKind::Float(_)),
+        Type::Text => matches!(node.kind, NodeKind::Text(_)),
+        Type::Scalar => matches!(
+            node.kind,
+            NodeKind::Text(_) | NodeKind::Int(_) | NodeKind::Float(_) | NodeKind::Bool(_)
         ),
-        Shape::Text => (matches!(node.kind, NodeKind::Text(_)), "a string"),
-        Shape::Duration => (false, "a duration such as 15m"),
-        Shape::List => (matches!(node.kind, NodeKind::List(_)), "a list"),
-        Shape::Map => (matches!(node.kind, NodeKind::Map(_)), "a map"),
+        Type::Duration | Type::Bytes => false,
+        Type::List(_) => matches!(node.kind, NodeKind::List(_)),
+        Type::Map(_) | Type::Object(_) => matches!(node.kind, NodeKind::Map(_)),
     };
     if !fits {
-        let message = format!("`{}` is {article}, not {}", wanted.name, node.describe());
-        let quotes = wanted.shape == Shape::Text
+        let message = format!(
+            "`{}` is {}, not {}",
+            wanted.name,
+            wanted.ty,
+            node.describe()
+        );
+        let quotes = *wanted.ty == Type::Text
             && matches!(
                 node.kind,
                 NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_)
@@ -241,7 +256,7 @@ fn filled(
     if at < text.len() {
         parts.push(Part::Text(text[at..].to_owned()));
     }
-    if !matches!(wanted.shape, Shape::Any | Shape::Text) {
+    if !matches!(wanted.ty, Type::Any | Type::Text | Type::Scalar) {
         let message = format!("`{}` would be a string here", wanted.name);
         found.push(
             Diagnostic::error(PARAM_TYPE, message)

@@ -192,6 +192,7 @@ pub(crate) fn action(id: &str, effect: EffectClass, needs: &[&str]) -> Step {
         until: None,
         done: None,
         undo: None,
+        outputs: BTreeMap::new(),
     };
     step(id, kind, needs)
 }
@@ -242,6 +243,10 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         source: Digest::of(RUNBOOK.as_bytes()),
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
+        secret_sources: BTreeMap::new(),
+        change: None,
+        target: None,
+        includes: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,
@@ -273,6 +278,7 @@ impl CatalogSource for Source {
             timeout: None,
             settle: Millis(0),
             observe: Millis::from_mins(15),
+            no_effect: windlass_core::catalog::NoEffect::Never,
         };
         let classes = [
             EffectClass::Read,

@@ -14,14 +14,15 @@ mod statement;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use windlass_core::catalog::{Action, Param, Shape};
+use windlass_core::catalog::{Action, NoEffect, Param, Touch};
 use windlass_core::outcome::Outcome;
 use windlass_core::plan::EffectClass;
 use windlass_core::time::Millis;
+use windlass_core::types::Type;
 use windlass_engine::attempt::DispatchToken;
 use windlass_engine::ports::{StepContext, StepRunner, Work};
 
-use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, required, secret};
+use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, required, secret, touching};
 use crate::detach::detached;
 use crate::ending::Ending;
 
@@ -37,78 +38,103 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The default of `connect_timeout`, which covers TCP, TLS and authentication.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What `value` is, wherever it is given.
+const VALUE: &str = "The only value of the only row; null when there is any other number of them";
+
+fn rows() -> Type {
+    Type::list(Type::map(Type::Any))
+}
+
 fn connection_params() -> BTreeMap<String, Param> {
     params([
         (
             "dsn",
-            optional(
-                Shape::Text,
-                "Server, database and user as one URL or `key=value` text, without a password",
+            touching(
+                Touch::Host,
+                optional(
+                    Type::Text,
+                    "Server, database and user as one URL or `key=value` text, without a password",
+                ),
             ),
         ),
         (
             "host",
-            optional(
-                Shape::Text,
-                "The server's name, which its certificate must bear, or a socket's directory",
+            touching(
+                Touch::Host,
+                optional(
+                    Type::Text,
+                    "The server's name, which its certificate must bear, or a socket's directory",
+                ),
             ),
         ),
         (
             "port",
-            optional(Shape::Int, "The server's port; 5432 when left out"),
+            touching(
+                Touch::Port,
+                optional(Type::Int, "The server's port; 5432 when left out"),
+            ),
         ),
         (
             "dbname",
-            optional(Shape::Text, "The database; named as the user when left out"),
+            touching(
+                Touch::Database,
+                optional(Type::Text, "The database; named as the user when left out"),
+            ),
         ),
-        ("user", optional(Shape::Text, "The role")),
+        (
+            "user",
+            touching(Touch::User, optional(Type::Text, "The role")),
+        ),
         (
             "password",
-            secret(Shape::Text, "The role's password; a secret, never a text"),
+            secret(Type::Text, "The role's password; a secret, never a text"),
         ),
         (
             "sslmode",
-            optional(Shape::Text, "`verify-full` (when left out) or `disable`"),
+            optional(Type::Text, "`verify-full` (when left out) or `disable`"),
         ),
         (
             "insecure_reason",
             optional(
-                Shape::Text,
+                Type::Text,
                 "Why `sslmode: disable` is acceptable; needed for it",
             ),
         ),
         (
             "sslrootcert",
             optional(
-                Shape::Text,
+                Type::Text,
                 "Authorities to trust instead of the system's: a file's path or PEM text",
             ),
         ),
         (
             "sql",
-            required(
-                Shape::Text,
-                "One statement; values come in through `params` as $1, $2",
+            touching(
+                Touch::Code,
+                required(
+                    Type::Text,
+                    "One statement; values come in through `params` as $1, $2",
+                ),
             ),
         ),
         (
             "params",
             optional(
-                Shape::List,
+                Type::list(Type::Any),
                 "The values of $1, $2 and so on, bound by the server",
             ),
         ),
         (
             "statement_timeout",
             optional(
-                Shape::Duration,
+                Type::Duration,
                 "After which the server gives the statement up; 30s, and never past the attempt's deadline",
             ),
         ),
         (
             "connect_timeout",
             optional(
-                Shape::Duration,
+                Type::Duration,
                 "For TCP, TLS and authentication together; 10s when left out",
             ),
         ),
@@ -122,16 +148,21 @@ pub(crate) fn query_entry() -> Action {
         effect: Some(EffectClass::Read),
         params: connection_params(),
         outputs: Some(outputs([
-            ("rows", Shape::List),
-            ("columns", Shape::List),
-            ("row_count", Shape::Int),
-            ("value", Shape::Any),
+            ("rows", rows(), "Each row as a map by its columns' names"),
+            (
+                "columns",
+                Type::list(Type::Text),
+                "The columns' names, in the statement's order",
+            ),
+            ("row_count", Type::Int, "How many rows there are"),
+            ("value", Type::Any, VALUE),
         ])),
         reconciles: false,
         undoes: false,
         timeout: Some(Millis::from_mins(1)),
         settle: SETTLE,
         observe: OBSERVE,
+        no_effect: NoEffect::Refused,
     }
 }
 
@@ -139,15 +170,23 @@ pub(crate) fn query_entry() -> Action {
 pub(crate) fn execute_entry() -> Action {
     let mut params = connection_params();
     let autocommit = "Run outside a transaction, as VACUUM and CREATE DATABASE need";
-    params.insert("autocommit".to_owned(), optional(Shape::Bool, autocommit));
+    params.insert("autocommit".to_owned(), optional(Type::Bool, autocommit));
     Action {
         summary: "Run one statement on a PostgreSQL server".to_owned(),
         effect: None,
         params,
         outputs: Some(outputs([
-            ("rows_affected", Shape::Int),
-            ("rows", Shape::List),
-            ("value", Shape::Any),
+            (
+                "rows_affected",
+                Type::Int,
+                "How many rows the server says were affected",
+            ),
+            (
+                "rows",
+                rows(),
+                "What the statement returned, by the columns' names",
+            ),
+            ("value", Type::Any, VALUE),
         ])),
         reconciles: false,
         undoes: false,
@@ -155,6 +194,7 @@ pub(crate) fn execute_entry() -> Action {
         timeout: Some(Millis::from_mins(1)),
         settle: SETTLE,
         observe: OBSERVE,
+        no_effect: NoEffect::Refused,
     }
 }
 

@@ -12,13 +12,14 @@ mod verdict;
 
 use std::sync::Arc;
 
-use windlass_core::catalog::{Action, Shape};
+use windlass_core::catalog::{Action, NoEffect, Touch};
 use windlass_core::outcome::Outcome;
 use windlass_core::time::Millis;
+use windlass_core::types::Type;
 use windlass_engine::attempt::DispatchToken;
 use windlass_engine::ports::{StepContext, StepRunner, Work};
 
-use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, secret};
+use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, secret, touching};
 use crate::detach::detached;
 use crate::ending::Ending;
 
@@ -32,75 +33,100 @@ pub(crate) const NAME: &str = "shell";
 /// What the front end knows of it.
 pub(crate) fn entry() -> Action {
     let mut script = optional(
-        Shape::Text,
+        Type::Text,
         "A script, fed to `interpreter` on its standard input; expressions come in through `env`",
     );
     script.literal = true;
+    script.touches = Some(Touch::Code);
     Action {
         summary: "Run a command or a script on the engine's machine".to_owned(),
         effect: None,
         params: params([
             (
                 "argv",
-                optional(
-                    Shape::List,
-                    "The program and its arguments, passed as they are",
+                touching(
+                    Touch::Program,
+                    optional(
+                        Type::list(Type::Scalar),
+                        "The program and its arguments, passed as they are",
+                    ),
                 ),
             ),
             ("script", script),
             (
                 "interpreter",
-                optional(
-                    Shape::List,
-                    "What reads `script`; `[\"/bin/sh\", \"-eu\"]` when left out",
+                touching(
+                    Touch::Program,
+                    optional(
+                        Type::list(Type::Scalar),
+                        "What reads `script`; `[\"/bin/sh\", \"-eu\"]` when left out",
+                    ),
                 ),
             ),
             (
                 "env",
-                secret(Shape::Map, "Environment variables; a value may be a secret"),
+                secret(
+                    Type::map(Type::Scalar),
+                    "Environment variables; a value may be a secret",
+                ),
             ),
             (
                 "cwd",
-                optional(
-                    Shape::Text,
-                    "The working directory; the engine's own when left out",
+                touching(
+                    Touch::Directory,
+                    optional(
+                        Type::Text,
+                        "The working directory; the engine's own when left out",
+                    ),
                 ),
             ),
             (
                 "stdin",
                 secret(
-                    Shape::Text,
+                    Type::Text,
                     "What the program reads; not together with `script`",
                 ),
             ),
             (
                 "output",
                 optional(
-                    Shape::Text,
+                    Type::Text,
                     "How to read the standard output: `text`, `lines` or `json`",
                 ),
             ),
             (
                 "ok_exit_codes",
                 optional(
-                    Shape::List,
+                    Type::list(Type::Int),
                     "Exit codes that are a success; `[0]` when left out",
                 ),
             ),
             (
                 "no_effect_exit_codes",
                 optional(
-                    Shape::List,
+                    Type::list(Type::Int),
                     "Exit codes by which the program says that it changed nothing",
                 ),
             ),
         ]),
         outputs: Some(outputs([
-            ("stdout", Shape::Any),
-            ("stdout_truncated", Shape::Bool),
-            ("json", Shape::Any),
-            ("stderr_tail", Shape::Text),
-            ("exit_code", Shape::Int),
+            (
+                "stdout",
+                Type::Any,
+                "The standard output: a string, or a list of strings with `output: lines`",
+            ),
+            (
+                "stdout_truncated",
+                Type::Bool,
+                "Whether `stdout` is only the beginning",
+            ),
+            (
+                "json",
+                Type::Any,
+                "What `output: json` read; null with another `output`",
+            ),
+            ("stderr_tail", Type::Text, "The end of the standard error"),
+            ("exit_code", Type::Int, "The program's exit code"),
         ])),
         reconciles: false,
         undoes: false,
@@ -108,6 +134,7 @@ pub(crate) fn entry() -> Action {
         timeout: Some(Millis::from_mins(5)),
         settle: SETTLE,
         observe: OBSERVE,
+        no_effect: NoEffect::Param("no_effect_exit_codes".to_owned()),
     }
 }
 

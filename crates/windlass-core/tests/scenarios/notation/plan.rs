@@ -36,6 +36,10 @@ pub(crate) fn raw_plan(text: &str) -> Plan {
         source: Digest::of(text.as_bytes()),
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
+        secret_sources: BTreeMap::new(),
+        change: None,
+        target: None,
+        includes: BTreeMap::new(),
         steps: Vec::new(),
         on_failure: OnFailure::Stop,
         timeout: None,
@@ -115,6 +119,7 @@ fn kind(suffix: &str) -> StepKind {
         until: None,
         done: None,
         undo: (effect == EffectClass::Reversible).then(|| call(Verb::Undo)),
+        outputs: BTreeMap::new(),
     };
     match suffix {
         "" => action(EffectClass::Read),

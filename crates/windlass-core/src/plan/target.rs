@@ -1,0 +1,33 @@
+//! What a run changes: a literal scheme and a name that may be read from inputs and from
+//! the first looks of the run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Scope;
+use crate::plan::template::{Part, ResolveError, resolve_text};
+
+/// The longest resolved target, in bytes.
+pub const TARGET_BYTES_MAX: usize = 512;
+
+/// The `target` of a runbook, such as `rds:${{ inputs.region }}/${{ inputs.instance }}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// What stands before the first colon: a name without expressions.
+    pub scheme: String,
+    /// What stands after it.
+    pub name: Vec<Part>,
+}
+
+impl Target {
+    /// The target's full text, scheme and colon in front.
+    ///
+    /// # Errors
+    /// An expression without a value, or a text longer than [`TARGET_BYTES_MAX`].
+    pub fn resolve(&self, scope: &dyn Scope) -> Result<String, ResolveError> {
+        let text = format!("{}:{}", self.scheme, resolve_text(&self.name, scope)?);
+        if text.len() > TARGET_BYTES_MAX {
+            return Err(ResolveError::TooLarge);
+        }
+        Ok(text)
+    }
+}
