@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod process;
+mod reaper;
 mod suites;
 mod tools;
 
@@ -26,10 +27,15 @@ enum Command {
     Bench(bench::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    let command = Arguments::parse().command;
+    if let Some(code) = reaper::stand_in()? {
+        return Ok(code);
+    }
+    match command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => suites::run_command(&options),
         Command::Bench(options) => bench::run(&options),
-    }
+    }?;
+    Ok(std::process::ExitCode::SUCCESS)
 }
