@@ -38,6 +38,15 @@ fn a_runbook_with_mistakes() {
 }
 
 #[test]
+fn codes_are_explained() {
+    let mut test = Test::new("explain");
+    test.call(&["explain", "wl0406"]);
+    test.call(&["explain", "WL0046"]);
+    test.call(&["explain", "needs"]);
+    test.check();
+}
+
+#[test]
 fn wrong_inputs_and_secrets() {
     let mut test = Test::new("bad_input");
     test.file("hello.yaml", HELLO);

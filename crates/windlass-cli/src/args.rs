@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use windlass_journal::{Access, FilesystemRule};
 
 use crate::command::{
-    abandon, acknowledge, approve, attest, cancel, check, doctor, journal, logs, pause, reject,
-    resolve, resume, retry, run, runs, serve, show, take_over, watch,
+    abandon, acknowledge, approve, attest, cancel, check, doctor, explain, journal, logs, pause,
+    reject, resolve, resume, retry, run, runs, serve, show, take_over, watch,
 };
 use crate::error::Error;
 use crate::exit_codes;
@@ -101,6 +101,7 @@ impl Place {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(check::Args),
+    Explain(explain::Args),
     Run(run::Args),
     Resume(resume::Args),
     Serve(serve::Args),

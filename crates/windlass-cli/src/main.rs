@@ -77,6 +77,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
     let place = cli.global.place()?;
     match cli.command {
         Command::Check(args) => command::check::perform(args),
+        Command::Explain(args) => command::explain::perform(args),
         Command::Run(args) => command::run::perform(args, &place).await,
         Command::Resume(args) => command::resume::perform(args, &place).await,
         Command::Serve(args) => command::serve::perform(args, &place).await,

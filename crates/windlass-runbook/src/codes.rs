@@ -1,15 +1,18 @@
-//! Every code that a diagnostic may carry, each with one line of explanation.
-//! Codes are stable: one is never given a second meaning.
+//! Every code that a diagnostic may carry, each with one line of explanation and its
+//! page of `docs/diagnostics`. Codes are stable: one is never given a second meaning.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+
+use crate::suggest::nearest;
 
 /// A diagnostic's code, such as `WL0202`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     id: &'static str,
     explanation: &'static str,
+    page: &'static str,
 }
 
 impl Code {
@@ -21,6 +24,33 @@ impl Code {
     /// What the code stands for, in one line.
     pub fn explanation(self) -> &'static str {
         self.explanation
+    }
+
+    /// The page that explains it at length, in Markdown: a title, some text, and an
+    /// example under each of `## Wrong` and `## Right`.
+    pub fn page(self) -> &'static str {
+        self.page
+    }
+
+    /// The code that a person means by `WL0202`, `wl0202`, `0202` or `202`.
+    pub fn named(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let number = match text.get(..2) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("WL") => &text[2..],
+            _ => text,
+        };
+        // A number that would be longer than the codes' is none of theirs.
+        if number.is_empty() || number.len() > 4 || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let id = format!("WL{number:0>4}");
+        CODES.iter().copied().find(|code| code.id == id)
+    }
+
+    /// The code that a text which names none comes nearest to.
+    pub fn nearest(text: &str) -> Option<Self> {
+        let id = nearest(text.trim(), CODES.iter().map(|code| code.id))?;
+        CODES.iter().copied().find(|code| code.id == id)
     }
 }
 
@@ -38,7 +68,11 @@ impl Serialize for Code {
 
 macro_rules! codes {
     ($($name:ident = $id:literal, $explanation:literal;)*) => {
-        $(pub(crate) const $name: Code = Code { id: $id, explanation: $explanation };)*
+        $(pub(crate) const $name: Code = Code {
+            id: $id,
+            explanation: $explanation,
+            page: include_str!(concat!("../../../docs/diagnostics/", $id, ".md")),
+        };)*
 
         /// All codes, in order.
         pub const CODES: &[Code] = &[$($name),*];
@@ -101,5 +135,17 @@ mod tests {
     #[test]
     fn ids_are_unique_and_in_order() {
         assert!(CODES.windows(2).all(|pair| pair[0].id < pair[1].id));
+    }
+
+    #[test]
+    fn people_name_codes_in_several_ways() {
+        for text in ["WL0202", "wl0202", " 0202", "202"] {
+            assert_eq!(Code::named(text), Some(LATER_KEY), "{text}");
+        }
+        for text in ["", "WL", "WL9999", "WL00202", "2O2", "needs", "ü"] {
+            assert_eq!(Code::named(text), None, "{text}");
+        }
+        assert_eq!(Code::nearest("WL0292"), Some(LATER_KEY));
+        assert_eq!(Code::nearest("needs"), None);
     }
 }

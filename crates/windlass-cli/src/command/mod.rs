@@ -9,6 +9,7 @@ pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod doctor;
 mod driving;
+pub(crate) mod explain;
 pub(crate) mod journal;
 pub(crate) mod logs;
 pub(crate) mod pause;

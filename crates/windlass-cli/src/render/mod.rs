@@ -4,6 +4,7 @@
 mod event_line;
 mod frame;
 mod gate;
+mod page;
 mod paint;
 mod run_list;
 mod run_page;
@@ -11,6 +12,7 @@ mod run_page;
 pub(crate) use event_line::note;
 pub(crate) use frame::frame;
 pub(crate) use gate::{gate, need};
+pub(crate) use page::page;
 pub(crate) use paint::Paint;
 pub(crate) use run_list::run_list;
 pub(crate) use run_page::{ending, owes, run_page};

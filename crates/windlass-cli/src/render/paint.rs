@@ -21,6 +21,7 @@ enum Colour {
     Yellow = 33,
     Cyan = 36,
     Dim = 2,
+    Bold = 1,
 }
 
 impl Paint {
@@ -71,6 +72,11 @@ impl Paint {
     /// Something that may be skipped.
     pub(crate) fn faint(&self, text: &str) -> String {
         self.coloured(text, Colour::Dim)
+    }
+
+    /// A heading.
+    pub(crate) fn strong(&self, text: &str) -> String {
+        self.coloured(text, Colour::Bold)
     }
 
     fn coloured(&self, text: &str, colour: Colour) -> String {

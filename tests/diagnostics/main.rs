@@ -1,0 +1,161 @@
+//! The pages of `docs/diagnostics`: each code has one, its examples are checked as an
+//! author's runbooks would be, and the index lists them all.
+//! `UPDATE_GOLDEN=1` rewrites the index.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use windlass_core::catalog::Catalog;
+use windlass_core::value::Value;
+use windlass_engine::ports::CatalogSource as _;
+use windlass_runbook::codes::{CODES, Code};
+use windlass_runbook::render::Style;
+use windlass_runbook::{Checked, Given, check};
+use windlass_steps::NativeSteps;
+
+/// Codes that no text is known to yield, so that their pages have no wrong example.
+const WITHOUT_EXAMPLE: &[&str] = &["WL0610"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/diagnostics")
+}
+
+/// What the program knows, and a family of actions such as a plugin would bring:
+/// some mistakes are about actions that state their own effect class.
+fn catalog() -> Catalog {
+    let examples = include_str!("../../crates/windlass-runbook/tests/catalog.json");
+    let examples: Catalog = serde_json::from_str(examples).expect("the catalog is valid");
+    let mut catalog = NativeSteps::new().catalog();
+    for (name, action) in examples.actions {
+        catalog.actions.entry(name).or_insert(action);
+    }
+    catalog
+}
+
+/// One example of a page: a runbook, and the inputs that stand after it.
+#[derive(Debug)]
+struct Example {
+    kind: String,
+    text: String,
+    inputs: Option<String>,
+}
+
+/// The fenced blocks of a page.
+fn examples(page: &str) -> Vec<Example> {
+    let mut found: Vec<Example> = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else {
+            continue;
+        };
+        let text: String = lines
+            .by_ref()
+            .take_while(|line| *line != "```")
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        match info.split_once(' ') {
+            Some(("yaml", kind)) => found.push(Example {
+                kind: kind.to_owned(),
+                text,
+                inputs: None,
+            }),
+            Some(("json", "inputs")) => {
+                let example = found.last_mut().expect("inputs stand after a runbook");
+                example.inputs = Some(text);
+            }
+            _ => panic!("an unknown kind of block: {info}"),
+        }
+    }
+    found
+}
+
+fn checked(example: &Example, catalog: &Catalog) -> Checked {
+    let given = example.inputs.as_deref().map(|json| {
+        let values: BTreeMap<String, Value> = serde_json::from_str(json).expect("inputs are JSON");
+        let given = |(name, value)| (name, Given::Value(value));
+        values.into_iter().map(given).collect()
+    });
+    check("runbook.yaml", &example.text, given.as_ref(), catalog)
+}
+
+/// What is wrong with the page of a code.
+fn faults(code: Code, catalog: &Catalog) -> Vec<String> {
+    let mut faults = Vec::new();
+    let page = code.page();
+    let title = format!("# {code}: {}", code.explanation());
+    if page.lines().next() != Some(title.as_str()) {
+        faults.push(format!("{code}: the first line is not `{title}`"));
+    }
+    let examples = examples(page);
+    let of_kind = |kind: &str| -> Vec<&Example> {
+        let of_kind = examples.iter().filter(|example| example.kind == kind);
+        of_kind.collect()
+    };
+    for (kind, heading) in [("wrong", "\n## Wrong\n"), ("right", "\n## Right\n")] {
+        let expected = if kind == "wrong" && WITHOUT_EXAMPLE.contains(&code.id()) {
+            0
+        } else {
+            1
+        };
+        if of_kind(kind).len() != expected || !page.contains(heading) {
+            faults.push(format!("{code}: expected {expected} block `yaml {kind}`"));
+        }
+    }
+    for example in of_kind("wrong") {
+        let checked = checked(example, catalog);
+        let ids: BTreeSet<&str> = checked.diagnostics.iter().map(|d| d.code.id()).collect();
+        if ids != BTreeSet::from([code.id()]) {
+            let rendered = checked.render(Style::Plain);
+            faults.push(format!("{code}: the wrong example gives\n{rendered}"));
+        }
+    }
+    for example in of_kind("right") {
+        let checked = checked(example, catalog);
+        if !checked.diagnostics.is_empty() {
+            let rendered = checked.render(Style::Plain);
+            faults.push(format!("{code}: the right example gives\n{rendered}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn every_page_is_true() {
+    let catalog = catalog();
+    let faults: Vec<String> = CODES
+        .iter()
+        .flat_map(|code| faults(*code, &catalog))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn every_page_is_of_a_code() {
+    let known: BTreeSet<String> = CODES.iter().map(|code| format!("{code}.md")).collect();
+    let pages: BTreeSet<String> = std::fs::read_dir(folder())
+        .expect("the pages are in the checkout")
+        .map(|entry| entry.expect("the folder can be listed").file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name != "README.md")
+        .collect();
+    assert_eq!(pages, known);
+}
+
+#[test]
+fn the_index_lists_every_code() {
+    let mut index = "# What `windlass check` says\n\n\
+        Each diagnostic has a code that never changes its meaning, and a page here.\n\
+        `windlass explain CODE` prints the same page.\n\
+        An error means that there is no plan; a warning means that something in the plan deserves a second look.\n\n\
+        The examples of every page are executed by a test.\n\n"
+        .to_owned();
+    for code in CODES {
+        index += &format!("- [{code}]({code}.md): {}\n", code.explanation());
+    }
+    let path = folder().join("README.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &index).expect("the index can be written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, index, "run this test with UPDATE_GOLDEN=1");
+}
