@@ -1,9 +1,11 @@
-//! The text of expressions to `windlass_core::expr`: lexer and parser.
+//! The text of expressions to `windlass_core::expr` and back: lexer, parser, unparser.
 //! Not their meaning, which is core's, nor what names exist, which is `check`'s.
 
 mod error;
 mod lexer;
 mod parser;
+mod unparse;
 
 pub use error::SyntaxError;
 pub use parser::parse;
+pub use unparse::{text_literal, unparse};
