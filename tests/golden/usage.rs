@@ -115,3 +115,19 @@ fn the_log_as_json_is_one_object_a_line() {
     }
     assert!(levels.contains(&"INFO".into()), "-v logged nothing: {log}");
 }
+
+/// A real shell reads the script and completes with it.
+#[test]
+fn a_shell_completes_commands() {
+    let script = "source <(\"$1\" completions bash) || exit 1
+        COMP_WORDS=(windlass ta); COMP_CWORD=1; COMP_LINE='windlass ta'; COMP_POINT=11
+        _windlass windlass ta windlass
+        printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let output = std::process::Command::new("bash")
+        .args(["--norc", "-c", script, "bash"])
+        .arg(windlass_tests::binary::windlass())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), "take-over", "{output:?}");
+}

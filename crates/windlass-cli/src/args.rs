@@ -6,10 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 use windlass_journal::{Access, FilesystemRule};
 
-use crate::command::{
-    abandon, acknowledge, approve, attest, cancel, check, doctor, explain, journal, logs, pause,
-    reject, resolve, resume, retry, run, runs, serve, show, take_over, watch,
-};
+use crate::command;
 use crate::error::Error;
 use crate::exit_codes;
 use crate::logging::LogFormat;
@@ -100,27 +97,28 @@ impl Place {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Check(check::Args),
-    Explain(explain::Args),
-    Run(run::Args),
-    Resume(resume::Args),
-    Serve(serve::Args),
-    Runs(runs::Args),
-    Show(show::Args),
-    Watch(watch::Args),
-    Logs(logs::Args),
-    Approve(approve::Args),
-    Reject(reject::Args),
-    Pause(pause::Args),
-    Cancel(cancel::Args),
-    Resolve(resolve::Args),
-    Retry(retry::Args),
-    Attest(attest::Args),
-    Abandon(abandon::Args),
-    TakeOver(take_over::Args),
-    Acknowledge(acknowledge::Args),
-    Journal(journal::Args),
-    Doctor(doctor::Args),
+    Check(command::check::Args),
+    Explain(command::explain::Args),
+    Run(command::run::Args),
+    Resume(command::resume::Args),
+    Serve(command::serve::Args),
+    Runs(command::runs::Args),
+    Show(command::show::Args),
+    Watch(command::watch::Args),
+    Logs(command::logs::Args),
+    Approve(command::approve::Args),
+    Reject(command::reject::Args),
+    Pause(command::pause::Args),
+    Cancel(command::cancel::Args),
+    Resolve(command::resolve::Args),
+    Retry(command::retry::Args),
+    Attest(command::attest::Args),
+    Abandon(command::abandon::Args),
+    TakeOver(command::take_over::Args),
+    Acknowledge(command::acknowledge::Args),
+    Journal(command::journal::Args),
+    Doctor(command::doctor::Args),
+    Completions(command::completions::Args),
 }
 
 #[cfg(test)]

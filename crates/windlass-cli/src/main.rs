@@ -97,6 +97,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Acknowledge(args) => command::acknowledge::perform(args, &place).await,
         Command::Journal(args) => command::journal::perform(args, &place),
         Command::Doctor(args) => command::doctor::perform(args, &place).await,
+        Command::Completions(args) => Ok(command::completions::perform(&args)),
     }
 }
 

@@ -7,6 +7,7 @@ mod asking;
 pub(crate) mod attest;
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod doctor;
 mod driving;
 pub(crate) mod explain;
