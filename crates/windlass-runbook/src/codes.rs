@@ -99,6 +99,12 @@ codes! {
     INPUT_UNKNOWN = "WL0302", "A value was given for an input that does not exist.";
     INPUT_TYPE = "WL0303", "An input's value or default does not have the input's type.";
     INPUT_ENUM = "WL0304", "An input's value is not one of those allowed.";
+    INPUT_PATTERN = "WL0305", "A value does not match the pattern of its input.";
+    INPUT_RANGE = "WL0306", "A value is too small, too large, too short or too long for its input.";
+    INPUT_FIELD = "WL0307", "A map lacks a member that its input declares, or has another.";
+    BAD_PATTERN = "WL0308", "A pattern is no regular expression that this version can use.";
+    RULE_OF_OTHER_TYPE = "WL0309", "A rule does not belong to the declared type.";
+    NO_VALUE_LEFT = "WL0310", "The rules of a declaration leave no value.";
     EXPR_SYNTAX = "WL0401", "An expression cannot be parsed.";
     EXPR_BRACES = "WL0402", "`${{ }}` stands where a bare expression belongs, or is not closed.";
     EXPR_IN_SCRIPT = "WL0403", "An expression stands in a body that is never filled in, such as a script.";

@@ -5,17 +5,37 @@ use serde::Serialize;
 
 pub use crate::codes::Code;
 
-/// A range of bytes in the runbook's text, the end excluded.
+/// A range of bytes in one of the texts that were checked, the end excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Span {
+    /// Which text, as an index into the sources of the check: 0 is the runbook itself,
+    /// the others are the runbooks that it inlines.
+    pub file: u16,
     pub start: usize,
     pub end: usize,
 }
 
 impl Span {
+    /// A range of the runbook itself.
     pub fn new(start: usize, end: usize) -> Self {
-        Self { start, end }
+        Self {
+            file: 0,
+            start,
+            end,
+        }
     }
+
+    /// The same range of another text.
+    pub fn in_file(self, file: u16) -> Self {
+        Self { file, ..self }
+    }
+}
+
+/// A text that was checked, and its name for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub name: String,
+    pub text: String,
 }
 
 /// How much a diagnostic weighs.

@@ -4,7 +4,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
 /// Of lines longer than this only the place is told: nobody reads them, and
 /// laying them out is slow.
@@ -18,7 +18,8 @@ pub enum Style {
 }
 
 /// One diagnostic as it is printed, without a newline at the end.
-pub fn render(source_name: &str, text: &str, diagnostic: &Diagnostic, style: Style) -> String {
+/// `sources` are those of the check: a diagnostic may point into several of them.
+pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -27,18 +28,21 @@ pub fn render(source_name: &str, text: &str, diagnostic: &Diagnostic, style: Sty
         .primary_title(&diagnostic.message)
         .id(diagnostic.code.id());
     let mut group = Group::with_title(title);
-    if let Some(shown) = Shown::of(text, diagnostic) {
-        let part = &text[shown.start..shown.end];
+    for (source, labels) in by_source(sources, diagnostic) {
+        let Some(shown) = Shown::of(&source.text, &labels) else {
+            continue;
+        };
+        let part = &source.text[shown.start..shown.end];
         if part.lines().any(|line| line.len() > LINE_BYTES_MAX) {
-            let origin = Origin::path(source_name)
+            let origin = Origin::path(&source.name)
                 .line(shown.line)
                 .char_column(shown.column);
             group = group.element(origin);
         } else {
             let snippet = Snippet::source(part)
-                .path(source_name)
+                .path(&source.name)
                 .line_start(shown.line);
-            group = group.element(snippet.annotations(shown.annotations(text, diagnostic)));
+            group = group.element(snippet.annotations(shown.annotations(&source.text, &labels)));
         }
     }
     if let Some(help) = &diagnostic.help {
@@ -51,7 +55,29 @@ pub fn render(source_name: &str, text: &str, diagnostic: &Diagnostic, style: Sty
     renderer.decor_style(DecorStyle::Ascii).render(&[group])
 }
 
-/// The lines that a diagnostic shows: only these are handed on, because the
+/// One label: whether it is the main one of its diagnostic, its place and its words.
+type Label<'a> = (bool, Span, &'a str);
+
+/// The labels of a diagnostic, text by text, the main one's text first.
+fn by_source<'a>(
+    sources: &'a [Source],
+    diagnostic: &'a Diagnostic,
+) -> Vec<(&'a Source, Vec<Label<'a>>)> {
+    let mut grouped: Vec<(u16, Vec<Label<'a>>)> = Vec::new();
+    for (place, (span, label)) in diagnostic.labels.iter().enumerate() {
+        let label = (place == 0, *span, label.as_str());
+        match grouped.iter_mut().find(|(file, _)| *file == span.file) {
+            Some((_, labels)) => labels.push(label),
+            None => grouped.push((span.file, vec![label])),
+        }
+    }
+    grouped
+        .into_iter()
+        .filter_map(|(file, labels)| Some((sources.get(usize::from(file))?, labels)))
+        .collect()
+}
+
+/// The lines that a diagnostic shows of one text: only these are handed on, because the
 /// renderer's work grows with the text that it gets.
 struct Shown {
     start: usize,
@@ -62,9 +88,9 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(text: &str, diagnostic: &Diagnostic) -> Option<Self> {
-        let (main, _) = diagnostic.labels.first()?;
-        let spans = || diagnostic.labels.iter().map(|(span, _)| span);
+    fn of(text: &str, labels: &[Label<'_>]) -> Option<Self> {
+        let (_, main, _) = labels.first()?;
+        let spans = || labels.iter().map(|(_, span, _)| span);
         let first = spans().map(|span| floor(text, span.start)).min()?;
         let last = spans().map(|span| floor(text, span.end)).max()?.max(first);
         let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
@@ -88,37 +114,27 @@ impl Shown {
     fn annotations<'a>(
         &self,
         text: &str,
-        diagnostic: &'a Diagnostic,
+        labels: &[Label<'a>],
     ) -> Vec<annotate_snippets::Annotation<'a>> {
-        let annotation = |(place, (span, label)): (usize, &'a (Span, String))| {
-            let kind = if place == 0 {
+        let annotation = |(is_main, span, label): &Label<'a>| {
+            let kind = if *is_main {
                 AnnotationKind::Primary
             } else {
                 AnnotationKind::Context
             };
             let start = floor(text, span.start) - self.start;
             let end = (floor(text, span.end) - self.start).max(start);
-            kind.span(start..end).label(label)
+            kind.span(start..end).label(*label)
         };
-        diagnostic
-            .labels
-            .iter()
-            .enumerate()
-            .map(annotation)
-            .collect()
+        labels.iter().map(annotation).collect()
     }
 }
 
 /// All diagnostics, an empty line between each two.
-pub fn render_all(
-    source_name: &str,
-    text: &str,
-    diagnostics: &[Diagnostic],
-    style: Style,
-) -> String {
+pub fn render_all(sources: &[Source], diagnostics: &[Diagnostic], style: Style) -> String {
     let rendered: Vec<String> = diagnostics
         .iter()
-        .map(|found| render(source_name, text, found, style))
+        .map(|found| render(sources, found, style))
         .collect();
     rendered.join("\n\n")
 }

@@ -43,8 +43,49 @@ pub(super) const TOP: Keys = Keys {
 
 pub(super) const INPUT: Keys = Keys {
     of: "an input",
-    known: &["type", "title", "default", "enum"],
-    later: &["pattern", "min", "max", "items"],
+    ..FIELD
+};
+
+/// A member of a map that is declared with `fields`.
+pub(super) const FIELD: Keys = Keys {
+    of: "a field",
+    known: &[
+        "type",
+        "title",
+        "description",
+        "default",
+        "enum",
+        "pattern",
+        "min",
+        "max",
+        "min_length",
+        "max_length",
+        "items",
+        "fields",
+        "values",
+    ],
+    later: &[],
+    refused: &[],
+};
+
+/// What a list or a map holds.
+pub(super) const ITEM: Keys = Keys {
+    of: "an item",
+    known: &[
+        "type",
+        "title",
+        "description",
+        "enum",
+        "pattern",
+        "min",
+        "max",
+        "min_length",
+        "max_length",
+        "items",
+        "fields",
+        "values",
+    ],
+    later: &[],
     refused: &[],
 };
 

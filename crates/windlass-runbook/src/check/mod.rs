@@ -10,6 +10,7 @@ mod keys;
 mod names;
 mod place;
 mod rules;
+mod shapes;
 mod steps;
 mod templates;
 mod units;
@@ -26,7 +27,7 @@ use windlass_core::plan::{
 use windlass_core::value::Value;
 
 use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, YAML_LIMIT};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::node::{Node, NodeKind};
 use crate::render::{Style, render_all};
 use crate::suggest::did_you_mean;
@@ -67,8 +68,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// How many more were found before the check gave up looking.
     pub omitted: usize,
-    source_name: String,
-    text: String,
+    /// What was read: the runbook, then those that it inlines. A span's `file` counts them.
+    pub sources: Vec<Source>,
 }
 
 impl Checked {
@@ -81,7 +82,7 @@ impl Checked {
 
     /// The diagnostics as text, with the lines they point at.
     pub fn render(&self, style: Style) -> String {
-        let mut text = render_all(&self.source_name, &self.text, &self.diagnostics, style);
+        let mut text = render_all(&self.sources, &self.diagnostics, style);
         if self.omitted > 0 {
             text += &format!("\n\nand at least {} more", self.omitted);
         }
@@ -100,7 +101,11 @@ pub fn check(
     catalog: &Catalog,
 ) -> Checked {
     let (node, mut found) = yaml::read(text);
-    let plan = node.and_then(|node| runbook(text, &node, inputs, catalog, &mut found));
+    let sources = vec![Source {
+        name: source_name.to_owned(),
+        text: text.to_owned(),
+    }];
+    let plan = node.and_then(|node| runbook(&sources, &node, inputs, catalog, &mut found));
     let plan = plan.filter(|_| !found.iter().any(|found| found.severity == Severity::Error));
     in_order_of_text(&mut found);
     // A mistake under `defaults` is met once for each step that uses it.
@@ -116,8 +121,7 @@ pub fn check(
         plan,
         diagnostics: found,
         omitted,
-        source_name: source_name.to_owned(),
-        text: text.to_owned(),
+        sources,
     }
 }
 
@@ -127,7 +131,7 @@ fn in_order_of_text(found: &mut Found) {
 
 /// The plan, when nothing stands in its way.
 fn runbook(
-    text: &str,
+    sources: &[Source],
     node: &Node,
     given: Option<&BTreeMap<String, Given>>,
     catalog: &Catalog,
@@ -140,7 +144,8 @@ fn runbook(
     let title = fields.text("title", found).map(str::to_owned);
     let owner = fields.text("owner", found).map(str::to_owned);
     let labels = labels(&fields, found);
-    let inputs = inputs::inputs(fields.value("inputs"), given, found);
+    let declared = inputs::declared(fields.value("inputs"), found);
+    let inputs = inputs::values(&declared, given, found);
     let secrets = secrets(&fields, found);
     let on_failure = on_failure(&fields, found);
     let timeout = fields.duration("timeout", found);
@@ -166,9 +171,12 @@ fn runbook(
         .map(|(index, step)| (step.id.clone(), index))
         .collect();
     let world = World {
-        text,
+        sources,
         catalog,
-        inputs: inputs.names.into_iter().collect(),
+        inputs: declared
+            .iter()
+            .map(|input| (input.name.clone(), input.ty()))
+            .collect(),
         secrets,
         defaults,
         steps: drafts,
@@ -181,8 +189,8 @@ fn runbook(
         name,
         owner: owner.unwrap_or_default(),
         labels,
-        source: Digest::of(text.as_bytes()),
-        inputs: inputs.values?,
+        source: Digest::of(sources[0].text.as_bytes()),
+        inputs: inputs?,
         secrets: world.secrets.clone(),
         secret_sources: BTreeMap::new(),
         change: None,

@@ -66,7 +66,7 @@ pub(super) fn bare(
             return None;
         }
     };
-    let located = Located::new(world.text, node, &source);
+    let located = Located::new(world.text(node.span), node, &source);
     if let Some(at) = source.find("${{") {
         let span = located.place(at..at + 3);
         let message = format!("`{key}` is a bare expression");
@@ -131,7 +131,7 @@ fn reference_exists(world: &World<'_>, reference: &Reference<'_>, around: Around
     }
     match path[0] {
         "inputs" => {
-            let known = world.inputs.iter().map(String::as_str);
+            let known = world.inputs.keys().map(String::as_str);
             one_of("an input", "inputs", second, known, span)
         }
         "run" => one_of("a fact of the run", "run", second, RUN_FIELDS, span),
@@ -196,7 +196,7 @@ fn unknown_root<'k>(
     let outputs: Vec<&str> = outputs.into_iter().collect();
     let help = if world.index_of(name).is_some() {
         Some(format!("a step is read as `steps.{name}.outputs.NAME`"))
-    } else if world.inputs.contains(name) {
+    } else if world.inputs.contains_key(name) {
         Some(format!("an input is read as `inputs.{name}`"))
     } else if let Some(near) = nearest(name, outputs.iter().copied()) {
         Some(format!("did you mean the output `{near}`?"))

@@ -41,17 +41,16 @@ impl<'a> Located<'a> {
             .as_ref()?;
         let start = *places.get(range.start)?;
         if range.is_empty() {
-            return Some(Span::new(self.span.start + start, self.span.start + start));
+            let at = self.span.start + start;
+            return Some(Span::new(at, at).in_file(self.span.file));
         }
         // The end is where the last character ends, not where the next begins:
         // there may be an indentation between the two.
         let (last, _) = self.value.get(..range.end)?.char_indices().next_back()?;
         let last = *places.get(last)?;
         let length = raw.get(last..)?.chars().next().map_or(0, char::len_utf8);
-        Some(Span::new(
-            self.span.start + start,
-            self.span.start + last + length,
-        ))
+        let span = Span::new(self.span.start + start, self.span.start + last + length);
+        Some(span.in_file(self.span.file))
     }
 }
 

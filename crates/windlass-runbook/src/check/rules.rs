@@ -213,7 +213,7 @@ fn debt_condition(
         };
         if !before.contains(read) {
             let range = reference.span.range();
-            let place: Span = Located::new(world.text, node, source).place(range);
+            let place: Span = Located::new(world.text(node.span), node, source).place(range);
             let change = &world.steps[change];
             let message = format!(
                 "whether `{}` is owed must be known before `{}`",

@@ -203,7 +203,7 @@ fn filled(
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Template> {
-    let located = Located::new(world.text, node, text);
+    let located = Located::new(world.text(node.span), node, text);
     let place = |range| located.place(range);
     if wanted.literal {
         let at = text.find("${{").unwrap_or(0);
@@ -278,7 +278,10 @@ fn secret(
     let name = SecretName::try_from(name.to_owned()).ok();
     let Some(name) = name.filter(|name| world.secrets.contains(name)) else {
         let known = world.secrets.iter().map(SecretName::as_str);
-        let written = world.text.get(span.start..span.end).unwrap_or_default();
+        let written = world
+            .text(span)
+            .get(span.start..span.end)
+            .unwrap_or_default();
         let written = written.trim_start_matches("secrets.");
         found.push(
             Diagnostic::error(UNKNOWN_NAME, format!("there is no secret `{written}`"))

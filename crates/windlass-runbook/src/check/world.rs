@@ -6,17 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::{ActionName, SecretName, StepId};
 use windlass_core::plan::EffectClass;
+use windlass_core::types::Type;
 
 use super::fields::Fields;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Source, Span};
 use crate::node::Node;
 
 /// What is declared. Nothing in it changes once steps are lowered.
 #[derive(Debug)]
 pub(super) struct World<'a> {
-    pub(super) text: &'a str,
+    /// Every text that was read, by the file's number in a span.
+    pub(super) sources: &'a [Source],
     pub(super) catalog: &'a Catalog,
-    pub(super) inputs: BTreeSet<String>,
+    /// The declared inputs and the types of their values.
+    pub(super) inputs: BTreeMap<String, Type>,
     pub(super) secrets: BTreeSet<SecretName>,
     /// Parameters by the first word of an action's name.
     pub(super) defaults: BTreeMap<&'a str, &'a Node>,
@@ -26,6 +29,13 @@ pub(super) struct World<'a> {
 }
 
 impl World<'_> {
+    /// The text that a span of this file points into.
+    pub(super) fn text(&self, span: Span) -> &str {
+        self.sources
+            .get(usize::from(span.file))
+            .map_or("", |source| &source.text)
+    }
+
     pub(super) fn index_of(&self, id: &str) -> Option<usize> {
         let id: StepId = id.parse().ok()?;
         self.by_id.get(&id).copied()

@@ -1,0 +1,112 @@
+//! Declared values: the type of an input or of an output, and the rules that its values
+//! keep. Reading one from YAML is `declare`'s, judging a value is `take`'s.
+
+mod declare;
+mod pattern;
+mod take;
+
+use std::collections::BTreeMap;
+
+use windlass_core::types::Type;
+use windlass_core::value::Value;
+
+pub(super) use declare::{bad_name, declaration};
+use pattern::Pattern;
+pub(super) use take::{Fault, shown_path};
+
+/// What a declaration says.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) kind: Kind,
+    /// The values that are allowed; empty when all of the type are.
+    allowed: Vec<Value>,
+    pattern: Option<Pattern>,
+    least: Option<Limit>,
+    most: Option<Limit>,
+    /// Characters of a string, items of a list.
+    length_least: Option<u32>,
+    length_most: Option<u32>,
+    /// What stands for a value that is not given; null when it may be left out.
+    pub(super) default: Option<Value>,
+}
+
+/// A type, as far as a declaration describes it.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Text,
+    Int,
+    Number,
+    Bool,
+    /// An integer of bytes.
+    Bytes,
+    /// An integer of milliseconds.
+    Duration,
+    List(Option<Box<Shape>>),
+    /// A map whose keys nobody declares.
+    Map(Option<Box<Shape>>),
+    /// A map with these members.
+    Fields(BTreeMap<String, Shape>),
+}
+
+/// An end of a range: its value and how the author wrote it.
+#[derive(Debug)]
+struct Limit {
+    value: Value,
+    written: String,
+}
+
+impl Shape {
+    /// Any value of the kind.
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            allowed: Vec::new(),
+            pattern: None,
+            least: None,
+            most: None,
+            length_least: None,
+            length_most: None,
+            default: None,
+        }
+    }
+
+    /// The type that expressions see.
+    pub(super) fn ty(&self) -> Type {
+        let member = |shape: &Option<Box<Shape>>| shape.as_ref().map_or(Type::Any, |s| s.ty());
+        let ty = match &self.kind {
+            Kind::Text => Type::Text,
+            Kind::Int => Type::Int,
+            Kind::Number => Type::Number,
+            Kind::Bool => Type::Bool,
+            Kind::Bytes => Type::Bytes,
+            Kind::Duration => Type::Duration,
+            Kind::List(item) => Type::list(member(item)),
+            Kind::Map(value) => Type::map(member(value)),
+            Kind::Fields(fields) => Type::Object(
+                fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), field.ty()))
+                    .collect(),
+            ),
+        };
+        if self.default == Some(Value::Null) {
+            ty.nullable()
+        } else {
+            ty
+        }
+    }
+
+    /// The kind with its article, without the members of a map.
+    pub(super) fn describe(&self) -> &'static str {
+        match &self.kind {
+            Kind::Text => "a string",
+            Kind::Int => "an integer",
+            Kind::Number => "a number",
+            Kind::Bool => "true or false",
+            Kind::Bytes => "a number of bytes such as 1MiB",
+            Kind::Duration => "a duration such as 15m",
+            Kind::List(_) => "a list",
+            Kind::Map(_) | Kind::Fields(_) => "a map",
+        }
+    }
+}
