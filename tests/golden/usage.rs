@@ -38,6 +38,26 @@ fn a_runbook_with_mistakes() {
 }
 
 #[test]
+fn reports_for_other_programs() {
+    let mut test = Test::new("check_formats");
+    test.file("wrong.yaml", WRONG);
+    test.file("hello.yaml", HELLO);
+    test.call(&["check", "--format", "json", "hello.yaml", "wrong.yaml"]);
+    test.call(&[
+        "check",
+        "--format",
+        "json",
+        "hello.yaml",
+        "--input",
+        "whom=you",
+    ]);
+    test.call(&["check", "--format", "sarif", "wrong.yaml"]);
+    test.call(&["check", "hello.yaml", "wrong.yaml"]);
+    test.call(&["check", "hello.yaml", "wrong.yaml", "--input", "whom=you"]);
+    test.check();
+}
+
+#[test]
 fn codes_are_explained() {
     let mut test = Test::new("explain");
     test.call(&["explain", "wl0406"]);

@@ -31,7 +31,12 @@ pub(crate) fn json(data: &impl serde::Serialize) {
 
 /// Whether standard output shows colours: a terminal, and nobody said `NO_COLOR`.
 pub(crate) fn colours() -> bool {
+    may_colour() && io::stdout().is_terminal()
+}
+
+/// Whether a terminal is shown colours: nobody said `NO_COLOR`.
+pub(crate) fn may_colour() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !refused && !dumb && io::stdout().is_terminal()
+    !refused && !dumb
 }

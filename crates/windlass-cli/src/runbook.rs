@@ -2,17 +2,19 @@
 //! are for authors.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use windlass_core::plan::{IndexedPlan, Plan};
-use windlass_runbook::render::Style;
+use windlass_runbook::render::{COLUMNS, Style};
 use windlass_runbook::{Checked, Given, TEXT_BYTES_MAX};
 
 use crate::error::{Error, io};
 use crate::output;
+use crate::render::Paint;
 use crate::sources::catalog;
+use crate::text;
 
 /// A runbook's name for messages, and its text.
 #[derive(Debug)]
@@ -51,19 +53,15 @@ impl Runbook {
         Ok(Self { name, text })
     }
 
-    /// Checks it against the actions of this program and prints what is found.
+    /// Checks it against the actions of this program.
+    pub(crate) fn checked(&self, inputs: Option<&BTreeMap<String, Given>>) -> Checked {
+        windlass_runbook::check(&self.name, &self.text, inputs, &catalog())
+    }
+
+    /// Checks it and prints what is found.
     pub(crate) fn check(&self, inputs: Option<&BTreeMap<String, Given>>) -> Checked {
-        let checked = windlass_runbook::check(&self.name, &self.text, inputs, &catalog());
-        if !checked.diagnostics.is_empty() {
-            let coloured = std::io::stderr().is_terminal() && output::colours();
-            let style = if coloured {
-                Style::Coloured
-            } else {
-                Style::Plain
-            };
-            output::err(&checked.render(style));
-            output::err("");
-        }
+        let checked = self.checked(inputs);
+        show(&checked);
         checked
     }
 
@@ -79,4 +77,25 @@ impl Runbook {
             ))
         })
     }
+}
+
+/// Prints what was found on standard error, as its terminal can show it.
+pub(crate) fn show(checked: &Checked) {
+    if checked.diagnostics.is_empty() {
+        return;
+    }
+    let paint = Paint::of_stderr();
+    let style = if paint.colours {
+        Style::Coloured
+    } else {
+        Style::Plain
+    };
+    let rendered = checked.render_within(style, paint.columns.min(COLUMNS));
+    let rendered = if paint.ascii {
+        text::ascii(&rendered)
+    } else {
+        rendered
+    };
+    output::err(&rendered);
+    output::err("");
 }

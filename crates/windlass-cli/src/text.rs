@@ -96,6 +96,20 @@ fn char_width(char: char) -> usize {
     }
 }
 
+/// The text for a terminal that shows ASCII only: what it cannot show is `?`, as wide as
+/// it would have been, so that what stands below still points at the right place.
+pub(crate) fn ascii(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_ascii() {
+            shown.push(char);
+        } else {
+            shown.extend(std::iter::repeat_n('?', char_width(char)));
+        }
+    }
+    shown
+}
+
 /// The text, cut to `columns` with an ellipsis at the cut.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -184,6 +198,7 @@ mod tests {
 
     #[test]
     fn cutting_and_wrapping_keep_within_the_columns() {
+        assert_eq!(ascii("grün 数 e\u{301}\n^"), "gr?n ?? e\n^");
         assert_eq!(cut("hello", 5), "hello");
         assert_eq!(cut("hello!", 5), "hell…");
         assert_eq!(cut("数数数", 5), "数数…");

@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod expr;
 mod node;
 pub mod render;
+pub mod report;
 mod suggest;
 mod yaml;
 

@@ -10,6 +10,11 @@ use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 /// laying them out is slow.
 const LINE_BYTES_MAX: usize = 4096;
 
+/// How wide a terminal is taken to be where nobody knows.
+pub const COLUMNS: usize = 140;
+/// Narrower than this nothing useful of a line can be shown beside its number.
+const COLUMNS_MIN: usize = 40;
+
 /// Whether the text may hold colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -17,9 +22,10 @@ pub enum Style {
     Coloured,
 }
 
-/// One diagnostic as it is printed, without a newline at the end.
+/// One diagnostic as it is printed, without a newline at the end; lines of the runbook
+/// are cut to `columns` around what is said about them.
 /// `sources` are those of the check: a diagnostic may point into several of them.
-pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style) -> String {
+pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style, columns: usize) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -52,7 +58,10 @@ pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style) -> Stri
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
     };
-    renderer.decor_style(DecorStyle::Ascii).render(&[group])
+    renderer
+        .decor_style(DecorStyle::Ascii)
+        .term_width(columns.max(COLUMNS_MIN))
+        .render(&[group])
 }
 
 /// One label: whether it is the main one of its diagnostic, its place and its words.
@@ -131,10 +140,15 @@ impl Shown {
 }
 
 /// All diagnostics, an empty line between each two.
-pub fn render_all(sources: &[Source], diagnostics: &[Diagnostic], style: Style) -> String {
+pub fn render_all(
+    sources: &[Source],
+    diagnostics: &[Diagnostic],
+    style: Style,
+    columns: usize,
+) -> String {
     let rendered: Vec<String> = diagnostics
         .iter()
-        .map(|found| render(sources, found, style))
+        .map(|found| render(sources, found, style, columns))
         .collect();
     rendered.join("\n\n")
 }

@@ -46,6 +46,22 @@ impl Paint {
         }
     }
 
+    /// For standard error as it is now.
+    pub(crate) fn of_stderr() -> Self {
+        match columns_of(&std::io::stderr()) {
+            Some(columns) => Self {
+                colours: crate::output::may_colour(),
+                ascii: !speaks_utf8(),
+                columns,
+            },
+            // A file holds the text as it is, whatever the terminal could show.
+            None => Self {
+                ascii: false,
+                ..Self::plain()
+            },
+        }
+    }
+
     /// The glyph of a state word.
     pub(crate) fn glyph(&self, state: &str) -> String {
         let (glyph, ascii, colour) = look(state);
@@ -139,7 +155,11 @@ fn look(state: &str) -> (&'static str, &'static str, Colour) {
 
 /// How wide standard output is, when it is a terminal.
 pub(crate) fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    columns_of(&std::io::stdout())
+}
+
+fn columns_of(stream: &impl rustix::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(match size.ws_col {
         0 => 80,
         columns => usize::from(columns),

@@ -29,7 +29,7 @@ use windlass_core::value::Value;
 use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, YAML_LIMIT};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::node::{Node, NodeKind};
-use crate::render::{Style, render_all};
+use crate::render::{COLUMNS, Style, render_all};
 use crate::suggest::did_you_mean;
 use crate::yaml;
 
@@ -80,9 +80,19 @@ impl Checked {
             .any(|found| found.severity == Severity::Error)
     }
 
+    /// The runbook's name as given.
+    pub fn source_name(&self) -> &str {
+        self.sources.first().map_or("", |source| &source.name)
+    }
+
     /// The diagnostics as text, with the lines they point at.
     pub fn render(&self, style: Style) -> String {
-        let mut text = render_all(&self.sources, &self.diagnostics, style);
+        self.render_within(style, COLUMNS)
+    }
+
+    /// The same, with lines of the runbook cut to a terminal's columns.
+    pub fn render_within(&self, style: Style, columns: usize) -> String {
+        let mut text = render_all(&self.sources, &self.diagnostics, style, columns);
         if self.omitted > 0 {
             text += &format!("\n\nand at least {} more", self.omitted);
         }
