@@ -7,4 +7,5 @@ mod journal;
 mod operators;
 mod owners;
 mod runbooks;
+mod telling;
 mod usage;

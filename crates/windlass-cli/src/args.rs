@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Serve(command::serve::Args),
     Runs(command::runs::Args),
     Show(command::show::Args),
+    Why(command::why::Args),
+    Handover(command::handover::Args),
     Watch(command::watch::Args),
     Logs(command::logs::Args),
     Approve(command::approve::Args),

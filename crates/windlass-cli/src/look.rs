@@ -4,12 +4,13 @@
 use std::io::ErrorKind;
 
 use windlass_core::id::{NodeId, RunId};
+use windlass_core::time::Timestamp;
 use windlass_engine::state_dir::{StateDir, StateDirError};
 use windlass_engine::{Recorded, offline, owner};
-use windlass_journal::{Access, RunQuery, SqliteStore, Store as _};
+use windlass_journal::{Access, SqliteStore, Store as _};
 use windlass_server::client::{Client, ClientError};
-use windlass_server::view::{Overlay, summary, view};
-use windlass_server::wire::{RunFilter, RunState, RunSummary, RunView};
+use windlass_server::view::{Overlay, list_of, query, view};
+use windlass_server::wire::{RunFilter, RunList, RunView, StreamLine};
 
 use crate::args::Place;
 use crate::error::{Error, io};
@@ -62,6 +63,52 @@ impl Look {
         Ok(Self::Records { dir, store })
     }
 
+    /// Whether a process owns the directory: without one nothing goes on by itself.
+    pub(crate) fn is_owned(&self) -> bool {
+        match self {
+            Look::Peer(_) => true,
+            Look::Records { .. } | Look::Nothing => false,
+        }
+    }
+
+    /// Hands over each record of a run before `until_seq`.
+    pub(crate) async fn each_record(
+        &self,
+        run: &RunId,
+        until_seq: u64,
+        mut take: impl FnMut(Recorded),
+    ) -> Result<(), Error> {
+        let mut next = 0;
+        match self {
+            Look::Peer(client) => {
+                if until_seq == 0 {
+                    return Ok(());
+                }
+                let mut events = client.events(run, 0).await?;
+                while let Some(StreamLine::Event(line)) = events.next().await? {
+                    next = line.seq + 1;
+                    // A newer owner's events are not told; nothing else is lost with them.
+                    if let Ok(event) = line.event() {
+                        let (seq, at) = (line.seq, Timestamp(line.at_ms));
+                        take(Recorded { seq, at, event });
+                    }
+                    if next >= until_seq {
+                        break;
+                    }
+                }
+            }
+            Look::Records { .. } | Look::Nothing => {
+                while next < until_seq {
+                    let page = self.records(run, next)?;
+                    let Some(last) = page.last() else { break };
+                    next = last.seq + 1;
+                    page.into_iter().for_each(&mut take);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// One run.
     pub(crate) async fn view(&self, run: &RunId) -> Result<RunView, Error> {
         match self {
@@ -75,26 +122,11 @@ impl Look {
     }
 
     /// Rows of the runs index, the newest first.
-    pub(crate) async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, Error> {
+    pub(crate) async fn runs(&self, filter: &RunFilter) -> Result<RunList, Error> {
         match self {
-            Look::Peer(client) => Ok(client.runs(filter).await?.runs),
-            Look::Records { store, .. } => {
-                let query = RunQuery {
-                    ended: match filter.state {
-                        RunState::Any => windlass_journal::RunState::Any,
-                        RunState::Live => windlass_journal::RunState::Live,
-                        RunState::Ended => windlass_journal::RunState::Ended,
-                    },
-                    state: filter.status.clone(),
-                    runbook: filter.runbook.clone(),
-                    limit: filter
-                        .limit
-                        .unwrap_or(windlass_server::limits::LIST_ROWS_DEFAULT),
-                    ..RunQuery::default()
-                };
-                Ok(store.runs(&query)?.into_iter().map(summary).collect())
-            }
-            Look::Nothing => Ok(Vec::new()),
+            Look::Peer(client) => Ok(client.runs(filter).await?),
+            Look::Records { store, .. } => Ok(list_of(store.runs(&query(filter))?, filter)),
+            Look::Nothing => Ok(list_of(Vec::new(), filter)),
         }
     }
 

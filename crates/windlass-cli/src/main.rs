@@ -14,6 +14,7 @@ mod given;
 mod link;
 mod logging;
 mod look;
+mod moment;
 mod output;
 mod owner;
 mod parting;
@@ -22,6 +23,7 @@ mod render;
 mod runbook;
 mod signals;
 mod sources;
+mod tell;
 mod terminal;
 mod text;
 mod time;
@@ -83,6 +85,8 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Serve(args) => command::serve::perform(args, &place).await,
         Command::Runs(args) => command::runs::perform(args, &place).await,
         Command::Show(args) => command::show::perform(args, &place).await,
+        Command::Why(args) => command::why::perform(args, &place).await,
+        Command::Handover(args) => command::handover::perform(args, &place).await,
         Command::Watch(args) => command::watch::perform(args, &place).await,
         Command::Logs(args) => command::logs::perform(args, &place).await,
         Command::Approve(args) => command::approve::perform(args, &place).await,

@@ -74,11 +74,16 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
             }
         }
         RunStatus::NeedsOperator { needs } => parts.extend(needs.iter().map(need)),
-        RunStatus::New
-        | RunStatus::Running
-        | RunStatus::Paused
-        | RunStatus::Ending
-        | RunStatus::Ended(_) => {}
+        // A gate beside work in flight waits for its approver all the same.
+        RunStatus::Running => {
+            parts.extend(
+                snapshot
+                    .state
+                    .open_gates()
+                    .map(|gate| format!("gate {gate}")),
+            );
+        }
+        RunStatus::New | RunStatus::Paused | RunStatus::Ending | RunStatus::Ended(_) => {}
     }
     parts.join("; ")
 }

@@ -77,6 +77,17 @@ pub struct RunQuery {
     pub state: Option<String>,
     pub runbook: Option<String>,
     pub target: Option<String>,
+    /// Only runs of this requester: the whole text, or what stands before its first ` (`.
+    pub requester: Option<String>,
+    /// Only runs that started at or after this.
+    pub started_at_or_after_ms: Option<i64>,
+    /// Only runs that started before this.
+    pub started_before_ms: Option<i64>,
+    /// Only runs that ended at or before this.
+    pub ended_at_or_before_ms: Option<i64>,
+    /// Only runs that have not ended and whose state is one of these, or that wait for
+    /// something other than [`RunQuery::WAITS_ALONE`].
+    pub attention: Option<Vec<String>>,
     /// Only runs with (or without) an unpaid debt.
     pub owes: Option<bool>,
     /// Only runs whose wake time is at or before this.
@@ -96,6 +107,11 @@ impl Default for RunQuery {
             state: None,
             runbook: None,
             target: None,
+            requester: None,
+            started_at_or_after_ms: None,
+            started_before_ms: None,
+            ended_at_or_before_ms: None,
+            attention: None,
             owes: None,
             wake_at_or_before_ms: None,
             order: RunOrder::NewestFirst,
@@ -106,6 +122,9 @@ impl Default for RunQuery {
 }
 
 impl RunQuery {
+    /// What a run waits for when time alone lets it go on.
+    pub const WAITS_ALONE: [&'static str; 2] = ["", "timer"];
+
     /// The key by which `row` is ordered, or `None` when the order leaves it out.
     pub fn order_key(&self, row: &RunIndexRow) -> Option<i64> {
         match self.order {

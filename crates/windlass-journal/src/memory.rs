@@ -341,8 +341,28 @@ fn fits(query: &RunQuery, row: &RunIndexRow) -> bool {
     let due = query
         .wake_at_or_before_ms
         .is_none_or(|limit| row.next_wake_at_ms.is_some_and(|wake| wake <= limit));
+    let requester = query.requester.as_deref().is_none_or(|wanted| {
+        let rest = row.requester.strip_prefix(wanted);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+    });
+    let after = query
+        .started_at_or_after_ms
+        .is_none_or(|least| row.started_at_ms >= least);
+    let before = query
+        .started_before_ms
+        .is_none_or(|limit| row.started_at_ms < limit);
+    let ended_by = query
+        .ended_at_or_before_ms
+        .is_none_or(|limit| row.ended_at_ms.is_some_and(|at| at <= limit));
+    let attention = query.attention.as_ref().is_none_or(|states| {
+        let waits = !RunQuery::WAITS_ALONE.contains(&row.waiting_for.as_str());
+        row.ended_at_ms.is_none() && (waits || states.contains(&row.state))
+    });
     ended
         && due
+        && requester
+        && (after && before && ended_by)
+        && attention
         && is(&query.state, &row.state)
         && is(&query.runbook, &row.runbook)
         && is(&query.target, &row.target)

@@ -23,6 +23,7 @@ mod refusal;
 mod route;
 pub mod server;
 pub mod socket;
+pub mod telling;
 pub mod view;
 pub mod wire;
 

@@ -2,18 +2,20 @@
 //! A pure function: the server shows live runs with it, the terminal stored ones.
 
 mod budget;
+mod list;
 mod needs;
 mod nodes;
+mod stop;
 mod words;
 
 use windlass_core::operator::{Identity, Operator};
 use windlass_core::state::{RunState, RunStatus};
 use windlass_core::time::Timestamp;
 use windlass_engine::{Lacks, ProgressLine, Snapshot};
-use windlass_journal::RunIndexRow;
 
-use crate::wire::{Debt, Person, RunSummary, RunView};
+use crate::wire::{Debt, Person, RunView};
 
+pub use list::{list_of, query, summary};
 pub use words::waits_for;
 
 /// What the state does not know.
@@ -73,23 +75,7 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         end: state.end().map(|(end, _)| end.as_str().to_owned()),
         reason: reason(state),
         next_seq: overlay.next_seq,
-    }
-}
-
-/// A row of the runs index as lists show it.
-pub fn summary(row: RunIndexRow) -> RunSummary {
-    RunSummary {
-        run: row.run.to_string(),
-        runbook: row.runbook,
-        title: row.title,
-        state: row.state,
-        waits_for: row.waiting_for,
-        requester: row.requester,
-        plan_digest: row.plan_digest,
-        started_at_ms: row.started_at_ms,
-        updated_at_ms: row.updated_at_ms,
-        ended_at_ms: row.ended_at_ms,
-        owes: row.owes,
+        stop: stop::stop(state),
     }
 }
 

@@ -19,6 +19,7 @@ pub use error::ErrorBody;
 pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use run::{
     Debt, Doubt, Gate, Item, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView, Step,
+    Stop, StopCode,
 };
 pub use secret::SecretText;
 pub use start::{BringSecrets, StartRun, Started};

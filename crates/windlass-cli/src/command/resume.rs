@@ -120,7 +120,7 @@ async fn the_live_one(place: &Place) -> Result<Live, Error> {
         ..RunFilter::default()
     };
     let runs = Look::open(place).await?.runs(&filter).await?;
-    let mut ids = runs.iter().filter_map(|run| run.run.parse().ok());
+    let mut ids = runs.runs.iter().filter_map(|run| run.run.parse().ok());
     Ok(match (ids.next(), ids.next()) {
         (None, _) => Live::None,
         (Some(only), None) => Live::One(only),

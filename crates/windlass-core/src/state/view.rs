@@ -54,6 +54,14 @@ impl RunState {
         live.call_of(live.key_of(node)?)
     }
 
+    /// The gates that are open.
+    pub fn open_gates(&self) -> impl Iterator<Item = &StepId> {
+        self.live.iter().flat_map(|live| {
+            let id = |gate: &u32| &live.plan.step(*gate).id;
+            live.open_gates.iter().map(id)
+        })
+    }
+
     /// Who paused the run and why.
     pub fn paused(&self) -> Option<(&Operator, &str)> {
         let (by, reason) = self.live.as_ref()?.paused.as_ref()?;

@@ -233,6 +233,35 @@ fn select_runs(query: &RunQuery) -> (String, Vec<Value>) {
     if let Some(owes) = query.owes {
         and("owes = ?", vec![Value::Integer(owes.into())]);
     }
+    let bounds = [
+        ("started_at_ms >= ?", query.started_at_or_after_ms),
+        ("started_at_ms < ?", query.started_before_ms),
+        ("ended_at_ms <= ?", query.ended_at_or_before_ms),
+    ];
+    for (condition, bound) in bounds {
+        if let Some(bound) = bound {
+            and(condition, vec![Value::Integer(bound)]);
+        }
+    }
+    if let Some(requester) = &query.requester {
+        // No LIKE: a name may hold its wildcards.
+        let begins = format!("{requester} (");
+        and(
+            "(requester = ? OR substr(requester, 1, length(?)) = ?)",
+            vec![text(requester), text(&begins), text(&begins)],
+        );
+    }
+    if let Some(states) = &query.attention {
+        let marks = vec!["?"; states.len()].join(", ");
+        let waits = vec!["?"; RunQuery::WAITS_ALONE.len()].join(", ");
+        let alone = RunQuery::WAITS_ALONE.into_iter().map(text);
+        and(
+            &format!(
+                "ended_at_ms IS NULL AND (state IN ({marks}) OR waiting_for NOT IN ({waits}))"
+            ),
+            states.iter().map(|it| text(it)).chain(alone).collect(),
+        );
+    }
     if let Some(limit) = query.wake_at_or_before_ms {
         and("next_wake_at_ms <= ?", vec![Value::Integer(limit)]);
     }

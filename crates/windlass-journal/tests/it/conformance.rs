@@ -307,6 +307,64 @@ fn runs_are_listed_filtered_and_paged(store: &dyn Store) {
     }
 }
 
+fn runs_are_found_by_requester_time_and_need(store: &dyn Store) {
+    let epoch = store.take_epoch().unwrap();
+    // Requester, state, what it waits for, when it ended.
+    let rows = [
+        ("ann (uid 1)", "running", "", None),
+        ("ann", "waiting", "timer", None),
+        ("anna (uid 2)", "waiting", "gate go", None),
+        ("a_n (uid 3)", "running", "gate go", None),
+        ("bob (uid 4)", "needs_operator", "", None),
+        ("ann (uid 1)", "failed", "gate go", Some(50)),
+        ("ann (uid 1)", "succeeded", "", Some(60)),
+    ];
+    for (n, (requester, state, waiting_for, ended)) in (0..).zip(rows) {
+        let name = format!("r{n}");
+        let mut it = append(&name, epoch, 0, 1);
+        it.index = Some(RunIndexRow {
+            requester: requester.into(),
+            state: state.into(),
+            waiting_for: waiting_for.into(),
+            started_at_ms: 10 * n,
+            ended_at_ms: ended,
+            ..index(&name, 1)
+        });
+        ok(store, it);
+    }
+    let names = |query: RunQuery| -> String {
+        let rows = store.runs(&query).unwrap();
+        rows.iter().map(|row| &row.run.as_str()[1..]).collect()
+    };
+    let by = |name: &str| RunQuery {
+        requester: Some(name.into()),
+        ..RunQuery::default()
+    };
+    assert_eq!(names(by("ann")), "6510");
+    assert_eq!(names(by("ann (uid 1)")), "650");
+    assert_eq!(names(by("a_n")), "3");
+    assert_eq!(names(by("")), "");
+    let started = |from, to| RunQuery {
+        started_at_or_after_ms: from,
+        started_before_ms: to,
+        ..RunQuery::default()
+    };
+    assert_eq!(names(started(Some(20), None)), "65432");
+    assert_eq!(names(started(None, Some(20))), "10");
+    assert_eq!(names(started(Some(20), Some(40))), "32");
+    let ended = RunQuery {
+        ended_at_or_before_ms: Some(50),
+        ..RunQuery::default()
+    };
+    assert_eq!(names(ended), "5");
+    let attention = |states: &[&str]| RunQuery {
+        attention: Some(states.iter().map(|it| (*it).to_owned()).collect()),
+        ..RunQuery::default()
+    };
+    assert_eq!(names(attention(&["needs_operator", "paused"])), "432");
+    assert_eq!(names(attention(&[])), "32");
+}
+
 fn the_outbox_keeps_rows_until_they_are_done(store: &dyn Store) {
     let epoch = store.take_epoch().unwrap();
     for n in 0..3 {
@@ -490,6 +548,7 @@ conformance! {
     an_append_without_records_writes_the_rest
     the_index_must_fit_the_append
     runs_are_listed_filtered_and_paged
+    runs_are_found_by_requester_time_and_need
     the_outbox_keeps_rows_until_they_are_done
     bounds_are_refused_by_name
     erased_bodies_leave_their_headers

@@ -128,10 +128,23 @@ pub(super) fn query(filter: &RunFilter) -> String {
         RunState::Ended => "ended",
     };
     let mut query = format!("?state={state}");
-    for (name, value) in [("status", &filter.status), ("runbook", &filter.runbook)] {
+    let texts = [
+        ("status", &filter.status),
+        ("runbook", &filter.runbook),
+        ("requester", &filter.requester),
+    ];
+    for (name, value) in texts {
         if let Some(value) = value {
             query.push_str(&format!("&{name}={}", segment(value)));
         }
+    }
+    for (name, value) in [("since_ms", filter.since_ms), ("until_ms", filter.until_ms)] {
+        if let Some(value) = value {
+            query.push_str(&format!("&{name}={value}"));
+        }
+    }
+    if filter.needs_person {
+        query.push_str("&needs_person=true");
     }
     if let Some(limit) = filter.limit {
         query.push_str(&format!("&limit={limit}"));

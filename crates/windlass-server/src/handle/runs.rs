@@ -4,14 +4,12 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::Uri;
 use windlass_core::id::RunId;
-use windlass_journal::{self as journal, RunQuery};
 
 use crate::body::RunPath;
 use crate::context::Context;
-use crate::limits::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 use crate::refusal::Refusal;
-use crate::view::{Overlay, summary, view};
-use crate::wire::{RunFilter, RunList, RunState, RunView};
+use crate::view::{Overlay, list_of, query, view};
+use crate::wire::{RunFilter, RunList, RunView};
 
 pub(crate) async fn list(
     State(context): State<Context>,
@@ -21,21 +19,8 @@ pub(crate) async fn list(
         Ok(Query(filter)) => filter,
         Err(error) => return Err(Refusal::bad_request("bad_query", error.body_text())),
     };
-    let query = RunQuery {
-        ended: match filter.state {
-            RunState::Any => journal::RunState::Any,
-            RunState::Live => journal::RunState::Live,
-            RunState::Ended => journal::RunState::Ended,
-        },
-        state: filter.status,
-        runbook: filter.runbook,
-        limit: filter.limit.unwrap_or(LIST_ROWS_DEFAULT).min(LIST_ROWS_MAX),
-        ..RunQuery::default()
-    };
-    let rows = context.engine.runs(query).await?;
-    Ok(Json(RunList {
-        runs: rows.into_iter().map(summary).collect(),
-    }))
+    let rows = context.engine.runs(query(&filter)).await?;
+    Ok(Json(list_of(rows, &filter)))
 }
 
 pub(crate) async fn show(

@@ -89,7 +89,23 @@ fn step(look: &StepLook<'_>, lines: &BTreeMap<(&NodeId, u32), &str>, budget: &mu
         items,
         started_at_ms: state.started_at.map(|at| at.0),
         ended_at_ms: state.ended_at.map(|at| at.0),
+        until_ms: waiting_until(&state.phase),
         message: state.message.clone().or(approved),
+    }
+}
+
+fn waiting_until(phase: &StepPhase) -> Option<i64> {
+    match phase {
+        StepPhase::Waiting { until } => Some(until.0),
+        StepPhase::Pending
+        | StepPhase::Begun
+        | StepPhase::GateOpen { .. }
+        | StepPhase::GateApproved { .. }
+        | StepPhase::GateWithdrawn
+        | StepPhase::Succeeded
+        | StepPhase::Skipped
+        | StepPhase::Failed
+        | StepPhase::Stopped => None,
     }
 }
 

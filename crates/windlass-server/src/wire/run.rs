@@ -23,6 +23,18 @@ pub struct RunFilter {
     /// Only runs of this runbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
+    /// Only runs of this requester: his name, or the name with his number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
+    /// Only runs that started at or after this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
+    /// Only runs that started before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    /// Only runs that wait for a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_person: bool,
     /// How many at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -42,6 +54,9 @@ pub enum RunState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunList {
     pub runs: Vec<RunSummary>,
+    /// Whether there are more than these.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// One row of a list.
@@ -100,6 +115,54 @@ pub struct RunView {
     pub reason: Option<String>,
     /// The `seq` that its next record will have; where the overlay knows it.
     pub next_seq: Option<u64>,
+    /// What a stop would still prevent; absent once it has ended, and from older owners.
+    #[serde(default)]
+    pub stop: Option<Stop>,
+}
+
+/// What a stop of a run would still prevent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    pub code: StopCode,
+    /// The change that it is about: the one that was made or is in flight, or the next.
+    pub step: Option<StepId>,
+    /// Its class: `reversible` or `irreversible`.
+    pub effect: Option<String>,
+    /// When it took effect or fell into doubt, is given up, or starts at the earliest.
+    pub at_ms: Option<i64>,
+    /// Gates that must be approved before the next change; at most three.
+    pub gates: Vec<StepId>,
+    /// Other steps that must end before it; at most three.
+    pub after: Vec<StepId>,
+    /// Steps that changed something and were not undone; at most three.
+    pub changed: Vec<StepId>,
+    /// How many these are.
+    pub changed_count: usize,
+    /// Whether each of them has an undo.
+    pub undoable: bool,
+}
+
+/// How much of a run a stop would still prevent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCode {
+    /// Nothing has been changed and no change is to come.
+    Nothing,
+    /// Nothing has been changed; `step` is the first change.
+    Before,
+    /// Something reversible has been changed; `step` is the first irreversible change, if
+    /// one is to come.
+    Changed,
+    /// The change `step` is in flight.
+    InFlight,
+    /// Nobody knows yet whether `step` took effect.
+    InDoubt,
+    /// Nobody will know whether the irreversible `step` took effect.
+    GivenUp,
+    /// The irreversible `step` took effect: the point of no return is passed.
+    Passed,
+    /// The run is being led to its end already.
+    Ending,
 }
 
 /// Something that only a person can settle.
@@ -146,6 +209,9 @@ pub struct Step {
     pub items_left_out: usize,
     pub started_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,
+    /// When time lets it go on, while it waits for that.
+    #[serde(default)]
+    pub until_ms: Option<i64>,
     /// Why it failed or was skipped, or who approved it.
     pub message: Option<String>,
 }

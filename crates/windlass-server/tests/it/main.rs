@@ -11,4 +11,5 @@ mod refused;
 mod secrets;
 mod sockets;
 mod starting;
+mod telling;
 mod views;

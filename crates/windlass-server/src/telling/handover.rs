@@ -1,0 +1,262 @@
+//! A paragraph for the next person on duty: what the run is for, what it has done and what
+//! it owes, what it waits for, who decided what, and how to look at it and stop it.
+
+use windlass_core::event::Event;
+use windlass_core::id::Phase;
+use windlass_core::outcome::{Resolution, Witness};
+
+use super::waits::waits;
+use super::why::{ended, what};
+use super::{Telling, list, quoted, stopping};
+use crate::wire::{Item, Step};
+
+/// Most decisions that the paragraph tells; the latest ones.
+pub const DECISIONS_MAX: usize = 6;
+/// Most steps that one list of the paragraph names.
+const STEPS_NAMED_MAX: usize = 6;
+/// Most inputs that the paragraph names.
+const INPUTS_NAMED_MAX: usize = 6;
+
+/// Something that a person decided about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub at_ms: i64,
+    /// `ann (uid 1000) approved gate go`.
+    pub text: String,
+}
+
+/// What a person decided in an event, if one did.
+pub fn decision(event: &Event) -> Option<String> {
+    let because = |reason: &str| match quoted(reason) {
+        reason if reason.is_empty() => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    Some(match event {
+        Event::GateApproved { step, by, note, .. } => {
+            format!("{by} approved gate {step}{}", because(note))
+        }
+        Event::GateRejected {
+            step, by, reason, ..
+        } => {
+            format!("{by} rejected gate {step}{}", because(reason))
+        }
+        Event::RunPaused { by, reason } => format!("{by} paused the run{}", because(reason)),
+        Event::RunResumed { by } => format!("{by} let it go on"),
+        Event::RunCancelRequested { by, reason, undo } => {
+            let undo = if *undo { " with undo" } else { "" };
+            format!("{by} cancelled it{undo}{}", because(reason))
+        }
+        Event::RunAbandoned { by, reason } => format!("{by} gave it up{}", because(reason)),
+        Event::DoubtResolved {
+            node,
+            attempt,
+            resolution,
+            witness: Witness::Operator { by, reason },
+        } => {
+            let said = match resolution {
+                Resolution::Happened { .. } => "happened",
+                Resolution::NotHappened { .. } => "did not happen",
+                Resolution::Settled { .. } => "came to a known end",
+                Resolution::GivenUp => "will never be known",
+            };
+            format!(
+                "{by} stated that attempt {attempt} of {node} {said}{}",
+                because(reason)
+            )
+        }
+        Event::RetryOrdered {
+            node, by, reason, ..
+        } => {
+            format!("{by} ordered another attempt of {node}{}", because(reason))
+        }
+        Event::NodeAttested {
+            node, by, reason, ..
+        } => format!("{by} attested {node}{}", because(reason)),
+        Event::UndoAbandoned { node, by, reason } => {
+            format!("{by} gave {node} up{}", because(reason))
+        }
+        Event::DebtTakenOver { step, by, reason } => {
+            format!("{by} took the debt {step} over{}", because(reason))
+        }
+        Event::ContradictionAcknowledged { node, by, reason } => {
+            format!(
+                "{by} acknowledged the contradiction of {node}{}",
+                because(reason)
+            )
+        }
+        Event::RunStarted { .. }
+        | Event::RunTimedOut {}
+        | Event::RunEndingBegan { .. }
+        | Event::RunEnded { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepExpanded { .. }
+        | Event::StepRefused { .. }
+        | Event::WaitStarted { .. }
+        | Event::WaitEnded { .. }
+        | Event::AttemptStarted { .. }
+        | Event::AttemptCheckpointed { .. }
+        | Event::AttemptSucceeded { .. }
+        | Event::AttemptFailed { .. }
+        | Event::RetryScheduled { .. }
+        | Event::PollScheduled { .. }
+        | Event::NodeFailed { .. }
+        | Event::DoubtOpened { .. }
+        | Event::DoubtAnswered { .. }
+        | Event::DoubtEscalated { .. }
+        | Event::DoubtResolved {
+            witness: Witness::Outcome | Witness::Reconcile,
+            ..
+        }
+        | Event::OrphanFound { .. }
+        | Event::OrphanEnded { .. }
+        | Event::ResolutionContradicted { .. }
+        | Event::GateOpened { .. }
+        | Event::GateExpired { .. }
+        | Event::GateWithdrawn { .. } => return None,
+    })
+}
+
+/// The paragraph. `decisions` are all of the run, in their order.
+pub fn handover(told: &Telling<'_>, decisions: &[Decision]) -> String {
+    let mut sentences = vec![beginning(told)];
+    sentences.extend(done(told));
+    sentences.extend(standing(told));
+    sentences.extend(decided(told, decisions));
+    sentences.push(looking(told));
+    sentences.join(" ")
+}
+
+fn beginning(told: &Telling<'_>) -> String {
+    let run = told.run;
+    let title = match quoted(&run.title) {
+        title if title.is_empty() || title == run.name => {
+            format!("Run {} of {}", run.run, run.name)
+        }
+        title => format!("Run {} of {} ({title})", run.run, run.name),
+    };
+    let by = match &run.requester {
+        Some(person) => format!(" by {} (uid {})", person.name, person.uid),
+        None => String::new(),
+    };
+    let at = match run.started_at_ms {
+        Some(at) => format!(" at {}", (told.at)(at)),
+        None => String::new(),
+    };
+    let inputs: Vec<String> = run
+        .inputs
+        .iter()
+        .take(INPUTS_NAMED_MAX)
+        .map(|(name, value)| format!("{name} = {}", quoted(&value.to_string())))
+        .collect();
+    let with = match run.inputs.len() {
+        0 => String::new(),
+        count => format!(" with {}", list(&inputs, INPUTS_NAMED_MAX, count)),
+    };
+    format!("{title} was started{by}{at}{with}.")
+}
+
+fn done(told: &Telling<'_>) -> Vec<String> {
+    let steps = &told.run.steps;
+    let named = |wanted: &[&str]| -> Vec<&str> {
+        let found = steps
+            .iter()
+            .filter(|step| wanted.contains(&step.state.as_str()));
+        found.map(|step| step.id.as_str()).collect()
+    };
+    let names = |steps: &[&str]| list(steps, STEPS_NAMED_MAX, steps.len());
+    let mut sentences = Vec::new();
+    let succeeded = named(&["succeeded", "approved"]);
+    sentences.push(match succeeded.len() {
+        0 => format!("None of its {} steps is done yet.", steps.len()),
+        count => format!(
+            "Done are {count} of {} steps: {}.",
+            steps.len(),
+            names(&succeeded)
+        ),
+    });
+    let skipped = named(&["skipped"]);
+    if !skipped.is_empty() {
+        sentences.push(format!("Skipped: {}.", names(&skipped)));
+    }
+    let failed: Vec<String> = steps
+        .iter()
+        .filter(|step| step.state == "failed")
+        .map(failure)
+        .collect();
+    if !failed.is_empty() {
+        sentences.push(format!(
+            "Failed: {}.",
+            list(&failed, STEPS_NAMED_MAX, failed.len())
+        ));
+    }
+    let undone: Vec<&Item> = steps
+        .iter()
+        .flat_map(|step| &step.items)
+        .filter(|item| item.node.phase == Phase::Undo && item.state == "succeeded")
+        .collect();
+    if !undone.is_empty() {
+        let nodes: Vec<&str> = undone.iter().map(|item| item.node.step.as_str()).collect();
+        sentences.push(format!("Undone: {}.", names(&nodes)));
+    }
+    sentences
+}
+
+fn failure(step: &Step) -> String {
+    match step.message.as_deref().map(quoted) {
+        Some(message) if !message.is_empty() => format!("{} ({message})", step.id),
+        Some(_) | None => step.id.to_string(),
+    }
+}
+
+/// How it stands: its end, or what it waits for and what comes next.
+fn standing(told: &Telling<'_>) -> Vec<String> {
+    let run = told.run;
+    if let Some(end) = &run.end {
+        return vec![format!("It {}.", ended(told, end))];
+    }
+    let mut sentences = Vec::new();
+    sentences.push(format!("It waits for {}.", what(&waits(told))));
+    if let Some(reason) = run.reason.as_deref().filter(|_| run.state == "ending") {
+        sentences.push(format!("It is ending: {}.", quoted(reason)));
+    }
+    let pending: Vec<&str> = run
+        .steps
+        .iter()
+        .filter(|step| step.state == "pending")
+        .map(|step| step.id.as_str())
+        .collect();
+    if !pending.is_empty() {
+        sentences.push(format!(
+            "Still to come: {}.",
+            list(&pending, STEPS_NAMED_MAX, pending.len())
+        ));
+    }
+    if let Some(clause) = stopping::clause(told) {
+        sentences.push(format!("About stopping it: {clause}."));
+    }
+    sentences
+}
+
+fn decided(told: &Telling<'_>, decisions: &[Decision]) -> Option<String> {
+    let left_out = decisions.len().saturating_sub(DECISIONS_MAX);
+    let latest: Vec<String> = decisions[left_out..]
+        .iter()
+        .map(|decision| format!("{} at {}", decision.text, (told.at)(decision.at_ms)))
+        .collect();
+    let before = match left_out {
+        0 => String::new(),
+        count => format!(" (the latest, after {count} others)"),
+    };
+    (!latest.is_empty()).then(|| format!("Decided{before}: {}.", latest.join("; ")))
+}
+
+fn looking(told: &Telling<'_>) -> String {
+    let run = &told.run.run;
+    match told.run.end {
+        Some(_) => format!("`windlass show {run}` and `windlass logs {run}` tell the rest."),
+        None => format!(
+            "`windlass show {run}` shows it, `windlass watch {run}` follows it, and \
+             `windlass cancel {run} --reason '...'` stops it."
+        ),
+    }
+}

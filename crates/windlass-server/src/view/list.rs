@@ -1,0 +1,64 @@
+//! Lists of runs: from a filter to the query of the index, and from its rows to a list.
+//! The owner answers with them, and a terminal that reads the journal itself.
+
+use windlass_journal::{RunIndexRow, RunQuery, RunState as Ended};
+
+use crate::limits::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
+use crate::wire::{RunFilter, RunList, RunState, RunSummary};
+
+/// The states in which nothing goes on without a person, whatever else is waited for.
+const NEEDS_PERSON: [&str; 2] = ["needs_operator", "paused"];
+
+/// The query that a filter asks for: one row more than is shown, so that the list can say
+/// whether there are more.
+pub fn query(filter: &RunFilter) -> RunQuery {
+    RunQuery {
+        ended: match filter.state {
+            RunState::Any => Ended::Any,
+            RunState::Live => Ended::Live,
+            RunState::Ended => Ended::Ended,
+        },
+        state: filter.status.clone(),
+        runbook: filter.runbook.clone(),
+        requester: filter.requester.clone(),
+        started_at_or_after_ms: filter.since_ms,
+        started_before_ms: filter.until_ms,
+        attention: filter
+            .needs_person
+            .then(|| NEEDS_PERSON.map(str::to_owned).to_vec()),
+        limit: rows_shown(filter) + 1,
+        ..RunQuery::default()
+    }
+}
+
+/// The list of what [`query`] found.
+pub fn list_of(mut rows: Vec<RunIndexRow>, filter: &RunFilter) -> RunList {
+    let shown = rows_shown(filter);
+    let more = rows.len() > shown;
+    rows.truncate(shown);
+    RunList {
+        runs: rows.into_iter().map(summary).collect(),
+        more,
+    }
+}
+
+fn rows_shown(filter: &RunFilter) -> usize {
+    filter.limit.unwrap_or(LIST_ROWS_DEFAULT).min(LIST_ROWS_MAX)
+}
+
+/// A row of the runs index as lists show it.
+pub fn summary(row: RunIndexRow) -> RunSummary {
+    RunSummary {
+        run: row.run.to_string(),
+        runbook: row.runbook,
+        title: row.title,
+        state: row.state,
+        waits_for: row.waiting_for,
+        requester: row.requester,
+        plan_digest: row.plan_digest,
+        started_at_ms: row.started_at_ms,
+        updated_at_ms: row.updated_at_ms,
+        ended_at_ms: row.ended_at_ms,
+        owes: row.owes,
+    }
+}
