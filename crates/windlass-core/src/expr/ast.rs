@@ -224,6 +224,9 @@ pub enum Function {
     Int,
     Double,
     String,
+    Bool,
+    /// The value as it is, of a type that only the run will tell.
+    Dyn,
     Contains,
     StartsWith,
     EndsWith,
@@ -237,11 +240,13 @@ pub enum Function {
 
 impl Function {
     /// Every function, for look-ups by name and for suggestions.
-    pub const ALL: [Function; 13] = [
+    pub const ALL: [Function; 15] = [
         Function::Size,
         Function::Int,
         Function::Double,
         Function::String,
+        Function::Bool,
+        Function::Dyn,
         Function::Contains,
         Function::StartsWith,
         Function::EndsWith,
@@ -260,6 +265,8 @@ impl Function {
             Function::Int => "int",
             Function::Double => "double",
             Function::String => "string",
+            Function::Bool => "bool",
+            Function::Dyn => "dyn",
             Function::Contains => "contains",
             Function::StartsWith => "startsWith",
             Function::EndsWith => "endsWith",
@@ -279,6 +286,8 @@ impl Function {
             | Function::Int
             | Function::Double
             | Function::String
+            | Function::Bool
+            | Function::Dyn
             | Function::LowerAscii
             | Function::UpperAscii
             | Function::Min
@@ -294,13 +303,18 @@ impl Function {
     pub fn is_global(self) -> bool {
         matches!(
             self,
-            Function::Size | Function::Int | Function::Double | Function::String
+            Function::Size
+                | Function::Int
+                | Function::Double
+                | Function::String
+                | Function::Bool
+                | Function::Dyn
         )
     }
 
     /// Whether `x.name()` is a way to call it.
     pub fn is_method(self) -> bool {
-        !matches!(self, Function::Int | Function::Double | Function::String)
+        !self.is_global() || self == Function::Size
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) fn call(function: Function, arguments: &[Cow<'_, Value>]) -> Answer {
         Function::Int => int(first),
         Function::Double => double(first),
         Function::String => string(first),
+        Function::Bool => boolean(first),
+        Function::Dyn => Ok(first.clone()),
         Function::Contains => test(function, first, &arguments[1], |text, part| {
             text.contains(part)
         }),
@@ -139,6 +141,21 @@ fn string(value: &Value) -> Answer {
         Value::Int(value) => Ok(Value::Text(value.to_string())),
         Value::Float(value) => Ok(Value::Text(value.to_string())),
         Value::Null | Value::List(_) | Value::Map(_) => Err(wrong(Function::String, value)),
+    }
+}
+
+/// The spellings are CEL's.
+fn boolean(value: &Value) -> Answer {
+    match value {
+        Value::Bool(value) => Ok(Value::Bool(*value)),
+        Value::Text(text) => match text.as_str() {
+            "1" | "t" | "true" | "TRUE" | "True" => Ok(Value::Bool(true)),
+            "0" | "f" | "false" | "FALSE" | "False" => Ok(Value::Bool(false)),
+            _ => Err(EvalErrorKind::NotABoolean { text: text.clone() }),
+        },
+        Value::Null | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {
+            Err(wrong(Function::Bool, value))
+        }
     }
 }
 

@@ -89,6 +89,8 @@ pub enum EvalErrorKind {
         function: &'static str,
         text: String,
     },
+    #[error("`bool` cannot read {text:?} as true or false")]
+    NotABoolean { text: String },
     #[error("`{function}` of an empty list")]
     EmptyList { function: &'static str },
     #[error("the values of a list must be comparable for `{function}`, not {left} and {right}", left = article(left), right = article(right))]
