@@ -113,6 +113,17 @@ codes! {
     NOT_A_PREDECESSOR = "WL0406", "An expression reads a step that need not have run before.";
     UNKNOWN_OUTPUT = "WL0407", "An expression reads an output that the action does not give.";
     NO_ITEM = "WL0408", "`item` exists only in a step with `for_each`.";
+    OPERAND_TYPE = "WL0409", "An operator does not take the values beside it.";
+    ARGUMENT_TYPE = "WL0410", "A function does not take the value that it is given.";
+    UNKNOWN_MEMBER = "WL0411", "An expression reads a member or item that the value does not have.";
+    NOT_A_CONDITION = "WL0412", "A condition is not true or false.";
+    NULL_UNTESTED = "WL0413", "A value that may be null is used without a test for null.";
+    NEVER_EQUAL = "WL0414", "Two values are compared that can never be equal.";
+    NEVER_NULL = "WL0415", "A value that is never null is tested for null.";
+    MIXED_NUMBERS = "WL0416", "Integers and doubles are mixed in one calculation.";
+    MIXED_UNITS = "WL0417", "A duration and a number of bytes are calculated or compared with each other.";
+    NOT_A_LIST = "WL0418", "`for_each` goes over something that is no list.";
+    MAP_KEY = "WL0419", "A key of a map in an expression is no string, or stands twice.";
     UNKNOWN_ACTION = "WL0501", "The action does not exist.";
     UNKNOWN_PARAM = "WL0502", "The action has no such parameter.";
     MISSING_PARAM = "WL0503", "A required parameter of the action is missing.";

@@ -13,6 +13,7 @@ mod rules;
 mod shapes;
 mod steps;
 mod templates;
+mod typed;
 mod units;
 mod world;
 
@@ -191,6 +192,7 @@ fn runbook(
         defaults,
         steps: drafts,
         by_id,
+        knowledge: typed::Knowledge::default(),
     };
     let steps = steps(&world, on_failure, found);
     let name = name?;

@@ -10,12 +10,13 @@ use windlass_core::expr::{Expr, Reference};
 use super::fields::{Found, wrong_shape};
 use super::graph::Before;
 use super::place::Located;
+use super::typed::{self, Wants};
 use super::world::{Form, World};
 use crate::codes::{
     EXPR_BRACES, EXPR_SYNTAX, NO_ITEM, NOT_A_PREDECESSOR, SECRET_IN_EXPR, UNKNOWN_NAME,
     UNKNOWN_OUTPUT,
 };
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::expr::parse;
 use crate::node::{Node, NodeKind};
 use crate::suggest::{did_you_mean, nearest};
@@ -47,11 +48,23 @@ pub(super) enum Outputs<'a> {
     Known(&'a BTreeMap<String, Output>),
 }
 
-/// A bare expression, as in `when`.
+/// A bare condition, as in `when`.
 pub(super) fn bare(
     world: &World<'_>,
     node: &Node,
     key: &str,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Expr> {
+    bare_for(world, node, key, Wants::Condition(key), around, found)
+}
+
+/// A bare expression of what its key wants.
+pub(super) fn bare_for(
+    world: &World<'_>,
+    node: &Node,
+    key: &str,
+    wants: Wants<'_>,
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Expr> {
@@ -77,7 +90,7 @@ pub(super) fn bare(
         );
         return None;
     }
-    expression(world, &located, 0..source.len(), around, found)
+    expression(world, &located, 0..source.len(), wants, around, found)
 }
 
 /// The expression at `range` of the scalar's value.
@@ -85,6 +98,7 @@ pub(super) fn expression(
     world: &World<'_>,
     located: &Located<'_>,
     range: Range<usize>,
+    wants: Wants<'_>,
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Expr> {
@@ -113,7 +127,14 @@ pub(super) fn expression(
             found.push(*diagnostic);
         }
     }
-    (found.len() == before).then_some(expr)
+    if found.len() > before {
+        return None;
+    }
+    found.extend(typed::check(world, &expr, around, wants, &place));
+    let errors = found[before..]
+        .iter()
+        .any(|found| found.severity == Severity::Error);
+    (!errors).then_some(expr)
 }
 
 /// A mistake's first label is put in its place by the caller.

@@ -14,8 +14,9 @@ use super::drafts::action;
 use super::fields::{Fields, Found, wrong_shape};
 use super::graph::Before;
 use super::keys;
-use super::names::{Around, Outputs, bare};
+use super::names::{Around, Outputs, bare, bare_for};
 use super::templates::{Wanted, template};
+use super::typed::Wants;
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
     KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, UNKNOWN_PARAM,
@@ -154,7 +155,7 @@ fn for_each(
         }
         return Some(None);
     };
-    let items = bare(world, &entry.value, "for_each", once, found);
+    let items = bare_for(world, &entry.value, "for_each", Wants::Items, once, found);
     let before = found.len();
     let max_parallel = fields
         .count("max_parallel", 1, PARALLEL_MAX, found)
@@ -277,6 +278,7 @@ fn wait(
     };
     let wanted = Wanted {
         ty: &Type::Duration,
+        optional: false,
         ..Wanted::any("for")
     };
     template(world, &span.value, wanted, once, found)

@@ -14,6 +14,7 @@ use windlass_core::value::Value;
 use super::fields::{Found, is_full};
 use super::names::{Around, expression, secret_in_expression};
 use super::place::Located;
+use super::typed::Wants;
 use super::units;
 use super::world::World;
 use crate::codes::{
@@ -31,6 +32,8 @@ pub(super) struct Wanted<'a> {
     pub(super) ty: &'a Type,
     pub(super) secret: bool,
     pub(super) literal: bool,
+    /// Whether null means that it is left out.
+    pub(super) optional: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -40,6 +43,7 @@ impl<'a> Wanted<'a> {
             ty: &Type::Any,
             secret: false,
             literal: false,
+            optional: true,
         }
     }
 
@@ -49,6 +53,7 @@ impl<'a> Wanted<'a> {
             ty: &param.ty,
             secret: param.secret,
             literal: param.literal,
+            optional: !param.required,
         }
     }
 }
@@ -66,6 +71,7 @@ pub(super) fn template(
     }
     let inner = |name| Wanted {
         ty: wanted.ty.member(name),
+        optional: false,
         ..wanted
     };
     match &node.kind {
@@ -240,7 +246,23 @@ fn filled(
             }
             return secret(world, name, span, wanted, found);
         }
-        let expr = expression(world, &located, trimmed(text, &inside), around, found);
+        let wants = if alone {
+            Wants::Value {
+                name: wanted.name,
+                ty: wanted.ty,
+                optional: wanted.optional,
+            }
+        } else {
+            Wants::Text
+        };
+        let expr = expression(
+            world,
+            &located,
+            trimmed(text, &inside),
+            wants,
+            around,
+            found,
+        );
         if alone {
             return expr.map(Template::Expr);
         }

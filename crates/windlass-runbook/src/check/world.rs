@@ -9,6 +9,7 @@ use windlass_core::plan::EffectClass;
 use windlass_core::types::Type;
 
 use super::fields::Fields;
+use super::typed::Knowledge;
 use crate::diagnostic::{Source, Span};
 use crate::node::Node;
 
@@ -26,6 +27,8 @@ pub(super) struct World<'a> {
     /// In the author's order, those of `finally` last.
     pub(super) steps: Vec<StepDraft<'a>>,
     pub(super) by_id: BTreeMap<StepId, usize>,
+    /// What typing has worked out so far.
+    pub(super) knowledge: Knowledge,
 }
 
 impl World<'_> {

@@ -4,6 +4,7 @@
 mod error;
 mod lexer;
 mod parser;
+pub mod typing;
 mod unparse;
 
 pub use error::SyntaxError;
