@@ -6,8 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest name of a step, an action or a run, in bytes.
+/// The longest name of an action, a run or a secret, and of one segment of a step's id,
+/// in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
+/// The longest id of a step with all its segments, in bytes.
+pub const STEP_ID_BYTES_MAX: usize = 160;
+/// The most segments of a step's id: a runbook in a runbook in a runbook in a runbook.
+pub const STEP_SEGMENTS_MAX: usize = 4;
 
 /// Why a text is no valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +24,7 @@ pub struct BadName {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $bytes_max:expr, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -37,10 +42,10 @@ macro_rules! name_type {
 
             fn try_from(text: String) -> Result<Self, BadName> {
                 let valid: fn(&str) -> bool = $valid;
-                if text.len() <= NAME_BYTES_MAX && valid(&text) {
+                if text.len() <= $bytes_max && valid(&text) {
                     Ok(Self(text))
                 } else {
-                    let text = text.chars().take(NAME_BYTES_MAX).collect();
+                    let text = text.chars().take($bytes_max).collect();
                     Err(BadName { what: $what, text, expected: $expected })
                 }
             }
@@ -78,6 +83,13 @@ fn is_action(text: &str) -> bool {
     text.split('/').count() <= 2 && text.split('/').all(is_identifier)
 }
 
+fn is_step(text: &str) -> bool {
+    text.split('/').count() <= STEP_SEGMENTS_MAX
+        && text
+            .split('/')
+            .all(|segment| segment.len() <= NAME_BYTES_MAX && is_identifier(segment))
+}
+
 fn is_run(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes
@@ -87,21 +99,38 @@ fn is_run(text: &str) -> bool {
 }
 
 name_type!(
-    /// A step's id, chosen by its author: `[a-z][a-z0-9_]*`.
-    StepId, "step id", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", is_identifier
+    /// A step's id, chosen by its author: `[a-z][a-z0-9_]*`. The steps of a runbook that is
+    /// inlined stand under the id of the step that inlines it: `sub/step`.
+    StepId, "step id", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", STEP_ID_BYTES_MAX, is_step
 );
 name_type!(
     /// What a step uses: a native kind such as `shell`, or `family/action`.
-    ActionName, "action", "a name such as shell or postgres/query", is_action
+    ActionName, "action", "a name such as shell or postgres/query", NAME_BYTES_MAX, is_action
 );
 name_type!(
     /// A run's id, made by the shell when the run starts.
-    RunId, "run id", "a lower-case letter or digit, then lower-case letters, digits, - or _ (64 at most)", is_run
+    RunId, "run id", "a lower-case letter or digit, then lower-case letters, digits, - or _ (64 at most)", NAME_BYTES_MAX, is_run
 );
 name_type!(
     /// The name of a secret; its value never enters the core.
-    SecretName, "secret name", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", is_identifier
+    SecretName, "secret name", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
 );
+
+impl StepId {
+    /// Whether the step stands in the runbook itself, not in one that it inlines.
+    pub fn is_plain(&self) -> bool {
+        !self.0.contains('/')
+    }
+
+    /// The id of the step `inner` of the runbook that this step inlines.
+    ///
+    /// # Errors
+    /// The path would be longer than [`STEP_ID_BYTES_MAX`] or have more than
+    /// [`STEP_SEGMENTS_MAX`] segments.
+    pub fn inside(&self, inner: &str) -> Result<Self, BadName> {
+        Self::try_from(format!("{self}/{inner}"))
+    }
+}
 
 /// Which of a step's two pieces of work: doing it, or undoing it later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -184,12 +213,27 @@ mod tests {
     #[test]
     fn spellings() {
         assert!("precheck_2".parse::<StepId>().is_ok());
-        for bad in ["", "2a", "A", "a-b", "ä", &"a".repeat(65)] {
+        assert!("a/b_2/c/d".parse::<StepId>().is_ok());
+        let long = "a".repeat(60);
+        for bad in [
+            "",
+            "2a",
+            "A",
+            "a-b",
+            "ä",
+            &"a".repeat(65),
+            "/a",
+            "a/",
+            "a//b",
+            "a/b/c/d/e",
+            "a/../b",
+            &format!("{long}/{long}/{long}"),
+        ] {
             assert!(bad.parse::<StepId>().is_err(), "{bad}");
         }
         assert!("postgres/query".parse::<ActionName>().is_ok());
         assert!("a/b/c".parse::<ActionName>().is_err());
-        for text in ["a", "a[3]", "undo:a", "undo:a[3]"] {
+        for text in ["a", "a[3]", "undo:a", "undo:a[3]", "undo:a/b[3]"] {
             assert_eq!(text.parse::<NodeId>().unwrap().to_string(), text);
         }
         assert!("a[x]".parse::<NodeId>().is_err());

@@ -63,6 +63,8 @@ pub enum Rejection {
     NoDebt { step: String },
     #[error("the data is larger than {max} bytes")]
     TooLarge { max: usize },
+    #[error("{node} declares its outputs, and {why}")]
+    WrongOutputs { node: NodeId, why: String },
 }
 
 /// The longest reason or note, in bytes.
@@ -95,6 +97,7 @@ impl Rejection {
             Rejection::NothingToDecide => "nothing_to_decide",
             Rejection::NoDebt { .. } => "no_debt",
             Rejection::TooLarge { .. } => "too_large",
+            Rejection::WrongOutputs { .. } => "wrong_outputs",
         }
     }
 }

@@ -147,12 +147,13 @@ fn orphan_of(pid: u32, environ: &[u8]) -> Option<(RunId, Orphan)> {
             .strip_prefix(ATTEMPT_VARIABLE.as_bytes())?
             .strip_prefix(b"=")
     })?;
-    let mut parts = std::str::from_utf8(marker).ok()?.split('/');
-    let run: RunId = parts.next()?.parse().ok()?;
-    let node: NodeId = parts.next()?.parse().ok()?;
-    let attempt: u32 = parts.next()?.parse().ok()?;
-    let orphan = Orphan { node, attempt, pid };
-    parts.next().is_none().then_some((run, orphan))
+    // A node in an inlined runbook has slashes of its own.
+    let (run, rest) = std::str::from_utf8(marker).ok()?.split_once('/')?;
+    let (node, attempt) = rest.rsplit_once('/')?;
+    let run: RunId = run.parse().ok()?;
+    let node: NodeId = node.parse().ok()?;
+    let attempt: u32 = attempt.parse().ok()?;
+    Some((run, Orphan { node, attempt, pid }))
 }
 
 #[cfg(test)]
@@ -168,6 +169,8 @@ mod tests {
             (orphan.node.to_string().as_str(), orphan.attempt),
             ("undo:a[2]", 3)
         );
+        let (_, orphan) = of(b"WINDLASS_ATTEMPT=r-1/sub/a[2]/3\0").unwrap();
+        assert_eq!(orphan.node.to_string(), "sub/a[2]");
         for none in [
             &b""[..],
             b"XWINDLASS_ATTEMPT=r/a/1",

@@ -113,12 +113,12 @@ impl StateDir {
 
     /// The log of one attempt.
     pub fn attempt_log(&self, run: &RunId, node: &NodeId, attempt: u32) -> PathBuf {
-        self.log(run, &format!("{node}-{attempt}.log"))
+        self.log(run, &format!("{}-{attempt}.log", node_file(node)))
     }
 
     /// The log of the looks at what became of an attempt.
     pub fn look_log(&self, run: &RunId, node: &NodeId, attempt: u32) -> PathBuf {
-        self.log(run, &format!("{node}-{attempt}.look.log"))
+        self.log(run, &format!("{}-{attempt}.look.log", node_file(node)))
     }
 
     /// The directory of a run's logs.
@@ -126,10 +126,22 @@ impl StateDir {
         self.root.join("logs").join(run.as_str())
     }
 
-    // Names of runs and nodes are made of `[a-z0-9_-[]:]`: none leaves its directory.
+    // Names of runs and files of nodes are made of `[a-z0-9_.-[]:]`, and neither begins
+    // with a dot: none leaves its directory.
     fn log(&self, run: &RunId, name: &str) -> PathBuf {
         self.logs(run).join(name)
     }
+}
+
+/// A node in the name of a file: the slashes of a step that stands in an inlined runbook
+/// are dots, which no id has.
+pub(crate) fn node_file(node: &NodeId) -> String {
+    node.to_string().replace('/', ".")
+}
+
+/// The node of such a name.
+pub(crate) fn node_of_file(name: &str) -> Option<NodeId> {
+    name.replace('.', "/").parse().ok()
 }
 
 #[cfg(test)]
@@ -146,6 +158,10 @@ mod tests {
         let node = "undo:a[3]".parse().unwrap();
         let log = dir.attempt_log(&"r-1".parse().unwrap(), &node, 2);
         assert_eq!(log, root.join("logs/r-1/undo:a[3]-2.log"));
+        let node: NodeId = "undo:sub/a[3]".parse().unwrap();
+        let look = dir.look_log(&"r-1".parse().unwrap(), &node, 2);
+        assert_eq!(look, root.join("logs/r-1/undo:sub.a[3]-2.look.log"));
+        assert_eq!(node_of_file("undo:sub.a[3]"), Some(node));
 
         fs::set_permissions(&root, fs::Permissions::from_mode(0o750)).unwrap();
         let refused = StateDir::prepare(&root).unwrap_err();

@@ -106,6 +106,10 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
         Rejection::NothingToDecide => (StatusCode::CONFLICT, None),
         Rejection::NoDebt { .. } => (StatusCode::CONFLICT, None),
         Rejection::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        Rejection::WrongOutputs { .. } => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Some("state each declared output with --output NAME=JSON"),
+        ),
     }
 }
 

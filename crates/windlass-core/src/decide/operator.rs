@@ -295,7 +295,7 @@ impl Decider {
         let reason = stated(reason)?;
         let resolution = match verdict {
             Verdict::Happened { outputs } => Resolution::Happened {
-                outputs: attested(outputs)?,
+                outputs: attested(live, key, outputs)?,
             },
             Verdict::NotHappened => {
                 let evidence = Value::Text(format!("attested by {by}: {reason}"));
@@ -430,7 +430,7 @@ impl Decider {
                 expected,
             });
         }
-        let outputs = attested(outputs)?;
+        let outputs = attested(live, key, outputs)?;
         let reason = stated(reason)?;
         self.emit(Event::NodeAttested {
             node,
@@ -512,15 +512,21 @@ fn stated(reason: String) -> Result<String, Rejection> {
     Ok(trimmed.to_owned())
 }
 
-/// Outputs that a person states: a map within the bound; nothing means none.
-fn attested(outputs: Value) -> Result<Value, Rejection> {
+/// Outputs that a person states: a map within the bound, with what the step declares;
+/// nothing means none.
+fn attested(live: &Live, key: Key, outputs: Value) -> Result<Value, Rejection> {
     if outputs.weight_bytes() > OUTPUTS_BYTES_MAX {
         return Err(Rejection::TooLarge {
             max: OUTPUTS_BYTES_MAX,
         });
     }
-    match outputs {
-        Value::Null => Ok(Value::Map(BTreeMap::new())),
-        other => Ok(other),
+    let outputs = match outputs {
+        Value::Null => Value::Map(BTreeMap::new()),
+        other => other,
+    };
+    if let Some(why) = live.lacks_declared(key, &outputs) {
+        let node = live.id_of(key);
+        return Err(Rejection::WrongOutputs { node, why });
     }
+    Ok(outputs)
 }

@@ -251,6 +251,9 @@ impl Decider {
             };
             Ok(Judgement::Failure(failure))
         };
+        if let Some(why) = live.lacks_declared(key, outputs) {
+            return failure("outputs", format!("it succeeded, but {why}"));
+        }
         if let Some(expect) = expect {
             match expect.eval_bool(&scope) {
                 Ok(true) => {}
@@ -321,6 +324,7 @@ impl Decider {
         let Some(Reconcile::Read {
             happened,
             in_progress,
+            settled,
             not_happened,
             ..
         }) = live.call_of(key).map(|(call, _)| &call.reconcile)
@@ -337,6 +341,7 @@ impl Decider {
             Ok::<_, crate::expr::EvalError>((
                 holds(happened)?,
                 optional(in_progress)?,
+                optional(settled)?,
                 optional(not_happened)?,
             ))
         })();
@@ -344,19 +349,20 @@ impl Decider {
             Err(error) => Answer::Failed {
                 message: error.to_string(),
             },
-            Ok((true, _, _)) => Answer::Happened { outputs },
-            Ok((false, true, _)) => Answer::InProgress {
+            Ok((true, ..)) => Answer::Happened { outputs },
+            Ok((false, true, ..)) => Answer::InProgress {
                 note: brief(&outputs),
             },
-            Ok((false, false, true)) => Answer::NotHappened { evidence: outputs },
-            Ok((false, false, false)) => Answer::Unknown {
+            Ok((false, false, true, _)) => Answer::Settled { state: outputs },
+            Ok((false, false, false, true)) => Answer::NotHappened { evidence: outputs },
+            Ok((false, false, false, false)) => Answer::Unknown {
                 note: brief(&outputs),
             },
         }
     }
 
-    /// A native look gives the action's own outputs, so that `expect` judges them as it
-    /// judges the runner's; those of another action's read are not what it speaks of.
+    /// A native look gives the action's own outputs, so that `expect` and declared outputs
+    /// judge them as they judge the runner's; those of another action's read are not what it speaks of.
     fn happened(&self, live: &Live, key: Key, outputs: &Value) -> Result<Resolution, Rejection> {
         let outputs = outputs.clone();
         let own = match live.call_of(key).map(|(call, _)| &call.reconcile) {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use change::{Change, ChangeClass};
+pub use change::{Change, ChangeClass, Risk};
 pub use index::{IndexedPlan, PlanError};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{TARGET_BYTES_MAX, Target};

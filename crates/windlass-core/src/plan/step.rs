@@ -145,7 +145,7 @@ pub enum Reconcile {
     /// The action's own reconcile.
     Native { timeout: Millis },
     /// A read action whose outputs these expressions judge, in this order:
-    /// happened, in progress, not happened; none true means unknown.
+    /// happened, in progress, settled, not happened; none true means unknown.
     Read {
         uses: ActionName,
         with: Template,
@@ -153,6 +153,10 @@ pub enum Reconcile {
         happened: Expr,
         #[serde(default)]
         in_progress: Option<Expr>,
+        /// It acted and came to a known end that is not success, such as a service that
+        /// rolled itself back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settled: Option<Expr>,
         #[serde(default)]
         not_happened: Option<Expr>,
     },

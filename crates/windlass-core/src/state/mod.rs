@@ -21,10 +21,13 @@ pub use step::{StepPhase, StepState};
 pub use view::{ItemLook, StepLook};
 
 use crate::event::End;
+use crate::evolve::brief;
 use crate::id::{NodeId, Phase, RunId};
 use crate::operator::{Identity, Operator};
 use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Plan, StepKind};
 use crate::time::Timestamp;
+use crate::types::Type;
+use crate::value::Value;
 
 /// A run's state; empty until its first event.
 #[derive(Clone, Debug)]
@@ -248,6 +251,28 @@ impl Live {
             },
             StepKind::Wait { .. } | StepKind::Gate(_) => None,
         }
+    }
+
+    /// Why these outputs are not what the step declares, when they are not. An undo
+    /// declares nothing.
+    pub(crate) fn lacks_declared(&self, key: Key, outputs: &Value) -> Option<String> {
+        let StepKind::Action {
+            outputs: declared, ..
+        } = &self.plan.step(key.step).kind
+        else {
+            return None;
+        };
+        if key.phase == Phase::Undo {
+            return None;
+        }
+        let wrong = |(name, ty): &(&String, &Type)| {
+            !ty.has(outputs.get(name.as_str()).unwrap_or(&Value::Null))
+        };
+        let (name, ty) = declared.iter().find(wrong)?;
+        Some(match outputs.get(name) {
+            None => format!("it gave no `{name}`, which is declared as {ty}"),
+            Some(value) => format!("`{name}` is declared as {ty} and was {}", brief(value)),
+        })
     }
 
     /// The pid of a living process of a step, if one outlived its engine.

@@ -13,7 +13,7 @@ use std::path::Path;
 use windlass_core::id::{NodeId, RunId};
 
 use crate::stat::Stat;
-use crate::state_dir::StateDir;
+use crate::state_dir::{StateDir, node_of_file};
 
 /// The record stands beside the log under the same name with this extension.
 const EXTENSION: &str = "session";
@@ -91,7 +91,7 @@ pub(crate) fn of_run(dir: &StateDir, run: &RunId) -> io::Result<Vec<Session>> {
 /// Reads `NODE-ATTEMPT.session`.
 fn attempt_of(path: &Path) -> Option<(NodeId, u32)> {
     let (node, attempt) = path.file_stem()?.to_str()?.rsplit_once('-')?;
-    Some((node.parse().ok()?, attempt.parse().ok()?))
+    Some((node_of_file(node)?, attempt.parse().ok()?))
 }
 
 /// The leader's pid and start time. `None` for a line of an earlier boot, and for one
@@ -114,6 +114,9 @@ mod tests {
         }
         let (node, attempt) = attempt_of(Path::new("/x/undo:a_b[3]-12.session")).unwrap();
         assert_eq!((node.to_string().as_str(), attempt), ("undo:a_b[3]", 12));
+        let (node, _) = attempt_of(Path::new("/x/sub.a-1.session")).unwrap();
+        assert_eq!(node.to_string(), "sub/a");
         assert_eq!(attempt_of(Path::new("/x/a-1.look.session")), None);
+        assert_eq!(attempt_of(Path::new("/x/sub.a-1.look.session")), None);
     }
 }

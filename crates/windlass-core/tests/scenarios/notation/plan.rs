@@ -15,6 +15,7 @@ use windlass_core::plan::{
     Retry, Step, StepKind, Template, Until, Verb,
 };
 use windlass_core::time::Millis;
+use windlass_core::types::Type;
 
 /// The plan of a line, which must be valid.
 pub(crate) fn plan(text: &str) -> Arc<IndexedPlan> {
@@ -189,6 +190,7 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             until,
             done,
             undo,
+            outputs,
             ..
         } => match key {
             "each" => {
@@ -211,12 +213,25 @@ fn apply(step: &mut Step, key: &str, text: &str) {
                     within,
                 });
             }
+            "gives" => {
+                let (name, ty) = text.split_once(':').expect("NAME:TYPE");
+                outputs.insert(name.to_owned(), ty_of(ty));
+            }
             "noundo" => *undo = None,
             _ if key.starts_with("undo_") => {
                 apply_call(undo.as_mut().expect("an undo"), &key[5..], text);
             }
             _ => apply_call(call, key, text),
         },
+    }
+}
+
+fn ty_of(text: &str) -> Type {
+    match text {
+        "int" => Type::Int,
+        "text" => Type::Text,
+        "int?" => Type::Int.nullable(),
+        _ => panic!("a type: {text}"),
     }
 }
 
@@ -247,6 +262,7 @@ fn apply_call(call: &mut Call, key: &str, text: &str) {
                 timeout: secs_of("5"),
                 happened: expr("is == 'done'"),
                 in_progress: Some(expr("is == 'busy'")),
+                settled: Some(expr("is == 'rolled_back'")),
                 not_happened: Some(expr("is == 'absent'")),
             };
         }
