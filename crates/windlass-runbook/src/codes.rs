@@ -105,6 +105,7 @@ codes! {
     BAD_PATTERN = "WL0308", "A pattern is no regular expression that this version can use.";
     RULE_OF_OTHER_TYPE = "WL0309", "A rule does not belong to the declared type.";
     NO_VALUE_LEFT = "WL0310", "The rules of a declaration leave no value.";
+    SECRET_SOURCE = "WL0320", "The place of a secret's value is not written as one.";
     EXPR_SYNTAX = "WL0401", "An expression cannot be parsed.";
     EXPR_BRACES = "WL0402", "`${{ }}` stands where a bare expression belongs, or is not closed.";
     EXPR_IN_SCRIPT = "WL0403", "An expression stands in a body that is never filled in, such as a script.";
@@ -143,6 +144,7 @@ codes! {
     IRREVERSIBLE_FINALLY = "WL0608", "`finally` has no irreversible steps and no gates.";
     DONE_AFTER_CHANGE = "WL0609", "`done` stands on a step that a change precedes.";
     PLAN_RULE = "WL0610", "The plan breaks one of the rules that every plan keeps.";
+    DECLARED_OUTPUT = "WL0650", "A declared output is none of the action's, or has a type that it never has.";
 }
 
 #[cfg(test)]

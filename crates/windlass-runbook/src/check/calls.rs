@@ -276,6 +276,7 @@ fn reconcile_read(
     };
     let happened = judged("happened");
     let in_progress = judged("in_progress");
+    let settled = judged("settled");
     let not_happened = judged("not_happened");
     action?;
     Some(Reconcile::Read {
@@ -284,6 +285,7 @@ fn reconcile_read(
         timeout: timeout?,
         happened: happened??,
         in_progress: in_progress?,
+        settled: settled?,
         not_happened: not_happened?,
     })
 }

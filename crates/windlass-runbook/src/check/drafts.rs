@@ -6,8 +6,8 @@ use windlass_core::id::{ActionName, StepId};
 use windlass_core::plan::EffectClass;
 
 use super::fields::{Fields, Found, text, wrong_shape};
-use super::keys;
 use super::world::{Form, StepDraft};
+use super::{keys, outputs};
 use crate::codes::{
     BAD_NAME, BAD_VALUE, DUPLICATE_STEP, EFFECT_LOWERED, EFFECT_UNSTATED, KEYS_CLASH, MISSING_KEY,
     UNKNOWN_ACTION,
@@ -85,12 +85,19 @@ fn draft<'a>(
         .and_then(|fields| fields.value("needs"))
         .map(|node| needs(node, found))
         .unwrap_or_default();
+    let outputs = match (&form, &fields) {
+        (Form::Action { name, action, .. }, Some(fields)) => {
+            outputs::declared(name, *action, fields, found)
+        }
+        _ => std::collections::BTreeMap::new(),
+    };
     Some(StepDraft {
         id,
         id_span: entry.key_span,
         finally,
         needs,
         form,
+        outputs,
         fields,
     })
 }

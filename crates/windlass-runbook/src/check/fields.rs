@@ -7,7 +7,9 @@ use windlass_core::time::Millis;
 
 use super::keys::Keys;
 use super::units;
-use crate::codes::{BAD_SPAN, BAD_VALUE, LATER_KEY, MISSING_KEY, UNKNOWN_KEY, WRONG_SHAPE};
+use crate::codes::{
+    BAD_SPAN, BAD_VALUE, EXPR_IN_SCRIPT, LATER_KEY, MISSING_KEY, UNKNOWN_KEY, WRONG_SHAPE,
+};
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::node::{Entry, Node, NodeKind};
 use crate::suggest::did_you_mean;
@@ -92,8 +94,20 @@ impl<'a> Fields<'a> {
         value
     }
 
+    /// Text that stays as it is written: nothing is filled into it.
     pub(super) fn text(&self, key: &str, found: &mut Found) -> Option<&'a str> {
-        text(self.value(key)?, &format!("`{key}` is a string"), found)
+        let node = self.value(key)?;
+        let text = text(node, &format!("`{key}` is a string"), found)?;
+        if text.contains("${{") {
+            let message = format!("expressions are not filled into `{key}`");
+            found.push(
+                Diagnostic::error(EXPR_IN_SCRIPT, message)
+                    .at(node.span, "stays as it is written")
+                    .help("what depends on a run is shown where it is used, or by a gate's `show`"),
+            );
+            return None;
+        }
+        Some(text)
     }
 
     pub(super) fn boolean(&self, key: &str, found: &mut Found) -> Option<bool> {

@@ -6,9 +6,9 @@ use windlass_core::expr::is_identifier;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
+use super::Given;
 use super::fields::{Found, wrong_shape};
-use super::shapes::{Fault, Shape, bad_name, declaration, shown_path};
-use super::{Given, keys};
+use super::shapes::{Fault, Shape, bad_name, input, shown_path};
 use crate::codes::{INPUT_MISSING, INPUT_UNKNOWN};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Node, NodeKind};
@@ -50,7 +50,7 @@ pub(super) fn declared(node: Option<&Node>, found: &mut Found) -> Vec<Declared> 
             continue;
         }
         let before = found.len();
-        let shape = declaration(&entry.value, entry.key_span, &keys::INPUT, found);
+        let shape = input(&entry.value, entry.key_span, found);
         declared.push(Declared {
             name: entry.key.clone(),
             name_span: entry.key_span,

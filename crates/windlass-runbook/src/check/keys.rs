@@ -22,6 +22,7 @@ pub(super) const TOP: Keys = Keys {
         "labels",
         "inputs",
         "secrets",
+        "change",
         "defaults",
         "steps",
         "finally",
@@ -30,13 +31,15 @@ pub(super) const TOP: Keys = Keys {
         "max_parallel",
     ],
     later: &[
-        "change",
         "plugins",
         "target",
         "related_targets",
         "policy",
         "schedule",
         "triggers",
+        "on",
+        "windows",
+        "guards",
     ],
     refused: &[],
 };
@@ -89,6 +92,46 @@ pub(super) const ITEM: Keys = Keys {
     refused: &[],
 };
 
+/// An output that a step declares: a type without rules.
+pub(super) const OUTPUT: Keys = Keys {
+    of: "an output",
+    known: &[
+        "type",
+        "title",
+        "description",
+        "optional",
+        "items",
+        "fields",
+        "values",
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(super) const CHANGE: Keys = Keys {
+    of: "a change",
+    known: &[
+        "class",
+        "risk",
+        "reason",
+        "affects",
+        "impact",
+        "outage",
+        "backout",
+        "test",
+        "communication",
+    ],
+    later: &["ticket", "window"],
+    refused: &[],
+};
+
+pub(super) const SECRET: Keys = Keys {
+    of: "a secret",
+    known: &["env", "file", "exec"],
+    later: &["vault"],
+    refused: &[],
+};
+
 pub(super) const ACTION: Keys = Keys {
     of: "a step",
     known: &[
@@ -109,9 +152,10 @@ pub(super) const ACTION: Keys = Keys {
         "reconcile",
         "undo",
         "ensure",
+        "outputs",
         "title",
     ],
-    later: &["window", "guards", "provides", "lock", "outputs"],
+    later: &["window", "covers", "guards", "provides", "lock", "on"],
     refused: &[],
 };
 
@@ -125,7 +169,7 @@ pub(super) const WAIT: Keys = Keys {
 pub(super) const GATE: Keys = Keys {
     of: "a gate",
     known: &["approval", "needs", "title"],
-    later: &["window"],
+    later: &["window", "facts", "all_of"],
     refused: &["when"],
 };
 
@@ -158,6 +202,7 @@ pub(super) const RECONCILE: Keys = Keys {
         "happened",
         "not_happened",
         "in_progress",
+        "settled",
         "settle",
         "timeout",
     ],

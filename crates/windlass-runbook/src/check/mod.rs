@@ -2,14 +2,17 @@
 //! checked here, and every mistake found is reported, not only the first.
 
 mod calls;
+mod change;
 mod drafts;
 mod fields;
 mod graph;
 mod inputs;
 mod keys;
 mod names;
+mod outputs;
 mod place;
 mod rules;
+mod secrets;
 mod shapes;
 mod steps;
 mod templates;
@@ -17,11 +20,10 @@ mod typed;
 mod units;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use windlass_core::catalog::Catalog;
-use windlass_core::id::SecretName;
 use windlass_core::plan::{
     Digest, IndexedPlan, OnFailure, PARALLEL_MAX, Plan, PlanError, STEPS_MAX, Step,
 };
@@ -157,7 +159,8 @@ fn runbook(
     let labels = labels(&fields, found);
     let declared = inputs::declared(fields.value("inputs"), found);
     let inputs = inputs::values(&declared, given, found);
-    let secrets = secrets(&fields, found);
+    let secrets = secrets::secrets(&fields, found);
+    let change = change::change(&fields, found);
     let on_failure = on_failure(&fields, found);
     let timeout = fields.duration("timeout", found);
     let max_parallel = fields.count("max_parallel", 1, PARALLEL_MAX, found);
@@ -188,7 +191,7 @@ fn runbook(
             .iter()
             .map(|input| (input.name.clone(), input.ty()))
             .collect(),
-        secrets,
+        secrets: secrets.names,
         defaults,
         steps: drafts,
         by_id,
@@ -204,8 +207,8 @@ fn runbook(
         source: Digest::of(sources[0].text.as_bytes()),
         inputs: inputs?,
         secrets: world.secrets.clone(),
-        secret_sources: BTreeMap::new(),
-        change: None,
+        secret_sources: secrets.sources,
+        change,
         target: None,
         includes: BTreeMap::new(),
         steps: steps?,
@@ -302,31 +305,6 @@ fn labels(fields: &Fields<'_>, found: &mut Found) -> BTreeMap<String, String> {
         }
     }
     labels
-}
-
-fn secrets(fields: &Fields<'_>, found: &mut Found) -> BTreeSet<SecretName> {
-    let mut secrets = BTreeSet::new();
-    let Some(node) = fields.value("secrets") else {
-        return secrets;
-    };
-    let NodeKind::List(items) = &node.kind else {
-        found.push(wrong_shape(node, "`secrets` is a list of names"));
-        return secrets;
-    };
-    for item in items {
-        let Some(name) = fields::text(item, "`secrets` lists names", found) else {
-            continue;
-        };
-        match SecretName::try_from(name.to_owned()) {
-            Ok(name) => {
-                secrets.insert(name);
-            }
-            Err(error) => found.push(
-                Diagnostic::error(BAD_NAME, error.to_string()).at(item.span, "not a secret's name"),
-            ),
-        }
-    }
-    secrets
 }
 
 fn on_failure(fields: &Fields<'_>, found: &mut Found) -> OnFailure {

@@ -1,7 +1,5 @@
 //! Steps of the world to steps of the plan.
 
-use std::collections::BTreeMap;
-
 use windlass_core::expr::Expr;
 use windlass_core::plan::{
     Call, EffectClass, ForEach, Gate, ITEMS_MAX, OnFailure, PARALLEL_MAX, Step, StepKind, Template,
@@ -135,7 +133,7 @@ fn action_kind(
         until: until?,
         done: done?,
         undo: undo?,
-        outputs: BTreeMap::new(),
+        outputs: draft.outputs.clone(),
     })
 }
 

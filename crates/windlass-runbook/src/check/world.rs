@@ -53,6 +53,8 @@ pub(super) struct StepDraft<'a> {
     pub(super) finally: bool,
     pub(super) needs: Vec<(StepId, Span)>,
     pub(super) form: Form<'a>,
+    /// The types of outputs that the step declares.
+    pub(super) outputs: BTreeMap<String, Type>,
     pub(super) fields: Option<Fields<'a>>,
 }
 

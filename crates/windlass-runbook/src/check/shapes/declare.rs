@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use windlass_core::expr::is_identifier;
+use windlass_core::types::Type;
 use windlass_core::value::Value;
 
 use super::pattern::Pattern;
@@ -41,14 +42,46 @@ const OTHER_WORDS: [(&str, &str); 12] = [
 /// The longest string or list that a rule may ask for.
 const LENGTH_MAX: u32 = 1_000_000;
 
-/// The declaration at `node`, which `span`, its key, stands for. `keys` are those that its
-/// place allows; what is inside of lists and maps may have those of a field.
-pub(in crate::check) fn declaration(
-    node: &Node,
-    span: Span,
-    keys: &Keys,
-    found: &mut Found,
-) -> Option<Shape> {
+/// Where a declaration stands: which keys it may have, and those inside of it.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    own: &'static Keys,
+    /// Of the members of a map.
+    field: &'static Keys,
+    /// Of what a list or a map holds.
+    item: &'static Keys,
+}
+
+const INPUT: Place = Place {
+    own: &keys::INPUT,
+    field: &keys::FIELD,
+    item: &keys::ITEM,
+};
+
+const OUTPUT: Place = Place {
+    own: &keys::OUTPUT,
+    field: &keys::OUTPUT,
+    item: &keys::OUTPUT,
+};
+
+impl Place {
+    fn inner(self, own: &'static Keys) -> Self {
+        Self { own, ..self }
+    }
+}
+
+/// The declaration of an input at `node`, which `span`, its key, stands for.
+pub(in crate::check) fn input(node: &Node, span: Span, found: &mut Found) -> Option<Shape> {
+    declaration(node, span, INPUT, found)
+}
+
+/// A type alone, as an output's: no rules and no default.
+pub(in crate::check) fn plain_type(node: &Node, span: Span, found: &mut Found) -> Option<Type> {
+    declaration(node, span, OUTPUT, found).map(|shape| shape.ty())
+}
+
+fn declaration(node: &Node, span: Span, place: Place, found: &mut Found) -> Option<Shape> {
+    let keys = place.own;
     if let NodeKind::Text(word) = &node.kind {
         return kind_of_word(word, node.span, found).map(Shape::of);
     }
@@ -64,10 +97,13 @@ pub(in crate::check) fn declaration(
     let word = fields::text(word_node, "`type` is a word", found)?;
     let kind = kind_of_word(word, word_node.span, found)?;
     let before = found.len();
-    let kind = inside(kind, &fields, found);
+    let kind = inside(kind, &fields, place, found);
     let mut shape = Shape::of(kind?);
     rules(&mut shape, word, &fields, found);
     allowed(&mut shape, &fields, found);
+    if fields.boolean("optional", found) == Some(true) {
+        shape.default = Some(Value::Null);
+    }
     // What the default is judged by must itself be right.
     if found.len() == before {
         default(&mut shape, &fields, found);
@@ -107,10 +143,10 @@ fn kind_of_word(word: &str, span: Span, found: &mut Found) -> Option<Kind> {
 }
 
 /// What a list or a map holds; `None` when it is declared wrongly.
-fn inside(kind: Kind, fields: &Fields<'_>, found: &mut Found) -> Option<Kind> {
+fn inside(kind: Kind, fields: &Fields<'_>, place: Place, found: &mut Found) -> Option<Kind> {
     let inner = |key: &str, found: &mut Found| match fields.get(key) {
         None => Some(None),
-        Some(entry) => declaration(&entry.value, entry.key_span, &keys::ITEM, found)
+        Some(entry) => declaration(&entry.value, entry.key_span, place.inner(place.item), found)
             .map(|shape| Some(Box::new(shape))),
     };
     match kind {
@@ -126,7 +162,7 @@ fn inside(kind: Kind, fields: &Fields<'_>, found: &mut Found) -> Option<Kind> {
                 None
             }
             (None, _) => inner("values", found).map(Kind::Map),
-            (Some(entry), None) => declared_fields(&entry.value, found).map(Kind::Fields),
+            (Some(entry), None) => declared_fields(&entry.value, place, found).map(Kind::Fields),
         },
         Kind::Text
         | Kind::Int
@@ -138,7 +174,11 @@ fn inside(kind: Kind, fields: &Fields<'_>, found: &mut Found) -> Option<Kind> {
     }
 }
 
-fn declared_fields(node: &Node, found: &mut Found) -> Option<BTreeMap<String, Shape>> {
+fn declared_fields(
+    node: &Node,
+    place: Place,
+    found: &mut Found,
+) -> Option<BTreeMap<String, Shape>> {
     let NodeKind::Map(entries) = &node.kind else {
         found.push(wrong_shape(node, "`fields` is a map from names to types"));
         return None;
@@ -151,7 +191,12 @@ fn declared_fields(node: &Node, found: &mut Found) -> Option<BTreeMap<String, Sh
             whole = false;
             continue;
         }
-        match declaration(&entry.value, entry.key_span, &keys::FIELD, found) {
+        match declaration(
+            &entry.value,
+            entry.key_span,
+            place.inner(place.field),
+            found,
+        ) {
             Some(shape) => {
                 declared.insert(entry.key.clone(), shape);
             }
