@@ -8,6 +8,7 @@
 mod append;
 mod chain;
 mod error;
+mod export;
 mod hash;
 mod header;
 mod index;
@@ -22,6 +23,10 @@ mod verify;
 
 pub use append::{Append, Appended, Fence, NewRecord, OutboxEntry, OutboxRow, Remembered};
 pub use error::{AppendError, OpenError, ReadError, StorageError, WriteError};
+pub use export::{
+    EXPORT_FORMAT, EXPORT_VERSION, ExportBad, ExportError, ExportReport, Exported, RunHeadCheck,
+    VerifyExportError, export, verify_export,
+};
 pub use hash::{Hash, HashParseError};
 pub use header::{Header, HeaderError};
 pub use index::{RunIndexRow, RunOrder, RunQuery, RunState};

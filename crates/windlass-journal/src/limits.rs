@@ -34,6 +34,9 @@ pub const LIST_ROWS_MAX: usize = 10_000;
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// What the smallest append counts for in the queue.
 pub const QUEUE_SLOT_BYTES: usize = 64 << 10;
+/// Longest line of an export that is read: a body of which every byte is escaped, and its
+/// header.
+pub const EXPORT_LINE_BYTES_MAX: usize = 6 * RECORD_BODY_BYTES_MAX + (4 << 10);
 /// Most appends in one commit.
 pub const GROUP_APPENDS_MAX: usize = 512;
 /// How long the writer waits for a lock that another process holds, in milliseconds.

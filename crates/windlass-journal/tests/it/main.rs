@@ -7,6 +7,8 @@ mod conformance;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod format;
 #[cfg(test)]
 mod group;
