@@ -3,6 +3,7 @@
 
 mod approvals;
 mod endings;
+mod exports;
 mod journal;
 mod operators;
 mod owners;

@@ -118,6 +118,7 @@ pub(crate) enum Command {
     Abandon(command::abandon::Args),
     TakeOver(command::take_over::Args),
     Acknowledge(command::acknowledge::Args),
+    Export(command::export::Args),
     Journal(command::journal::Args),
     Doctor(command::doctor::Args),
     Completions(command::completions::Args),

@@ -63,6 +63,32 @@ impl Look {
         Ok(Self::Records { dir, store })
     }
 
+    /// The journal itself, opened for reading beside whoever owns the directory; `None`
+    /// when there is none. Only the directory's own user may.
+    pub(crate) fn journal(place: &Place) -> Result<Option<SqliteStore>, Error> {
+        let dir = match StateDir::existing(&place.root) {
+            Ok(dir) => dir,
+            Err(StateDirError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(uid) = foreign_owner(&place.root)? {
+            return Err(Error::NobodyListens {
+                message: format!(
+                    "the journal in {} belongs to the user with uid {uid}",
+                    place.root.display()
+                ),
+                help: format!("ask the user with uid {uid} to run the same command"),
+            });
+        }
+        if !dir.journal().exists() {
+            return Ok(None);
+        }
+        let options = place.journal_options(Access::ReadOnly);
+        Ok(Some(SqliteStore::open(&dir.journal(), &options)?))
+    }
+
     /// Whether a process owns the directory: without one nothing goes on by itself.
     pub(crate) fn is_owned(&self) -> bool {
         match self {

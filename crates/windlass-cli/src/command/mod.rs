@@ -11,6 +11,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 mod driving;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod handover;
 pub(crate) mod journal;
 pub(crate) mod logs;
