@@ -58,16 +58,19 @@ impl Runbook {
         windlass_runbook::check(&self.name, &self.text, inputs, &catalog())
     }
 
-    /// Checks it and prints what is found.
-    pub(crate) fn check(&self, inputs: Option<&BTreeMap<String, Given>>) -> Checked {
-        let checked = self.checked(inputs);
-        show(&checked);
-        checked
-    }
-
     /// The plan of a run with these inputs.
     pub(crate) fn plan(&self, inputs: &BTreeMap<String, Given>) -> Result<Arc<IndexedPlan>, Error> {
-        let plan: Option<Plan> = self.check(Some(inputs)).plan;
+        let checked = self.checked(Some(inputs));
+        // Whoever starts a run wants to know what stops it; advice is for its author.
+        if checked.has_errors() {
+            show(&checked);
+        } else if let warnings @ 1.. = checked.diagnostics.len() + checked.omitted {
+            let (name, s) = (text::line(&self.name), if warnings == 1 { "" } else { "s" });
+            output::err(&format!(
+                "{name}: {warnings} warning{s}; `windlass check` says more"
+            ));
+        }
+        let plan: Option<Plan> = checked.plan;
         let plan = plan.ok_or_else(|| Error::BadRunbook {
             name: self.name.clone(),
         })?;

@@ -144,6 +144,23 @@ codes! {
     IRREVERSIBLE_FINALLY = "WL0608", "`finally` has no irreversible steps and no gates.";
     DONE_AFTER_CHANGE = "WL0609", "`done` stands on a step that a change precedes.";
     PLAN_RULE = "WL0610", "The plan breaks one of the rules that every plan keeps.";
+    CONSTANT_CONDITION = "WL0611", "A condition has the same answer in every run.";
+    NEVER_RUNS = "WL0612", "A step can never run.";
+    NO_SUCH_STATE = "WL0613", "A state is compared with a word that is no state.";
+    SECRET_IN_TEXT = "WL0614", "Something secret stands in the runbook or on a command line.";
+    SECRET_AS_INPUT = "WL0615", "An input looks like a secret, and inputs are recorded.";
+    ALL_OF_NOTHING = "WL0616", "`all()` is true of an empty list, and nothing asks whether it is empty.";
+    RETRY_IN_VAIN = "WL0617", "A change is to be tried again, and its failures can never be known to have done nothing.";
+    DUPLICATE_NEED = "WL0618", "A step needs another twice.";
+    GATE_WITHOUT_CHANGE = "WL0619", "A gate guards nothing: no change waits for it.";
+    UNAPPROVED = "WL0620", "An irreversible step can be reached without an approval.";
+    NO_ORDER = "WL0621", "Nothing says in which order the steps run.";
+    UNUSED_INPUT = "WL0622", "An input is declared and never read.";
+    UNUSED_SECRET = "WL0623", "A secret is declared and never used.";
+    UNUSED_DEFAULTS = "WL0624", "Defaults are given for actions that no step uses.";
+    POLL_TOO_SLOW = "WL0625", "The time of a repeated look is over before its second one.";
+    LONGER_THAN_RUN = "WL0626", "Something may take longer than the whole run.";
+    IDLE_RETRY = "WL0627", "A retry says something that has no effect.";
     DECLARED_OUTPUT = "WL0650", "A declared output is none of the action's, or has a type that it never has.";
 }
 

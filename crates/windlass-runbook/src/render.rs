@@ -4,6 +4,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::codes::SECRET_IN_TEXT;
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
 /// Of lines longer than this only the place is told: nobody reads them, and
@@ -39,7 +40,9 @@ pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style, columns
             continue;
         };
         let part = &source.text[shown.start..shown.end];
-        if part.lines().any(|line| line.len() > LINE_BYTES_MAX) {
+        let too_long = part.lines().any(|line| line.len() > LINE_BYTES_MAX);
+        // A line with a password in it must not get into the log of a check as well.
+        if too_long || diagnostic.code == SECRET_IN_TEXT {
             let origin = Origin::path(&source.name)
                 .line(shown.line)
                 .char_column(shown.column);

@@ -47,6 +47,9 @@ fn checked(path: &Path) -> Checked {
     check("book.yaml", &text, Some(&given), &catalog())
 }
 
+/// Advice about whole runbooks, which examples of single keys need not follow.
+const ADVICE: [&str; 4] = ["WL0620", "WL0622", "WL0623", "WL0624"];
+
 /// The path when the file differs from what it should be.
 fn compare(path: &Path, found: &str) -> Option<String> {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -91,8 +94,13 @@ fn right_runbooks_become_plans() {
     let mut different = Vec::new();
     for path in books("right") {
         let checked = checked(&path);
-        assert_eq!(checked.render(Style::Plain), "", "{}", path.display());
-        let plan = checked.plan.expect("no diagnostics, so a plan");
+        let said = checked
+            .diagnostics
+            .iter()
+            .find(|found| !ADVICE.contains(&found.code.id()));
+        let rendered = checked.render(Style::Plain);
+        assert!(said.is_none(), "{}:\n{rendered}", path.display());
+        let plan = checked.plan.expect("no errors, so a plan");
         let text = serde_json::to_string_pretty(&plan).expect("a plan is JSON") + "\n";
         let again: Plan = serde_json::from_str(&text).expect("a plan reads back");
         assert_eq!(again, plan);

@@ -80,6 +80,11 @@ impl<'a> Fields<'a> {
         self.entries.get(key).copied()
     }
 
+    /// The values of all keys.
+    pub(super) fn values(&self) -> impl Iterator<Item = &'a Node> {
+        self.entries.values().map(|entry| &entry.value)
+    }
+
     pub(super) fn value(&self, key: &str) -> Option<&'a Node> {
         self.get(key).map(|entry| &entry.value)
     }

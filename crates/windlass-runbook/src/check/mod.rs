@@ -197,7 +197,7 @@ fn runbook(
         by_id,
         knowledge: typed::Knowledge::default(),
     };
-    let steps = steps(&world, on_failure, found);
+    let steps = steps(&world, &fields, on_failure, found);
     let name = name?;
     let plan = Plan {
         title: title.unwrap_or_else(|| name.clone()),
@@ -225,7 +225,12 @@ fn runbook(
     Some(plan)
 }
 
-fn steps(world: &World<'_>, on_failure: OnFailure, found: &mut Found) -> Option<Vec<Step>> {
+fn steps(
+    world: &World<'_>,
+    top: &Fields<'_>,
+    on_failure: OnFailure,
+    found: &mut Found,
+) -> Option<Vec<Step>> {
     let graph = Graph::new(world, found);
     let steps: Vec<Option<Step>> = (0..world.steps.len())
         .map(|index| {
@@ -237,7 +242,20 @@ fn steps(world: &World<'_>, on_failure: OnFailure, found: &mut Found) -> Option<
             steps::step(world, index, before, on_failure, found)
         })
         .collect();
-    steps.into_iter().collect()
+    let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
+    let whole = found
+        .iter()
+        .all(|found| found.severity == Severity::Warning);
+    if whole {
+        let book = rules::Book {
+            world,
+            graph: &graph,
+            steps: &steps,
+            top,
+        };
+        rules::advise(&book, found);
+    }
+    Some(steps)
 }
 
 /// Core keeps the rules of every plan; what it refuses and this crate did not

@@ -3,10 +3,10 @@
 
 use windlass_core::plan::EffectClass;
 
-use super::fields::{Fields, Found};
-use super::graph::{Before, Graph};
-use super::place::Located;
-use super::world::{Form, StepDraft, World};
+use super::super::fields::{Fields, Found};
+use super::super::graph::{Before, Graph};
+use super::super::place::Located;
+use super::super::world::{Form, StepDraft, World};
 use crate::codes::{
     BAD_ENSURE, DONE_AFTER_CHANGE, IRREVERSIBLE_FINALLY, KEY_NEEDS_CHANGE, KEY_NEEDS_READ,
     KEYS_CLASH,
@@ -16,7 +16,7 @@ use crate::expr::parse;
 use crate::suggest::did_you_mean;
 
 /// Checks every rule for the step at `index`.
-pub(super) fn check(
+pub(in super::super) fn check(
     world: &World<'_>,
     graph: &Graph,
     index: usize,
