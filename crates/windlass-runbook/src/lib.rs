@@ -4,6 +4,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 pub mod expr;
+pub mod format;
 mod node;
 pub mod render;
 pub mod report;

@@ -1,0 +1,13 @@
+//! Any text as an expression: no panic, and a mistake lies in the text.
+//!
+//! Run from the crate's folder: `RUSTC_BOOTSTRAP=1 cargo fuzz run expression`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use windlass_runbook::expr::parse;
+
+fuzz_target!(|source: &str| {
+    if let Err(error) = parse(source) {
+        assert!(source.get(error.span.range()).is_some(), "{:?}", error.span);
+    }
+});
