@@ -25,6 +25,19 @@ fn runbooks() -> Vec<PathBuf> {
 }
 
 #[test]
+fn shipped_runbooks_are_formatted() {
+    for file in runbooks() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let formatted = windlass_runbook::format::format(&text).unwrap();
+        assert!(
+            text == formatted,
+            "`windlass fmt {}` changes it",
+            file.display()
+        );
+    }
+}
+
+#[test]
 fn shipped_runbooks_pass_check() {
     let catalog = NativeSteps::new().catalog();
     for file in runbooks() {
