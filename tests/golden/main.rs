@@ -4,6 +4,7 @@
 mod approvals;
 mod endings;
 mod exports;
+mod fmt;
 mod journal;
 mod operators;
 mod owners;

@@ -99,6 +99,7 @@ impl Place {
 pub(crate) enum Command {
     Check(command::check::Args),
     Explain(command::explain::Args),
+    Fmt(command::fmt::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),
     Serve(command::serve::Args),

@@ -7,6 +7,7 @@
 mod args;
 mod ask;
 mod command;
+mod diff;
 mod error;
 mod exit_codes;
 mod follow;
@@ -20,6 +21,7 @@ mod owner;
 mod parting;
 mod place;
 mod render;
+mod replace;
 mod runbook;
 mod signals;
 mod sources;
@@ -80,6 +82,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
     match cli.command {
         Command::Check(args) => command::check::perform(args),
         Command::Explain(args) => command::explain::perform(args),
+        Command::Fmt(args) => command::fmt::perform(&args),
         Command::Run(args) => command::run::perform(args, &place).await,
         Command::Resume(args) => command::resume::perform(args, &place).await,
         Command::Serve(args) => command::serve::perform(args, &place).await,

@@ -12,6 +12,14 @@ pub(crate) fn out(line: &str) {
         .and_then(|()| stdout.flush());
 }
 
+/// A text that ends with its own line end on standard output, if it is not empty.
+pub(crate) fn raw(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _gone = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
 /// One line on standard error.
 pub(crate) fn err(line: &str) {
     let mut stderr = io::stderr().lock();

@@ -84,16 +84,20 @@ impl Runbook {
 
 /// Prints what was found on standard error, as its terminal can show it.
 pub(crate) fn show(checked: &Checked) {
-    if checked.diagnostics.is_empty() {
-        return;
+    if !checked.diagnostics.is_empty() {
+        show_rendered(|style, columns| checked.render_within(style, columns));
     }
+}
+
+/// Prints diagnostics, rendered for the terminal behind standard error.
+pub(crate) fn show_rendered(render: impl FnOnce(Style, usize) -> String) {
     let paint = Paint::of_stderr();
     let style = if paint.colours {
         Style::Coloured
     } else {
         Style::Plain
     };
-    let rendered = checked.render_within(style, paint.columns.min(COLUMNS));
+    let rendered = render(style, paint.columns.min(COLUMNS));
     let rendered = if paint.ascii {
         text::ascii(&rendered)
     } else {

@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 mod driving;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod fmt;
 pub(crate) mod handover;
 pub(crate) mod journal;
 pub(crate) mod logs;
