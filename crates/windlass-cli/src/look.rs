@@ -7,7 +7,7 @@ use windlass_core::id::{NodeId, RunId};
 use windlass_core::time::Timestamp;
 use windlass_engine::state_dir::{StateDir, StateDirError};
 use windlass_engine::{Recorded, offline, owner};
-use windlass_journal::{Access, SqliteStore, Store as _};
+use windlass_journal::{Access, SqliteStore};
 use windlass_server::client::{Client, ClientError};
 use windlass_server::view::{Overlay, list_of, query, view};
 use windlass_server::wire::{RunFilter, RunList, RunView, StreamLine};
@@ -141,7 +141,9 @@ impl Look {
             Look::Peer(client) => Ok(client.run(run).await?),
             Look::Records { store, .. } => {
                 let snapshot = offline::view(store, run)?.ok_or_else(|| unknown(run))?;
-                Ok(view(&snapshot.state, &Overlay::of(&snapshot, Vec::new())))
+                let holder = offline::lock_holder(store, &snapshot.state)?;
+                let overlay = Overlay::of(&snapshot, Vec::new(), holder);
+                Ok(view(&snapshot.state, &overlay))
             }
             Look::Nothing => Err(unknown(run)),
         }
@@ -151,7 +153,9 @@ impl Look {
     pub(crate) async fn runs(&self, filter: &RunFilter) -> Result<RunList, Error> {
         match self {
             Look::Peer(client) => Ok(client.runs(filter).await?),
-            Look::Records { store, .. } => Ok(list_of(store.runs(&query(filter))?, filter)),
+            Look::Records { store, .. } => {
+                Ok(list_of(offline::runs(store, &query(filter))?, filter))
+            }
             Look::Nothing => Ok(list_of(Vec::new(), filter)),
         }
     }

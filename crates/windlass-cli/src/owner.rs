@@ -158,7 +158,11 @@ impl Owned {
     /// The run as people see it.
     pub(crate) async fn view(&self, run: &RunId) -> Result<RunView, Error> {
         let snapshot = self.engine.view(run).await?;
-        let overlay = Overlay::of(&snapshot, self.engine.progress(run));
+        let overlay = Overlay::of(
+            &snapshot,
+            self.engine.progress(run),
+            self.engine.lock_holder(run),
+        );
         Ok(view(&snapshot.state, &overlay))
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::id::{NodeId, StepId};
+use crate::id::{NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Outcome};
 use crate::plan::{Digest, IndexedPlan};
@@ -58,6 +58,13 @@ pub enum Command {
     OrphanFound(Orphan),
     /// Such a process, or one that outlived the engine, has ended.
     OrphanEnded(Orphan),
+    /// The lock of the target is the run's. Whoever sees all runs says so, and grants it to
+    /// no other run until this one has ended.
+    LockGranted,
+    /// Another run holds the lock; only a run that is ending needs to know.
+    LockHeld {
+        by: RunId,
+    },
     Approve {
         gate: StepId,
         by: Operator,

@@ -34,6 +34,16 @@ pub enum Effect {
         timeout: Millis,
         how: Look,
     },
+    /// Get the lock of the target for the run: answered with `Command::LockGranted` as soon
+    /// as no other run holds it.
+    AcquireLock {
+        target: String,
+        /// When the run asked; who asked first has it first.
+        since: Timestamp,
+        /// A run that is ending does not wait: when another run holds the lock, the answer
+        /// is `Command::LockHeld` at once.
+        waits: bool,
+    },
     /// Send `Command::Tick` at this time; the earliest of all timers.
     WakeAt { at: Timestamp },
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ActionName, NodeId, StepId};
+use crate::id::{ActionName, NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan};
@@ -60,6 +60,25 @@ pub enum Event {
     RunEnded {
         end: End,
         reason: String,
+    },
+
+    /// What the run changes has its name; it never changes in the run.
+    TargetResolved {
+        target: String,
+    },
+    /// The run waits for the lock of its target from here on.
+    LockRequested {
+        target: String,
+    },
+    /// No other run of this state directory changes the target until this one has ended.
+    LockAcquired {
+        target: String,
+    },
+    /// The run ends without the lock, which another run holds: it has changed nothing,
+    /// and `finally` changes nothing either.
+    LockForgone {
+        target: String,
+        held_by: RunId,
     },
 
     StepSkipped {
@@ -219,6 +238,9 @@ pub enum Event {
         #[serde(default)]
         expires_at: Option<Timestamp>,
         shown: BTreeMap<String, Value>,
+        /// What the run changes, where its plan has a target.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
     },
     GateApproved {
         step: StepId,
@@ -326,6 +348,10 @@ impl Event {
             Event::RunAbandoned { .. } => "run_abandoned",
             Event::RunEndingBegan { .. } => "run_ending_began",
             Event::RunEnded { .. } => "run_ended",
+            Event::TargetResolved { .. } => "target_resolved",
+            Event::LockRequested { .. } => "lock_requested",
+            Event::LockAcquired { .. } => "lock_acquired",
+            Event::LockForgone { .. } => "lock_forgone",
             Event::StepSkipped { .. } => "step_skipped",
             Event::StepExpanded { .. } => "step_expanded",
             Event::StepRefused { .. } => "step_refused",

@@ -7,6 +7,7 @@ mod checks;
 mod debts;
 mod doubts;
 mod ending;
+mod lock;
 
 use std::sync::Arc;
 
@@ -16,7 +17,9 @@ use crate::event::{End, Event};
 use crate::id::Phase;
 use crate::outcome::Resolution;
 use crate::plan::{IndexedPlan, PlanError, StepKind};
-use crate::state::{Cancellation, Key, Live, NodePhase, RunState, StepPhase, StepState, Timer};
+use crate::state::{
+    Cancellation, Key, Live, Lock, NodePhase, RunState, StepPhase, StepState, Timer,
+};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -133,6 +136,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         nodes: RedBlackTreeMapSync::new_sync(),
         eligible: RedBlackTreeSetSync::new_sync(),
         eligible_free: RedBlackTreeSetSync::new_sync(),
+        eligible_locked: RedBlackTreeSetSync::new_sync(),
         eligible_finally: RedBlackTreeSetSync::new_sync(),
         ready: RedBlackTreeSetSync::new_sync(),
         running: RedBlackTreeSetSync::new_sync(),
@@ -153,6 +157,8 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
             .iter()
             .filter(|step| !step.finally)
             .count() as u32,
+        target: None,
+        lock: Lock::None,
         paused: None,
         cancelled: None,
         timed_out: false,
@@ -235,6 +241,10 @@ impl Fold<'_> {
                 self.of_run(due && paid, "not at this end")?;
                 self.end(*end);
             }
+            Event::TargetResolved { target } => self.resolve_target(target)?,
+            Event::LockRequested { target } => self.request_lock(target)?,
+            Event::LockAcquired { target } => self.acquire_lock(target)?,
+            Event::LockForgone { target, held_by } => self.forgo_lock(target, held_by)?,
             Event::StepSkipped { step } => {
                 let index = self.pending(step, |kind| !matches!(kind, StepKind::Gate(_)))?;
                 self.set_step(index, StepPhase::Skipped, None);
@@ -464,8 +474,9 @@ impl Fold<'_> {
                 attempt,
                 expires_at,
                 shown,
+                target,
             } => {
-                let index = self.openable(step, *attempt)?;
+                let index = self.openable(step, *attempt, target.as_deref())?;
                 let (at, expires_at, shown) = (self.at, *expires_at, shown.clone());
                 let attempt = *attempt;
                 self.live.update_step(index, |state| {

@@ -14,8 +14,13 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
     };
     let attempts = live.running.iter().filter_map(|key| attempt(live, *key));
     let looks = live.doubts.iter().filter_map(|key| look(live, *key));
+    let lock = live.wants_lock().map(|wanted| Effect::AcquireLock {
+        target: wanted.target.to_owned(),
+        since: wanted.since,
+        waits: wanted.waits,
+    });
     let wake = next_wake(live).map(|at| Effect::WakeAt { at });
-    attempts.chain(looks).chain(wake).collect()
+    attempts.chain(looks).chain(lock).chain(wake).collect()
 }
 
 fn attempt(live: &Live, key: Key) -> Option<Effect> {

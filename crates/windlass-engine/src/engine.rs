@@ -246,6 +246,8 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Reconciled { .. }
         | Command::Observed { .. }
         | Command::OrphanFound(_)
-        | Command::OrphanEnded(_) => false,
+        | Command::OrphanEnded(_)
+        | Command::LockGranted
+        | Command::LockHeld { .. } => false,
     }
 }

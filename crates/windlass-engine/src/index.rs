@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use windlass_core::effect::Effect;
+use windlass_core::id::RunId;
 use windlass_core::operator::Operator;
 use windlass_core::outstanding;
 use windlass_core::plan::Digest;
@@ -29,7 +30,7 @@ pub fn row(snapshot: &Snapshot) -> Option<RunIndexRow> {
         title: cut(&plan.title),
         state: if waits { "waiting" } else { status.as_str() }.to_owned(),
         waiting_for: cut(&waiting_for(snapshot, &status)),
-        target: String::new(),
+        target: cut(state.target().unwrap_or_default()),
         requester: cut(&state
             .requester()
             .map(Operator::to_string)
@@ -52,7 +53,7 @@ pub fn row(snapshot: &Snapshot) -> Option<RunIndexRow> {
 /// in flight that its own process no longer has.
 fn next_wake(snapshot: &Snapshot) -> Option<Timestamp> {
     let in_flight = |effect: &Effect| match effect {
-        Effect::Attempt { .. } | Effect::Reconcile { .. } => true,
+        Effect::Attempt { .. } | Effect::Reconcile { .. } | Effect::AcquireLock { .. } => true,
         Effect::WakeAt { .. } => false,
     };
     if outstanding(&snapshot.state).iter().any(in_flight) || !snapshot.lacks.is_nothing() {
@@ -67,11 +68,13 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
         parts.push(snapshot.lacks.to_string());
     }
     match status {
-        RunStatus::Waiting { gates, until } => {
+        RunStatus::Waiting { gates, until, lock } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
-            if gates.is_empty() && until.is_some() {
+            if gates.is_empty() && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
             }
+            // The last part: who holds it is added where it is known.
+            parts.extend(lock.iter().map(|target| lock_of(target)));
         }
         RunStatus::NeedsOperator { needs } => parts.extend(needs.iter().map(need)),
         // A gate beside work in flight waits for its approver all the same.
@@ -86,6 +89,26 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
         RunStatus::New | RunStatus::Paused | RunStatus::Ending | RunStatus::Ended(_) => {}
     }
     parts.join("; ")
+}
+
+/// The lock that a run waits for, in words.
+fn lock_of(target: &str) -> String {
+    format!("the lock of {target}")
+}
+
+/// Whether a row waits for the lock of its target.
+pub(crate) fn waits_for_lock(row: &RunIndexRow) -> bool {
+    !row.target.is_empty() && row.waiting_for.ends_with(&lock_of(&row.target))
+}
+
+/// Adds who holds the lock that a row waits for: the row itself does not know, as the
+/// holder changes without it.
+pub(crate) fn name_holder(row: &mut RunIndexRow, holder: Option<&RunId>) {
+    if let Some(holder) = holder
+        && waits_for_lock(row)
+    {
+        row.waiting_for.push_str(&format!(", held by {holder}"));
+    }
 }
 
 /// A need in words.
@@ -118,7 +141,15 @@ pub(crate) async fn list(
         return Err(failure);
     }
     match rows {
-        Ok(Ok(rows)) => Ok(rows),
+        Ok(Ok(mut rows)) => {
+            let registry = shared.registry();
+            for row in &mut rows {
+                let run = row.run.as_str().parse::<RunId>().ok();
+                let holder = run.and_then(|run| registry.locks.ahead_of(&run));
+                name_holder(row, holder);
+            }
+            Ok(rows)
+        }
         Ok(Err(error)) => Err(storage_failed(shared, &error)),
         Err(_) => Err(CommandError::Stopping),
     }

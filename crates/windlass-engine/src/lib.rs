@@ -17,6 +17,7 @@ mod error;
 mod failpoints;
 mod index;
 pub mod limits;
+mod locks;
 mod looking;
 pub mod offline;
 mod options;

@@ -119,6 +119,12 @@ impl Engine {
         lines.into_iter().flatten().map(line).collect()
     }
 
+    /// Who holds the lock that a run waits for; `None` when it waits for none, or has only
+    /// to take it.
+    pub fn lock_holder(&self, run: &RunId) -> Option<RunId> {
+        self.shared.registry().locks.ahead_of(run).cloned()
+    }
+
     /// Whether a run has a task: something of it is in flight or about to be.
     pub fn is_driven(&self, run: &RunId) -> bool {
         self.shared.registry().driven.contains_key(run)

@@ -8,10 +8,13 @@ use secrecy::SecretString;
 use windlass_core::command::Command;
 use windlass_core::id::{RunId, SecretName};
 use windlass_core::operator::Operator;
-use windlass_journal::Store;
+use windlass_core::state::RunState;
+use windlass_journal::{RunIndexRow, RunQuery, StorageError, Store};
 
 use crate::engine::Engine;
 use crate::error::{CommandError, OpenError};
+use crate::index;
+use crate::locks;
 use crate::options::{GoOn, Options};
 use crate::replay::{self, ReplayError};
 use crate::run::CommandAnswer;
@@ -72,6 +75,42 @@ pub async fn command(
 pub fn view(store: &dyn Store, run: &RunId) -> Result<Option<Snapshot>, ReplayError> {
     let snapshot = replay::replay(store, run)?;
     Ok((snapshot.next_seq > 0).then_some(snapshot))
+}
+
+/// Who holds the lock that a run waits for, by the journal. Blocks for several reads.
+///
+/// # Errors
+/// The index or the journal cannot be read.
+pub fn lock_holder(store: &dyn Store, state: &RunState) -> Result<Option<RunId>, StorageError> {
+    let Some(wanted) = state.wants_lock() else {
+        return Ok(None);
+    };
+    Ok(locks::read(store, wanted.target)?.holder)
+}
+
+/// Rows of the runs index; those that wait for a lock say who holds it. Blocks for several
+/// reads.
+///
+/// # Errors
+/// The index or the journal cannot be read.
+pub fn runs(store: &dyn Store, query: &RunQuery) -> Result<Vec<RunIndexRow>, StorageError> {
+    let mut rows = store.runs(query)?;
+    let mut holders = BTreeMap::<String, Option<RunId>>::new();
+    for row in &mut rows {
+        if !index::waits_for_lock(row) {
+            continue;
+        }
+        let holder = match holders.get(&row.target) {
+            Some(holder) => holder.clone(),
+            None => {
+                let holder = locks::read(store, &row.target)?.holder;
+                holders.insert(row.target.clone(), holder.clone());
+                holder
+            }
+        };
+        index::name_holder(row, holder.as_ref());
+    }
+    Ok(rows)
 }
 
 /// Records of a run from `from_seq` on, at most `limit`. Blocks for a read.

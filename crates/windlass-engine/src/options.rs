@@ -94,6 +94,7 @@ impl Options {
             runners,
             epoch,
             announce: self.announce,
+            go_on: self.go_on,
             orphans,
             phase: watch::Sender::new(Phase::Running),
             loads: Arc::new(Semaphore::new(RUNS_LOADING_MAX)),

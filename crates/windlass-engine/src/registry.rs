@@ -7,9 +7,11 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use windlass_core::id::{NodeId, RunId, SecretName};
+use windlass_core::time::Timestamp;
 
 use crate::error::CommandError;
 use crate::limits::RUNS_CACHED_MAX;
+use crate::locks::Locks;
 use crate::run::Message;
 use crate::snapshot::{Lacks, Snapshot};
 use crate::wheel::Wheel;
@@ -30,6 +32,8 @@ pub(crate) struct Registry {
     /// Runs that nothing may be done with, and why.
     contained: BTreeMap<RunId, Contained>,
     pub(crate) wheel: Wheel,
+    /// Who holds the locks of targets, and who waits for them.
+    pub(crate) locks: Locks,
     /// The newest `seq` for those who follow a run.
     feeds: BTreeMap<RunId, watch::Sender<u64>>,
     /// Runs whose task ended before its time, perhaps with processes in flight.
@@ -67,6 +71,8 @@ impl Registry {
     }
 
     /// Takes a run out of all doing; the first reason stays.
+    ///
+    /// A lock that it holds stays with it: nobody knows what it has under way.
     pub(crate) fn contain(&mut self, run: &RunId, contained: Contained) {
         tracing::error!(%run, ?contained, "the run is contained");
         self.contained.entry(run.clone()).or_insert(contained);
@@ -75,6 +81,10 @@ impl Registry {
         self.cache.retain(|cached| cached.run != *run);
         // Followers read what there is and then find out why there is no more.
         self.feeds.remove(run);
+        if let Some(next) = self.locks.withdraw(run) {
+            // Long due; who contains a run tells the wheel.
+            self.wake_at(&next, Timestamp::default());
+        }
     }
 
     /// All runs that are contained.
@@ -119,6 +129,24 @@ impl Registry {
     pub(crate) fn publish(&self, run: &RunId, next_seq: u64) {
         if let Some(feed) = self.feeds.get(run) {
             feed.send_replace(next_seq);
+        }
+    }
+
+    /// Lets a run's task look again: the one that there is, or one that is made for it.
+    pub(crate) fn wake_at(&mut self, run: &RunId, at: Timestamp) {
+        match self.driven.get(run) {
+            // A full mailbox makes the task look again, too.
+            Some(driven) => drop(driven.mailbox.try_send(Message::Wake)),
+            None => self.wheel.set(run, at),
+        }
+    }
+
+    /// A run that has ended holds no lock and waits for none. Answers whose turn it is.
+    pub(crate) fn leave_locks(&mut self, run: &RunId, target: Option<&str>) -> Option<RunId> {
+        let next = self.locks.withdraw(run);
+        match target {
+            Some(target) => self.locks.release(run, target),
+            None => next,
         }
     }
 

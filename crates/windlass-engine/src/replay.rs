@@ -51,6 +51,7 @@ impl ReplayError {
         let contain = |contained: Contained| {
             let mut registry = shared.registry();
             registry.contain(run, contained);
+            shared.wheel_changed.notify_one();
             registry.refusal(run).unwrap_or(CommandError::Stopping)
         };
         match self {

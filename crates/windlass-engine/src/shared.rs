@@ -12,6 +12,7 @@ use windlass_core::operator::Identity;
 use windlass_journal::Store;
 
 use crate::error::{CommandError, Fatal};
+use crate::options::GoOn;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
 use crate::ports::{Clock, StepRunner};
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: u64,
     /// Whether appends leave outbox rows.
     pub(crate) announce: bool,
+    /// Which runs this process goes on with by itself.
+    pub(crate) go_on: GoOn,
     pub(crate) orphans: OrphanSurvey,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) loads: Arc<Semaphore>,
@@ -64,6 +67,16 @@ impl Shared {
 
     pub(crate) fn phase(&self) -> Phase {
         self.phase.borrow().clone()
+    }
+
+    /// Wakes the run whose turn it is to take a lock.
+    pub(crate) fn wake_for_lock(&self, next: Option<&RunId>) {
+        let Some(run) = next else {
+            return;
+        };
+        let now = self.clock.now();
+        self.registry().wake_at(run, now);
+        self.wheel_changed.notify_one();
     }
 
     /// Wakes whoever waits for the registry to change.

@@ -8,12 +8,13 @@ mod nodes;
 mod stop;
 mod words;
 
+use windlass_core::id::RunId;
 use windlass_core::operator::{Identity, Operator};
-use windlass_core::state::{RunState, RunStatus};
+use windlass_core::state::{Lock as LockState, RunState, RunStatus};
 use windlass_core::time::Timestamp;
 use windlass_engine::{Lacks, ProgressLine, Snapshot};
 
-use crate::wire::{Debt, Person, RunView};
+use crate::wire::{Debt, Lock, Person, RunView};
 
 pub use list::{list_of, query, summary};
 pub use words::waits_for;
@@ -25,14 +26,21 @@ pub struct Overlay {
     pub lacks: Lacks,
     /// The last line of each attempt in flight.
     pub progress: Vec<ProgressLine>,
+    /// Who holds the lock that the run waits for.
+    pub lock_holder: Option<RunId>,
     /// The `seq` that the run's next record will have.
     pub next_seq: Option<u64>,
 }
 
 impl Overlay {
     /// What a snapshot knows beside its state.
-    pub fn of(snapshot: &Snapshot, progress: Vec<ProgressLine>) -> Self {
+    pub fn of(
+        snapshot: &Snapshot,
+        progress: Vec<ProgressLine>,
+        lock_holder: Option<RunId>,
+    ) -> Self {
         Self {
+            lock_holder,
             lacks: snapshot.lacks.clone(),
             progress,
             next_seq: Some(snapshot.next_seq),
@@ -51,7 +59,9 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         name: plan.map(|plan| plan.name.clone()).unwrap_or_default(),
         title: plan.map(|plan| plan.title.clone()).unwrap_or_default(),
         state: state_word(&status, &overlay.lacks).to_owned(),
-        waits_for: waits_for(&status, &overlay.lacks),
+        waits_for: waits_for(&status, &overlay.lacks, overlay.lock_holder.as_ref()),
+        target: state.target().map(str::to_owned),
+        lock: lock(state, overlay),
         wakes_at_ms: ms(state.next_wake()),
         needs: needs::needs(state, &status, overlay),
         steps: shown.steps,
@@ -77,6 +87,24 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         next_seq: overlay.next_seq,
         stop: stop::stop(state),
     }
+}
+
+/// How a live run stands to the lock of its target.
+fn lock(state: &RunState, overlay: &Overlay) -> Option<Lock> {
+    if state.is_ended() {
+        return None;
+    }
+    let (word, since, held_by) = match state.lock() {
+        LockState::None => return None,
+        LockState::Requested { since } => ("waiting", Some(since), overlay.lock_holder.clone()),
+        LockState::Held { since } => ("held", Some(since), None),
+        LockState::Forgone { held_by } => ("forgone", None, Some(held_by.clone())),
+    };
+    Some(Lock {
+        state: word.to_owned(),
+        since_ms: since.map(|at| at.0),
+        held_by,
+    })
 }
 
 /// The status word; a run that would go on, had its owner what it lacks, waits.

@@ -18,8 +18,8 @@ pub use command::{
 pub use error::ErrorBody;
 pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use run::{
-    Debt, Doubt, Gate, Item, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView, Step,
-    Stop, StopCode,
+    Debt, Doubt, Gate, Item, Lock, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView,
+    Step, Stop, StopCode,
 };
 pub use secret::SecretText;
 pub use start::{BringSecrets, StartRun, Started};

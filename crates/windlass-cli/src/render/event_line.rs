@@ -59,6 +59,16 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
         // The caller prints the end, with the code that follows from it.
         Event::RunEnded { .. } => None,
 
+        Event::TargetResolved { target } => passing("running", format!("the target is {target}")),
+        Event::LockRequested { target } => {
+            passing("waiting", format!("asks for the lock of {target}"))
+        }
+        Event::LockAcquired { target } => lasting("running", format!("holds the lock of {target}")),
+        Event::LockForgone { target, held_by } => lasting(
+            "skipped",
+            format!("ends without the lock of {target}, which run {held_by} holds"),
+        ),
+
         Event::StepSkipped { step } => lasting("skipped", format!("{step} skipped")),
         Event::StepExpanded { step, items } => {
             passing("running", format!("{step} has {} items", items.len()))

@@ -22,6 +22,9 @@ pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
         // `hanging` takes escapes out of what it wraps: colour the head afterwards.
         lines = lines.into_iter().map(|line| paint.alarm(&line)).collect();
     }
+    if let Some(target) = &gate.target {
+        lines.extend(indented(paint, "target", target));
+    }
     for (label, value) in &gate.shown {
         let value = match value.as_text() {
             Some(text) => text.to_owned(),

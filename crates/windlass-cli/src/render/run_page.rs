@@ -59,6 +59,9 @@ fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
     if let Some(reason) = &run.reason {
         lines.extend(paint.labelled("reason", reason));
     }
+    if let Some(target) = &run.target {
+        lines.extend(paint.labelled("target", &format!("{target}{}", lock(run, now))));
+    }
     if let Some(started) = run.started_at_ms.map(Timestamp) {
         let by = match &run.requester {
             Some(person) => format!(" by {} (uid {})", text::line(&person.name), person.uid),
@@ -75,6 +78,25 @@ fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
         lines.extend(paint.labelled("input", &format!("{name} = {value}")));
     }
     lines
+}
+
+/// How the run stands to the lock of its target, behind the target's name.
+fn lock(run: &RunView, now: Timestamp) -> String {
+    let Some(lock) = &run.lock else {
+        return String::new();
+    };
+    let since = lock.since_ms.map_or(String::new(), |at| {
+        format!(" since {}", time::since(Timestamp(at), now))
+    });
+    let by = match &lock.held_by {
+        Some(holder) => format!(", held by run {holder}"),
+        None => String::new(),
+    };
+    match lock.state.as_str() {
+        "held" => format!(", locked{since}"),
+        "waiting" => format!(", waits for its lock{since}{by}"),
+        _ => format!(", without its lock{by}"),
+    }
 }
 
 /// `OWES dr_establish since 01:12`, one line a debt: every view says it.

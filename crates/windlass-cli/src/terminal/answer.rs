@@ -66,6 +66,7 @@ mod tests {
             attempt: 3,
             opened_at_ms: None,
             expires_at_ms: None,
+            target: None,
             shown: BTreeMap::new(),
             statement: Statement {
                 plan_digest: Digest([7; 32]),

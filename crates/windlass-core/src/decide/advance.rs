@@ -31,7 +31,7 @@ impl Decider {
         }
     }
 
-    fn next(&self) -> Option<Event> {
+    pub(super) fn next(&self) -> Option<Event> {
         let live = self.state.live.as_ref()?;
         if live.ended.is_some() {
             return None;

@@ -2,6 +2,7 @@
 //! Pure: state, command and time in, events out. Nothing here changes the caller's state.
 
 mod advance;
+mod lock;
 mod operator;
 mod outcome;
 mod start;
@@ -127,6 +128,8 @@ impl Decider {
             } => self.observed(node, attempt, asked_at, outcome),
             Command::OrphanFound(orphan) => self.orphan_found(orphan),
             Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
+            Command::LockGranted => self.lock_granted(),
+            Command::LockHeld { by } => self.lock_held(by),
             Command::Approve { .. }
             | Command::Reject { .. }
             | Command::Withdraw { .. }

@@ -100,7 +100,9 @@ impl Decider {
             | Command::Reconciled { .. }
             | Command::Observed { .. }
             | Command::OrphanFound(_)
-            | Command::OrphanEnded(_) => unreachable!("`accept` keeps these to itself"),
+            | Command::OrphanEnded(_)
+            | Command::LockGranted
+            | Command::LockHeld { .. } => unreachable!("`accept` keeps these to itself"),
         }
     }
 

@@ -68,6 +68,9 @@ impl Decider {
             return None;
         };
         let attempt = live.step(index).gate_attempt + 1;
+        if let Some(event) = self.fix_target(live, step) {
+            return Some(event);
+        }
         let refused = |message| {
             Some(Event::StepRefused {
                 step: step.id.clone(),
@@ -94,6 +97,7 @@ impl Decider {
             attempt,
             expires_at,
             shown,
+            target: live.target.clone(),
         })
     }
 
@@ -110,6 +114,20 @@ impl Decider {
                     .iter()
                     .find_map(|index| self.begin_action(live, *index))
             })
+            .or_else(|| self.start_locked(live))
+    }
+
+    /// Main actions that need the lock of the target. While the run waits for it, the first
+    /// that could begin otherwise speaks for all behind it, however many they are.
+    fn start_locked(&self, live: &Live) -> Option<Event> {
+        for index in live.eligible_locked.iter() {
+            let event = self.begin_action(live, *index);
+            let waits = !live.holds_lock() && self.gates(live, *index).is_none();
+            if event.is_some() || waits {
+                return event;
+            }
+        }
+        None
     }
 
     /// Steps that a change owes. While the run is not ending yet they need their needs.
@@ -186,6 +204,9 @@ impl Decider {
         if let Some(withdrawn) = gates {
             return withdrawn;
         }
+        if let Some(event) = self.barred_by_lock(live, index) {
+            return event;
+        }
         let Some(each) = for_each else {
             return self.start_node(live, Key::of(index));
         };
@@ -248,6 +269,10 @@ impl Decider {
     pub(super) fn start_node(&self, live: &Live, key: Key) -> Option<Event> {
         let node = live.nodes.get(&key);
         if !is_startable(live, key) || !has_slot(live) {
+            return None;
+        }
+        // `begin_action` has seen to it: no node of such a step exists before.
+        if live.is_locked_node(key) && !live.holds_lock() {
             return None;
         }
         match node.map(|node| &node.phase) {

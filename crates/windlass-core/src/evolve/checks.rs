@@ -57,8 +57,13 @@ impl Fold<'_> {
     }
 
     /// A gate that may open as its next attempt.
-    pub(super) fn openable(&self, id: &StepId, attempt: u32) -> Checked<u32> {
+    pub(super) fn openable(&self, id: &StepId, attempt: u32, target: Option<&str>) -> Checked<u32> {
         let index = self.refusable(id)?;
+        // What is approved names what is changed: the value is fixed before any gate.
+        let is_fixed = self.live.plan.plan().target.is_none() || target.is_some();
+        if !is_fixed || target != self.live.target.as_deref() {
+            return Err(self.wrong(id.to_string(), "for another target"));
+        }
         let StepKind::Gate(_) = self.live.plan.step(index).kind else {
             return Err(self.wrong(id.to_string(), "no gate"));
         };
@@ -203,6 +208,9 @@ impl Fold<'_> {
                 _,
             )) => false,
         };
+        if self.live.is_locked_node(key) && !self.live.holds_lock() {
+            return Err(self.wrong(node.to_string(), "without the lock of the target"));
+        }
         if may_start && self.live.orphan_of(key.step).is_none() {
             return Ok(key);
         }

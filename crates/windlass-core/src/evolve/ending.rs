@@ -101,6 +101,7 @@ impl Fold<'_> {
         self.live.timers = RedBlackTreeSetSync::new_sync();
         self.live.eligible = RedBlackTreeSetSync::new_sync();
         self.live.eligible_free = RedBlackTreeSetSync::new_sync();
+        self.live.eligible_locked = RedBlackTreeSetSync::new_sync();
         self.live.eligible_finally = RedBlackTreeSetSync::new_sync();
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ATTEMPTS_MAX, EffectClass, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind};
+use super::{ATTEMPTS_MAX, EffectClass, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind, Target};
 use crate::id::StepId;
 
 /// A plan that keeps the structural rules, with its edges by index.
@@ -40,6 +40,8 @@ pub enum PlanError {
         step: StepId,
         why: &'static str,
     },
+    #[error("the target: {0}")]
+    Target(String),
     #[error("max_parallel is from 1 to {PARALLEL_MAX}, not {0}")]
     Parallel(u32),
 }
@@ -85,6 +87,7 @@ impl IndexedPlan {
         };
         indexed.check_ensures()?;
         indexed.check_done()?;
+        indexed.check_target()?;
         Ok(Arc::new(indexed))
     }
 
@@ -167,6 +170,62 @@ impl IndexedPlan {
             }
         }
         Ok(())
+    }
+
+    /// The target is known before anybody approves anything and before anything is changed.
+    fn check_target(&self) -> Result<(), PlanError> {
+        let Some(target) = &self.plan.target else {
+            return Ok(());
+        };
+        let fault = |why: String| Err(PlanError::Target(why));
+        if !Target::is_scheme(&target.scheme) {
+            return fault(format!("{:?} is no scheme", target.scheme));
+        }
+        if target.name.is_empty() {
+            return fault("there is no name behind the scheme".to_owned());
+        }
+        for reference in target.expressions().flat_map(|expr| expr.references()) {
+            match reference.path.as_slice() {
+                ["inputs", _, ..] => {}
+                ["steps", id, "outputs", ..] => {
+                    let id = id.parse::<StepId>().ok();
+                    let Some(index) = id.and_then(|id| self.index_of(&id)) else {
+                        return fault(format!("it reads {}", reference.path.join(".")));
+                    };
+                    if let Some(later) = self.not_preceded_by(index) {
+                        let (id, later) = (&self.step(index).id, &self.step(later).id);
+                        return fault(format!("it reads {id}, which does not precede {later}"));
+                    }
+                }
+                path => return fault(format!("it reads {}", path.join("."))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The first gate or main action other than a read that a step does not surely precede;
+    /// the step itself, when it is no read.
+    fn not_preceded_by(&self, index: u32) -> Option<u32> {
+        let mut behind = vec![false; self.plan.steps.len()];
+        let mut stack = self.successors[index as usize].clone();
+        while let Some(at) = stack.pop() {
+            if !std::mem::replace(&mut behind[at as usize], true) {
+                stack.extend_from_slice(&self.successors[at as usize]);
+            }
+        }
+        let is_free = |step: &Step| match &step.kind {
+            StepKind::Action { effect, .. } => *effect == EffectClass::Read,
+            StepKind::Wait { .. } => true,
+            StepKind::Gate(_) => false,
+        };
+        let is_action = matches!(self.step(index).kind, StepKind::Action { .. });
+        if !is_action || self.step(index).finally {
+            return Some(index);
+        }
+        (0u32..)
+            .zip(&self.plan.steps)
+            .find(|(at, step)| !step.finally && !is_free(step) && !behind[*at as usize])
+            .map(|(at, _)| at)
     }
 
     fn check_done(&self) -> Result<(), PlanError> {

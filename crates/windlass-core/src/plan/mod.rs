@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 pub use change::{Change, ChangeClass, Risk};
 pub use index::{IndexedPlan, PlanError};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
-pub use target::{TARGET_BYTES_MAX, Target};
+pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
 
 use crate::id::SecretName;

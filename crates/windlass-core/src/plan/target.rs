@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::expr::Scope;
+use crate::expr::{Expr, Scope};
 use crate::plan::template::{Part, ResolveError, resolve_text};
 
 /// The longest resolved target, in bytes.
 pub const TARGET_BYTES_MAX: usize = 512;
+/// The longest scheme, in bytes.
+pub const SCHEME_BYTES_MAX: usize = 32;
 
 /// The `target` of a runbook, such as `rds:${{ inputs.region }}/${{ inputs.instance }}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,23 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether a text can be a scheme: a lower-case letter, then lower-case letters, digits,
+    /// `+`, `.` or `-`; at most [`SCHEME_BYTES_MAX`] bytes.
+    pub fn is_scheme(text: &str) -> bool {
+        let fits =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
+        let begins = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+        begins && text.len() <= SCHEME_BYTES_MAX && text.bytes().all(fits)
+    }
+
+    /// The expressions in its name.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        self.name.iter().filter_map(|part| match part {
+            Part::Expr(expr) => Some(expr),
+            Part::Text(_) => None,
+        })
+    }
+
     /// The target's full text, scheme and colon in front.
     ///
     /// # Errors

@@ -82,7 +82,14 @@ impl Live {
             (
                 "eligible",
                 &self.eligible,
-                of(&|i, p| pending(i, p) && !self.is_finally(i) && action(i)),
+                of(&|i, p| {
+                    pending(i, p) && !self.is_finally(i) && action(i) && !self.is_locked_step(i)
+                }),
+            ),
+            (
+                "eligible_locked",
+                &self.eligible_locked,
+                of(&|i, p| pending(i, p) && !self.is_finally(i) && self.is_locked_step(i)),
             ),
             (
                 "eligible_free",

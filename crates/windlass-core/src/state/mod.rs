@@ -3,6 +3,7 @@
 //! so that a decision can be tried on a copy whatever the size of the plan.
 
 mod audit;
+mod lock;
 mod node;
 mod scope;
 mod status;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
+pub use lock::{Lock, LockWanted};
 pub use node::{Doubt, NodePhase, NodeState};
 pub(crate) use scope::NodeScope;
 pub use status::{Need, RunStatus};
@@ -104,6 +106,8 @@ pub(crate) struct Live {
     /// Changes in doubt.
     pub(crate) doubts: Set<Key>,
     pub(crate) timers: Set<(Timestamp, Timer)>,
+    /// Eligible actions of the main part that may not begin without the lock of the target.
+    pub(crate) eligible_locked: Set<u32>,
     /// Gates that are open.
     pub(crate) open_gates: Set<u32>,
     /// Gates whose approval was withdrawn and that are to open again.
@@ -121,6 +125,10 @@ pub(crate) struct Live {
     pub(crate) irreversible: u32,
     /// Main steps that have neither succeeded nor been skipped.
     pub(crate) unfinished: u32,
+
+    /// The target's value, once it is fixed.
+    pub(crate) target: Option<String>,
+    pub(crate) lock: Lock,
 
     pub(crate) paused: Option<(Operator, String)>,
     pub(crate) cancelled: Option<Cancellation>,

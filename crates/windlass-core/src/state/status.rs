@@ -12,10 +12,12 @@ pub enum RunStatus {
     New,
     /// Something is in flight.
     Running,
-    /// Nothing is in flight; a gate, a timer or a wait decides what comes.
+    /// Nothing is in flight; a gate, a timer, a wait or another run decides what comes.
     Waiting {
         gates: Vec<StepId>,
         until: Option<Timestamp>,
+        /// The target whose lock another run holds, or that nobody has granted yet.
+        lock: Option<String>,
     },
     Paused,
     /// Nothing goes on until a person decides.
@@ -95,6 +97,7 @@ impl RunState {
         RunStatus::Waiting {
             gates,
             until: self.next_wake(),
+            lock: live.wants_lock().map(|wanted| wanted.target.to_owned()),
         }
     }
 

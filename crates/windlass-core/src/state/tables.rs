@@ -142,9 +142,11 @@ impl Live {
     }
 
     fn enlist_step(&mut self, index: u32, table: StepTable, timer: Option<Timestamp>, add: bool) {
+        let is_locked = self.is_locked_step(index);
         let step = self.plan.step(index);
         let set = match table {
             StepTable::Eligible if step.finally => Some(&mut self.eligible_finally),
+            StepTable::Eligible if is_locked => Some(&mut self.eligible_locked),
             StepTable::Eligible => match step.kind {
                 StepKind::Action { .. } => Some(&mut self.eligible),
                 StepKind::Wait { .. } | StepKind::Gate(_) => Some(&mut self.eligible_free),

@@ -1,7 +1,7 @@
 //! At most once, and what every event leaves behind. The formal words are D1's of
 //! `reliability.md`, read as the design's first promise reads them.
 
-use super::{Approval, Fate, History, Node, effect_of, step_of};
+use super::{Approval, Fate, History, Lock, Node, effect_of, step_of};
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::outcome::{Effected, Resolution, Witness};
@@ -90,6 +90,10 @@ impl History {
             Event::RunTimedOut {} => self.timed_out = true,
             Event::RunAbandoned { .. } => self.abandoned = true,
             Event::RunEndingBegan { undo, .. } => self.ending = Some(*undo),
+            Event::TargetResolved { target } => self.target = Some(target.clone()),
+            Event::LockRequested { .. } => self.lock = Lock::Requested,
+            Event::LockAcquired { .. } => self.lock = Lock::Held,
+            Event::LockForgone { .. } => self.lock = Lock::Forgone,
             Event::StepSkipped { step } => {
                 self.steps.insert(step.clone(), Fate::Met);
                 self.debts.remove(step);

@@ -2,6 +2,7 @@
 //! most once, gates, order, debts, undo, one end. Scenarios and properties ask it.
 
 mod attempts;
+mod locks;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,11 @@ pub(crate) fn subject(event: &Event) -> Subject<'_> {
         | Event::RunTimedOut {}
         | Event::RunAbandoned { .. }
         | Event::RunEndingBegan { .. }
-        | Event::RunEnded { .. } => Subject::Run,
+        | Event::RunEnded { .. }
+        | Event::TargetResolved { .. }
+        | Event::LockRequested { .. }
+        | Event::LockAcquired { .. }
+        | Event::LockForgone { .. } => Subject::Run,
         Event::StepSkipped { step }
         | Event::StepExpanded { step, .. }
         | Event::StepRefused { step, .. }
@@ -67,7 +72,8 @@ pub(crate) fn judge(plan: &Plan, events: &[(Event, Timestamp)]) -> Vec<String> {
     let mut faults = Vec::new();
     for (event, at) in events {
         let fault = attempts::judge(plan, &history, event, *at)
-            .and_then(|()| order::judge(plan, &history, event, *at));
+            .and_then(|()| order::judge(plan, &history, event, *at))
+            .and_then(|()| locks::judge(plan, &history, event));
         if let Err(fault) = fault {
             faults.push(format!("LAW: {fault}"));
         }
@@ -132,6 +138,18 @@ struct History {
     /// Changes that succeeded or settled, in order, and whether they succeeded.
     changed: Vec<(NodeId, bool)>,
     undone: Vec<NodeId>,
+    target: Option<String>,
+    lock: Lock,
+}
+
+/// How the run stands to the lock of its target.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Lock {
+    #[default]
+    None,
+    Requested,
+    Held,
+    Forgone,
 }
 
 fn step_of<'a>(plan: &'a Plan, id: &StepId) -> &'a Step {

@@ -324,6 +324,15 @@ impl Driver {
                 };
                 self.give(command);
             }
+            Effect::AcquireLock { waits, .. } => {
+                // While others hold it nothing comes, but to one that only asks.
+                if self.mood == Mood::Kind || self.dice.one_in(2) {
+                    self.give(Command::LockGranted);
+                } else if !waits {
+                    let by = "r2".parse().expect("a run's id");
+                    self.give(Command::LockHeld { by });
+                }
+            }
             Effect::WakeAt { .. } => {}
         }
     }
@@ -456,7 +465,7 @@ impl Driver {
         };
         let flag = self.dice.one_in(2);
         let asked_at = Timestamp(self.now.0 - self.dice.below(40_000) as i64);
-        match self.dice.below(22) {
+        match self.dice.below(24) {
             0 => Command::Ended {
                 node,
                 attempt,
@@ -530,6 +539,10 @@ impl Driver {
                 node,
                 attempt: 1,
                 outcome: self.outcome(),
+            },
+            21 => Command::LockGranted,
+            22 => Command::LockHeld {
+                by: "r3".parse().expect("a run's id"),
             },
             _ => Command::Tick,
         }
@@ -612,7 +625,10 @@ fn changes_in_flight(state: &RunState) -> Vec<(NodeId, u32)> {
             effect,
             ..
         } if effect.is_change() => Some((node, attempt)),
-        Effect::Attempt { .. } | Effect::Reconcile { .. } | Effect::WakeAt { .. } => None,
+        Effect::Attempt { .. }
+        | Effect::Reconcile { .. }
+        | Effect::AcquireLock { .. }
+        | Effect::WakeAt { .. } => None,
     };
     outstanding(state).into_iter().filter_map(change).collect()
 }

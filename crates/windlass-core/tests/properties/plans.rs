@@ -16,6 +16,11 @@ pub(crate) fn line(dice: &mut Dice) -> String {
     if dice.one_in(8) {
         statements.push(format!("opts: timeout={}", 20 + dice.below(300)));
     }
+    if dice.one_in(2) {
+        // The first step is often a read that precedes all; else the draw is not valid.
+        let name = ["db:main", "`steps.s0.outputs.x`"][dice.below(2) as usize];
+        statements.push(format!("opts: target={name}"));
+    }
     let mut main: Vec<(String, bool)> = Vec::new();
     for index in 0..count {
         let name = format!("s{index}");

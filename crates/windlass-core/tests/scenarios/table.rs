@@ -16,7 +16,7 @@ const RUN: [&str; 9] = [
     "failed",
     "cancelled",
 ];
-const RUN_EVENTS: [&str; 8] = [
+const RUN_EVENTS: [&str; 12] = [
     "run_started",
     "run_paused",
     "run_resumed",
@@ -25,6 +25,10 @@ const RUN_EVENTS: [&str; 8] = [
     "run_abandoned",
     "run_ending_began",
     "run_ended",
+    "target_resolved",
+    "lock_requested",
+    "lock_acquired",
+    "lock_forgone",
 ];
 const STEP: [&str; 8] = [
     "pending",
@@ -120,6 +124,14 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
         &["waiting", "needs_operator", "paused"],
     ),
     ("run", "run_ended", &["ending", "needs_operator", "paused"]),
+    ("run", "target_resolved", LIVE),
+    ("run", "lock_requested", LIVE),
+    ("run", "lock_acquired", LIVE),
+    (
+        "run",
+        "lock_forgone",
+        &["paused", "needs_operator", "ending"],
+    ),
     ("step", "step_skipped", &["pending"]),
     ("step", "step_expanded", &["pending"]),
     ("step", "step_refused", &["pending", "withdrawn"]),
@@ -173,6 +185,9 @@ const ANY: &[&str] = &[
     "stopped",
 ];
 
+/// A run that has begun and not ended.
+const LIVE: &[&str] = &["running", "waiting", "paused", "needs_operator", "ending"];
+
 /// Why a pair that `evolve` accepts never comes from `decide`, or need not be visited.
 /// A rule that names a visited pair is a fault, so that the list cannot rot.
 const REASONS: &[(&str, &str, &[&str], &str)] = &[
@@ -193,6 +208,30 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
         "run_ended",
         &["needs_operator", "paused"],
         "an end with a need or in a pause is held by decide, not by the fold",
+    ),
+    (
+        "run",
+        "target_resolved",
+        &["paused", "needs_operator"],
+        "a pause and a need hold what would come to need the target",
+    ),
+    (
+        "run",
+        "lock_requested",
+        &["paused", "needs_operator"],
+        "a pause and a need hold what would come to need the lock",
+    ),
+    (
+        "run",
+        "lock_acquired",
+        &["paused", "needs_operator"],
+        "a paused run takes no lock, and one without the lock has done nothing that needs a person",
+    ),
+    (
+        "run",
+        "lock_forgone",
+        &["paused", "needs_operator"],
+        "a paused run gives up nothing, and one without the lock has done nothing that needs a person",
     ),
     (
         "node",

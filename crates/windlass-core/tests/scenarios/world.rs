@@ -245,7 +245,9 @@ impl World {
                     });
                     of == node && effect.is_change() && cut_off
                 }
-                Effect::Reconcile { .. } | Effect::WakeAt { .. } => false,
+                Effect::AcquireLock { .. } | Effect::Reconcile { .. } | Effect::WakeAt { .. } => {
+                    false
+                }
             });
             if again {
                 return Err(format!("{node} is handed over twice"));

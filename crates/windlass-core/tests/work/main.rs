@@ -36,7 +36,16 @@ fn items(steps: usize) -> String {
     format!("a[each=`[{}]` par=4]", list.join(","))
 }
 
-/// Drives a run with good answers; allocations per event after the start.
+/// Reads go on while as many other steps wait for the lock of the target.
+fn locked(steps: usize) -> String {
+    let half = (steps - 1) / 2;
+    let changes: Vec<String> = (0..half).map(|index| format!("c{index}~")).collect();
+    let reads: Vec<String> = (0..half).map(|index| format!("r{index}")).collect();
+    let (changes, reads) = (changes.join(", "), reads.join(", "));
+    format!("opts: target=db:main; first -> {changes}, {reads}")
+}
+
+/// Drives a run with good answers, the lock granted only when nothing else is left to do; allocations per event after the start.
 fn per_event(text: &str) -> f64 {
     let plan = IndexedPlan::new(notation::plan::raw_plan(text)).expect("a valid plan");
     let mut state = RunState::new("r1".parse().expect("a run id"));
@@ -63,9 +72,14 @@ fn per_event(text: &str) -> f64 {
             .into_iter()
             .find_map(|effect| match effect {
                 Effect::Attempt { node, attempt, .. } => Some((node, attempt)),
-                Effect::Reconcile { .. } | Effect::WakeAt { .. } => None,
+                Effect::AcquireLock { .. } | Effect::Reconcile { .. } | Effect::WakeAt { .. } => {
+                    None
+                }
             });
-        let (node, attempt) = attempt.expect("something is in flight");
+        let Some((node, attempt)) = attempt else {
+            events += step(&mut state, Command::LockGranted);
+            continue;
+        };
         let outcome = Outcome::Succeeded {
             outputs: Value::Null,
             log: None,
@@ -87,6 +101,7 @@ fn work_per_event_does_not_grow_with_the_plan() {
         ("chain", chain as fn(usize) -> String, 10_000),
         ("fan", fan, 10_000),
         ("items", items, 900),
+        ("locked", locked, 10_000),
     ] {
         let (small, large) = (per_event(&shape(100)), per_event(&shape(large)));
         println!("{name}: {small:.0} allocations an event, then {large:.0}");

@@ -7,6 +7,7 @@ use windlass_core::effect::{Effect, Look};
 use windlass_core::event::{Dispatch, Event};
 use windlass_core::id::{ActionName, NodeId, RunId, SecretName};
 use windlass_core::plan::Input;
+use windlass_core::state::RunState;
 
 use crate::ports::Secrets;
 use crate::shared::Shared;
@@ -50,7 +51,19 @@ impl Lacks {
                 how: Look::Read { ask },
                 ..
             } => Self::for_call(shared, run, &ask.uses, &ask.input),
-            Effect::WakeAt { .. } => Self::default(),
+            // See `for_lock`: an effect does not know which secrets its run has.
+            Effect::AcquireLock { .. } | Effect::WakeAt { .. } => Self::default(),
+        }
+    }
+
+    /// What is lacking for a run that waits for the lock of its target: all secrets that its
+    /// steps need, as nothing of it would begin without them.
+    pub(crate) fn for_lock(shared: &Shared, run: &RunId, state: &RunState) -> Self {
+        let plan = state.plan().filter(|_| state.wants_lock().is_some());
+        let secrets = plan.map(|plan| missing(shared, run, &plan.secrets));
+        Self {
+            secrets: secrets.unwrap_or_default(),
+            ..Self::default()
         }
     }
 

@@ -116,7 +116,9 @@ impl Task {
                     attempt: number,
                     ..
                 } => of == node && *number == attempt,
-                Effect::Reconcile { .. } | Effect::WakeAt { .. } => false,
+                Effect::Reconcile { .. } | Effect::AcquireLock { .. } | Effect::WakeAt { .. } => {
+                    false
+                }
             })
     }
 

@@ -7,6 +7,7 @@
 //! - `perform`: the difference between what should be in flight and what is.
 //! - `flight`: what is; `launch` and `look`: how it gets there; `landing`: how it comes back.
 //! - `takeover`: what an earlier process left behind; `left_behind`: what an attempt did.
+//! - `lock`: asking for the lock of the target.
 //! - `park`: how it stops in order.
 
 mod append;
@@ -15,6 +16,7 @@ mod lacks;
 mod landing;
 mod launch;
 mod left_behind;
+mod lock;
 mod look;
 mod message;
 mod park;
@@ -100,6 +102,7 @@ fn spawn(
                 let reason = flight::panic_text(error);
                 let contained = Contained::Faulted(reason.into());
                 shared.registry().contain(&run, contained);
+                shared.wheel_changed.notify_one();
             }
             shared.changed();
         }

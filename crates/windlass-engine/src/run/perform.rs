@@ -53,6 +53,8 @@ impl Task {
                     let at = self.perform_look(effect);
                     wake.look = [wake.look, at].into_iter().flatten().min();
                 }
+                // Asked for before; see `lock`.
+                Effect::AcquireLock { .. } => {}
                 Effect::WakeAt { at } => {
                     wake.tick = Some(self.tick_pause.map_or(at, |pause| at.max(pause)));
                 }

@@ -226,6 +226,8 @@ impl Task {
             let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
             next.lacks.add(lacks);
         }
+        let lacks = Lacks::for_lock(&self.shared, &self.run, &next.state);
+        next.lacks.add(lacks);
         Ok(next)
     }
 
@@ -251,7 +253,7 @@ impl Task {
     }
 
     pub(super) fn publish(&self) {
-        {
+        let next = {
             let mut registry = self.shared.registry();
             if let Some(driven) = registry.driven.get_mut(&self.run) {
                 driven.snapshot = Some(Arc::new(self.snapshot.clone()));
@@ -265,8 +267,12 @@ impl Task {
             registry.publish(&self.run, self.snapshot.next_seq);
             if self.snapshot.state.is_ended() {
                 registry.forget(&self.run);
+                registry.leave_locks(&self.run, self.snapshot.state.target())
+            } else {
+                None
             }
-        }
+        };
+        self.shared.wake_for_lock(next.as_ref());
         self.shared.changed();
     }
 

@@ -156,6 +156,7 @@ impl Task {
         }
         loop {
             self.before_looks().await?;
+            self.ask_for_lock().await?;
             let wake = self.perform();
             match self.next(wake).await {
                 Next::Leave => return Ok(()),

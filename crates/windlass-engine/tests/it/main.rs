@@ -8,6 +8,7 @@ mod world;
 mod chaos;
 mod crash;
 mod driving;
+mod lock;
 mod outcomes;
 mod parked;
 mod stopping;

@@ -12,8 +12,8 @@ use windlass_core::id::{ActionName, NodeId, RunId, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{
-    Call, Digest, EffectClass, Gate, IndexedPlan, OnFailure, Plan, Reconcile, Retry, Step,
-    StepKind, Template, Verb,
+    Call, Digest, EffectClass, Gate, IndexedPlan, OnFailure, Part, Plan, Reconcile, Retry, Step,
+    StepKind, Target, Template, Verb,
 };
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::value::Value;
@@ -119,7 +119,21 @@ fn with_kind(step: &str, kind: StepKind, needs: &[&str]) -> Step {
 }
 
 pub(crate) fn plan(steps: Vec<Step>) -> Arc<IndexedPlan> {
-    IndexedPlan::new(Plan {
+    IndexedPlan::new(raw_plan(steps)).unwrap()
+}
+
+/// A plan that changes `db:NAME`.
+pub(crate) fn plan_for(name: &str, steps: Vec<Step>) -> Arc<IndexedPlan> {
+    let target = Some(Target {
+        scheme: "db".to_owned(),
+        name: vec![Part::Text(name.to_owned())],
+    });
+    let plan = raw_plan(steps);
+    IndexedPlan::new(Plan { target, ..plan }).unwrap()
+}
+
+fn raw_plan(steps: Vec<Step>) -> Plan {
+    Plan {
         name: "test".to_owned(),
         title: "A test".to_owned(),
         owner: "nobody".to_owned(),
@@ -135,8 +149,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Arc<IndexedPlan> {
         on_failure: OnFailure::Stop,
         timeout: None,
         max_parallel: 8,
-    })
-    .unwrap()
+    }
 }
 
 pub(crate) fn operator() -> Operator {
@@ -194,6 +207,8 @@ pub(crate) struct World {
     /// Decides for steps that were told nothing.
     pub(crate) dice: Mutex<Option<Dice>>,
     pub(crate) busy: AtomicUsize,
+    /// The most that were ever at work at once.
+    pub(crate) busiest: AtomicUsize,
     pub(crate) looks: AtomicUsize,
     pub(crate) cancelled: AtomicUsize,
 }
@@ -287,7 +302,8 @@ fn failed(effect: Effected) -> Outcome {
 impl StepRunner for Fake {
     fn run(&self, token: DispatchToken, mut context: StepContext) -> Work<Outcome> {
         let world = Arc::clone(&self.0);
-        world.busy.fetch_add(1, Ordering::SeqCst);
+        let busy = world.busy.fetch_add(1, Ordering::SeqCst) + 1;
+        world.busiest.fetch_max(busy, Ordering::SeqCst);
         let busy = Busy(Arc::clone(&world));
         Box::pin(async move {
             let _busy = busy;

@@ -269,7 +269,7 @@ fn last_word(world: &World<'_>, plan: &Plan, found: &mut Found) {
         PlanError::UnknownNeed { step, .. } | PlanError::AcrossFinally { step, .. } => Some(step),
         PlanError::Ensure { change, .. } => Some(change),
         PlanError::Cycle(ids) => ids.first(),
-        PlanError::StepCount(_) | PlanError::Parallel(_) => None,
+        PlanError::StepCount(_) | PlanError::Target(_) | PlanError::Parallel(_) => None,
     };
     let mut diagnostic = Diagnostic::error(PLAN_RULE, error.to_string());
     if let Some(index) = id.and_then(|id| world.by_id.get(id)) {

@@ -33,6 +33,10 @@ pub(crate) async fn show(
 /// The run as it stands, with what the owner's memory knows of it.
 pub(crate) async fn view_of(context: &Context, run: &RunId) -> Result<RunView, Refusal> {
     let snapshot = context.engine.view(run).await?;
-    let overlay = Overlay::of(&snapshot, context.engine.progress(run));
+    let overlay = Overlay::of(
+        &snapshot,
+        context.engine.progress(run),
+        context.engine.lock_holder(run),
+    );
     Ok(view(&snapshot.state, &overlay))
 }

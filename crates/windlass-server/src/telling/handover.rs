@@ -110,6 +110,10 @@ pub fn decision(event: &Event) -> Option<String> {
         | Event::OrphanFound { .. }
         | Event::OrphanEnded { .. }
         | Event::ResolutionContradicted { .. }
+        | Event::TargetResolved { .. }
+        | Event::LockRequested { .. }
+        | Event::LockAcquired { .. }
+        | Event::LockForgone { .. }
         | Event::GateOpened { .. }
         | Event::GateExpired { .. }
         | Event::GateWithdrawn { .. } => return None,

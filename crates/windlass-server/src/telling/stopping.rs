@@ -93,8 +93,15 @@ fn last_time(told: &Telling<'_>, stop: &Stop) -> String {
     if let Some(at) = stop.at_ms {
         return format!("{}, when {change} may start", (told.at)(at));
     }
+    let waits_for_lock = run_is(told, &["waiting"])
+        && told
+            .run
+            .lock
+            .as_ref()
+            .is_some_and(|lock| lock.state == "waiting");
     let count = stop.after.len();
     match count {
+        0 if waits_for_lock => format!("before it gets the lock, as {change} follows"),
         0 => format!("now, as {change} may start at any moment"),
         1 => format!("before {} ends, as {change} follows", stop.after[0]),
         _ => {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Telling, list, quoted};
-use crate::wire::{Gate, Item, Need, Step};
+use crate::wire::{Gate, Item, Need, RunView, Step};
 
 /// Most attempts that one phrase names.
 const ATTEMPTS_NAMED_MAX: usize = 3;
@@ -22,6 +22,8 @@ pub enum Waits {
     Attempt,
     /// A doubt that is being looked into.
     Doubt,
+    /// Another run, which holds the lock of the target.
+    Lock,
     /// A time.
     Time,
 }
@@ -113,6 +115,27 @@ fn approval(told: &Telling<'_>, gate: &Gate) -> WaitsFor {
     }
 }
 
+/// The lock of the target, and who has it where that is known.
+fn lock(run: &RunView) -> Option<WaitsFor> {
+    let lock = run.lock.as_ref().filter(|lock| lock.state == "waiting")?;
+    let target = quoted(run.target.as_deref().unwrap_or_default());
+    // One that is held up itself does not stand in line.
+    let is_held = matches!(run.state.as_str(), "paused" | "needs_operator" | "ending");
+    let (by, next) = match &lock.held_by {
+        Some(holder) => (
+            format!(", held by run {holder}, until that has ended"),
+            vec![format!("windlass why {holder}")],
+        ),
+        None => (String::new(), Vec::new()),
+    };
+    (!is_held).then(|| WaitsFor {
+        kind: Waits::Lock,
+        text: format!("the lock of {target}{by}"),
+        until_ms: None,
+        next,
+    })
+}
+
 /// What nobody need do anything about while the directory has an owner.
 fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
     let mut waits = Vec::new();
@@ -127,6 +150,7 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
     if !running.is_empty() {
         waits.push(attempts(told, &running));
     }
+    waits.extend(lock(told.run));
     let doubts = told.run.doubts.iter();
     waits.extend(
         doubts

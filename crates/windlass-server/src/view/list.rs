@@ -54,6 +54,7 @@ pub fn summary(row: RunIndexRow) -> RunSummary {
         title: row.title,
         state: row.state,
         waits_for: row.waiting_for,
+        target: row.target,
         requester: row.requester,
         plan_digest: row.plan_digest,
         started_at_ms: row.started_at_ms,

@@ -176,6 +176,7 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
         opened_at_ms: look.state.started_at.map(|at| at.0),
         expires_at_ms: expires_at.map(|at| at.0),
         shown: shown.clone(),
+        target: state.target().map(str::to_owned),
         statement: Statement {
             plan_digest: state.digest()?,
             attempt: look.state.gate_attempt,

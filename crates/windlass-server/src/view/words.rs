@@ -1,10 +1,12 @@
 //! What a run waits for, in words.
 
+use windlass_core::id::RunId;
 use windlass_core::state::{Need, RunStatus};
 use windlass_engine::Lacks;
 
 /// What a run waits for, in words; empty when it does not wait.
-pub fn waits_for(status: &RunStatus, lacks: &Lacks) -> String {
+/// `holder` is the run that holds the lock it waits for, where that is known.
+pub fn waits_for(status: &RunStatus, lacks: &Lacks, holder: Option<&RunId>) -> String {
     let mut parts = Vec::new();
     match status {
         RunStatus::Ended(_) | RunStatus::New => return String::new(),
@@ -19,10 +21,14 @@ pub fn waits_for(status: &RunStatus, lacks: &Lacks) -> String {
         }
     }
     match status {
-        RunStatus::Waiting { gates, until } => {
+        RunStatus::Waiting { gates, until, lock } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
-            if gates.is_empty() && until.is_some() {
+            if gates.is_empty() && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
+            }
+            if let Some(target) = lock {
+                let by = holder.map_or(String::new(), |run| format!(", held by {run}"));
+                parts.push(format!("the lock of {target}{by}"));
             }
         }
         RunStatus::Paused => parts.push("resume".to_owned()),

@@ -70,6 +70,9 @@ pub struct RunSummary {
     pub state: String,
     /// In words; empty when it does not wait.
     pub waits_for: String,
+    /// What it changes; empty until that is known.
+    #[serde(default)]
+    pub target: String,
     pub requester: String,
     pub plan_digest: String,
     pub started_at_ms: i64,
@@ -89,6 +92,12 @@ pub struct RunView {
     pub state: String,
     /// What it waits for, in words; empty when it does not wait.
     pub waits_for: String,
+    /// What it changes, once that is known.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// How it stands to the lock of its target, from when it first asks to its end.
+    #[serde(default)]
+    pub lock: Option<Lock>,
     /// When it goes on by itself, if time alone makes it.
     pub wakes_at_ms: Option<i64>,
     /// Everything that only a person can settle, each with what to type.
@@ -163,6 +172,18 @@ pub enum StopCode {
     Passed,
     /// The run is being led to its end already.
     Ending,
+}
+
+/// The lock of a target: one run at a time has it, from its first step that is no read to
+/// its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// `waiting`, `held`, or `forgone` by a run that ends without it.
+    pub state: String,
+    /// When it was asked for or taken.
+    pub since_ms: Option<i64>,
+    /// The other run that has it, where that is known.
+    pub held_by: Option<RunId>,
 }
 
 /// Something that only a person can settle.
@@ -256,6 +277,9 @@ pub struct Gate {
     pub expires_at_ms: Option<i64>,
     /// What the approver is shown.
     pub shown: BTreeMap<String, Value>,
+    /// What the run changes, where its runbook names it.
+    #[serde(default)]
+    pub target: Option<String>,
     /// What an approval must carry.
     pub statement: Statement,
     /// Whether the person who started the run may not approve.

@@ -7,7 +7,7 @@ use windlass_core::id::{ActionName, NodeId, SecretName, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::outcome::{Effected, Failure, Outcome};
 use windlass_core::plan::{
-    EffectClass, IndexedPlan, Plan, Reconcile, Retry, Step, StepKind, Template, Until,
+    EffectClass, IndexedPlan, Part, Plan, Reconcile, Retry, Step, StepKind, Target, Template, Until,
 };
 use windlass_core::state::{RunState, StepPhase};
 use windlass_core::time::{Millis, Timestamp};
@@ -117,6 +117,7 @@ impl Told {
     fn view(&self) -> RunView {
         let overlay = Overlay {
             lacks: self.lacks.clone(),
+            lock_holder: Some("20261122-0000-bbbbbb".parse().unwrap()),
             ..Overlay::default()
         };
         view(&self.state, &overlay)
@@ -250,6 +251,19 @@ fn every_state_has_its_sentence() {
             Told::of(vec![wait("calm", &[]), change("do", &["calm"])]),
             "01:00, when the wait calm is over; nothing has been changed yet, and the last safe \
              time to stop is 01:00, when the irreversible change do may start.",
+        ),
+        (
+            "a lock",
+            Told::of_plan(Plan {
+                target: Some(Target {
+                    scheme: "db".to_owned(),
+                    name: vec![Part::Text("main".to_owned())],
+                }),
+                ..plan(vec![change("do", &[])])
+            }),
+            "the lock of db:main, held by run 20261122-0000-bbbbbb, until that has ended; nothing \
+             has been changed yet, and the last safe time to stop is before it gets the lock, as \
+             the irreversible change do follows.",
         ),
         (
             "a change in flight",

@@ -182,6 +182,10 @@ impl Reader<'_> {
                 orphans: self.orphans(),
             },
             "tick" => Command::Tick,
+            "granted" => Command::LockGranted,
+            "held" => Command::LockHeld {
+                by: self.next().parse().expect("a run's id"),
+            },
             "found" => Command::OrphanFound(self.orphan()),
             "ended" => Command::OrphanEnded(self.orphan()),
             "approve" => {

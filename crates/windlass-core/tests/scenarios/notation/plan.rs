@@ -11,8 +11,8 @@ use super::expr::expr;
 use super::words;
 use windlass_core::id::StepId;
 use windlass_core::plan::{
-    Call, Digest, EffectClass, ForEach, Gate, IndexedPlan, OnFailure, Plan, PlanError, Reconcile,
-    Retry, Step, StepKind, Template, Until, Verb,
+    Call, Digest, EffectClass, ForEach, Gate, IndexedPlan, OnFailure, Part, Plan, PlanError,
+    Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
 };
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
@@ -64,8 +64,23 @@ fn option(plan: &mut Plan, word: &str) {
     match word.split_once('=') {
         None if word == "undo" => plan.on_failure = OnFailure::Undo,
         Some(("timeout", secs)) => plan.timeout = Some(secs_of(secs)),
+        Some(("target", name)) => plan.target = Some(target(name)),
         Some(("parallel", count)) => plan.max_parallel = count.parse().expect("a count"),
         _ => panic!("an option: {word}"),
+    }
+}
+
+/// `db:name`, or an expression in backticks behind the scheme `db`.
+fn target(text: &str) -> Target {
+    match text.split_once(':') {
+        Some((scheme, name)) if !text.starts_with('`') => Target {
+            scheme: scheme.to_owned(),
+            name: vec![Part::Text(name.to_owned())],
+        },
+        Some(_) | None => Target {
+            scheme: "db".to_owned(),
+            name: vec![Part::Expr(expr(text.trim_matches('`')))],
+        },
     }
 }
 

@@ -62,6 +62,12 @@ pub(crate) fn event(event: &Event) -> String {
             format!("ENDING {}{undo}: {reason}", end.as_str())
         }
         Event::RunEnded { end, reason } => format!("END {}: {reason}", end.as_str()),
+        Event::TargetResolved { target } => format!("target {target}"),
+        Event::LockRequested { target } => format!("lock of {target} requested"),
+        Event::LockAcquired { target } => format!("lock of {target} acquired"),
+        Event::LockForgone { target, held_by } => {
+            format!("lock of {target} forgone, {held_by} holds it")
+        }
         Event::StepSkipped { step } => format!("{step} skipped"),
         Event::StepExpanded { step, items } => {
             format!("{step} expanded {}", Value::List(items.clone()))
@@ -197,9 +203,13 @@ pub(crate) fn event(event: &Event) -> String {
             attempt,
             expires_at,
             shown,
+            target,
         } => {
             let shown = shown.get("fact").map_or(String::new(), given);
-            format!("{step}#{attempt} open{}{shown}", until(expires_at))
+            let of = target
+                .as_ref()
+                .map_or(String::new(), |of| format!(" for {of}"));
+            format!("{step}#{attempt} open{of}{}{shown}", until(expires_at))
         }
         Event::GateApproved {
             step,
@@ -278,6 +288,14 @@ fn effect(effect: &Effect) -> String {
             };
             format!("look at {node}#{attempt} {}{kept}", time(*at))
         }
+        Effect::AcquireLock {
+            target,
+            since,
+            waits,
+        } => {
+            let how = if *waits { "lock" } else { "try to lock" };
+            format!("{how} {target} since {}", time(*since))
+        }
         Effect::WakeAt { at } => format!("wake {}", time(*at)),
     }
 }
@@ -293,6 +311,9 @@ pub(crate) fn status(state: &RunState) -> String {
             let gates: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
             format!("waiting for {}", gates.join(", "))
         }
+        RunStatus::Waiting {
+            lock: Some(target), ..
+        } => format!("waiting for the lock of {target}"),
         status @ (RunStatus::New
         | RunStatus::Running
         | RunStatus::Waiting { .. }

@@ -1,0 +1,58 @@
+//! What the events about the target and its lock make of the state, and what they must
+//! find in it.
+
+use crate::evolve::{Fold, IllegalEvent};
+use crate::id::RunId;
+use crate::plan::TARGET_BYTES_MAX;
+use crate::state::Lock;
+
+impl Fold<'_> {
+    pub(super) fn resolve_target(&mut self, target: &str) -> Result<(), IllegalEvent> {
+        let planned = self.live.plan.plan().target.as_ref();
+        let has_scheme = planned.is_some_and(|planned| {
+            let rest = target.strip_prefix(&planned.scheme);
+            rest.is_some_and(|rest| rest.starts_with(':'))
+        });
+        let fits = has_scheme && target.len() <= TARGET_BYTES_MAX && self.live.target.is_none();
+        self.of_run(fits, "of another target")?;
+        self.live.target = Some(target.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn request_lock(&mut self, target: &str) -> Result<(), IllegalEvent> {
+        self.of_run(
+            self.is_target(target) && self.live.lock == Lock::None,
+            "past asking for this lock",
+        )?;
+        self.live.lock = Lock::Requested { since: self.at };
+        Ok(())
+    }
+
+    pub(super) fn acquire_lock(&mut self, target: &str) -> Result<(), IllegalEvent> {
+        self.of_run(
+            self.is_target(target) && self.waits_for_lock(),
+            "not waiting for this lock",
+        )?;
+        self.live.lock = Lock::Held { since: self.at };
+        Ok(())
+    }
+
+    pub(super) fn forgo_lock(&mut self, target: &str, held_by: &RunId) -> Result<(), IllegalEvent> {
+        let fits = self.is_target(target) && self.waits_for_lock() && self.live.ending.is_some();
+        self.of_run(fits, "not ending without this lock")?;
+        let held_by = held_by.clone();
+        self.live.lock = Lock::Forgone { held_by };
+        Ok(())
+    }
+
+    fn is_target(&self, target: &str) -> bool {
+        self.live.target.as_deref() == Some(target)
+    }
+
+    fn waits_for_lock(&self) -> bool {
+        match self.live.lock {
+            Lock::Requested { .. } => true,
+            Lock::None | Lock::Held { .. } | Lock::Forgone { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The target of a run and its lock: whether the run waits for it, holds it, or ends
+//! without it. Who of several runs has it is decided by whoever sees them all.
+
+use super::{Key, Live, RunState};
+use crate::id::{Phase, RunId};
+use crate::plan::{EffectClass, StepKind};
+use crate::time::Timestamp;
+
+/// How a run stands to the lock of its target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Lock {
+    /// It has not come to need it, or its plan has no target.
+    #[default]
+    None,
+    /// It asked for it, and has not got it.
+    Requested { since: Timestamp },
+    /// No other run changes the target until this one has ended.
+    Held { since: Timestamp },
+    /// It ends without it, as another run held it.
+    Forgone { held_by: RunId },
+}
+
+/// A request for the lock that is to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockWanted<'a> {
+    pub target: &'a str,
+    /// Since when; who asked first has it first.
+    pub since: Timestamp,
+    /// Whether the run waits, and not only asks: one that is ending does not.
+    pub waits: bool,
+}
+
+impl RunState {
+    /// The target's value, once an event has fixed it.
+    pub fn target(&self) -> Option<&str> {
+        self.live.as_ref()?.target.as_deref()
+    }
+
+    /// How the run stands to the lock of its target.
+    pub fn lock(&self) -> &Lock {
+        const NONE: &Lock = &Lock::None;
+        self.live.as_ref().map_or(NONE, |live| &live.lock)
+    }
+
+    /// Whether no other run may change the target: the lock is held, and the run lives.
+    pub fn holds_lock(&self) -> bool {
+        let live = self.live.as_ref().filter(|live| live.ended.is_none());
+        live.is_some_and(Live::holds_lock)
+    }
+
+    /// The request for the lock, while the run would go on if it had it.
+    pub fn wants_lock(&self) -> Option<LockWanted<'_>> {
+        let live = self.live.as_ref().filter(|live| live.ended.is_none())?;
+        live.wants_lock()
+    }
+}
+
+impl Live {
+    pub(crate) fn holds_lock(&self) -> bool {
+        match self.lock {
+            Lock::Held { .. } => true,
+            Lock::None | Lock::Requested { .. } | Lock::Forgone { .. } => false,
+        }
+    }
+
+    /// Whether a step may not begin without the lock: all that is no read, where the plan
+    /// has a target.
+    pub(crate) fn is_locked_step(&self, step: u32) -> bool {
+        let is_read = match &self.plan.step(step).kind {
+            StepKind::Action { effect, .. } => *effect == EffectClass::Read,
+            StepKind::Wait { .. } | StepKind::Gate(_) => true,
+        };
+        self.plan.plan().target.is_some() && !is_read
+    }
+
+    /// Whether a node's attempts need the lock. An undo is a change.
+    pub(crate) fn is_locked_node(&self, key: Key) -> bool {
+        match key.phase {
+            Phase::Do => self.is_locked_step(key.step),
+            Phase::Undo => self.plan.plan().target.is_some(),
+        }
+    }
+
+    pub(crate) fn wants_lock(&self) -> Option<LockWanted<'_>> {
+        let Lock::Requested { since } = self.lock else {
+            return None;
+        };
+        if self.paused.is_some() || !self.contradicted.is_empty() {
+            return None;
+        }
+        let is_ending = self.ending.is_some();
+        let is_needed = if is_ending {
+            let mut steps = self.eligible_finally.iter();
+            steps.any(|step| self.is_locked_step(*step))
+        } else {
+            !self.is_halting() && !self.eligible_locked.is_empty()
+        };
+        is_needed.then_some(LockWanted {
+            target: self.target.as_deref()?,
+            since,
+            waits: !is_ending,
+        })
+    }
+}
