@@ -106,15 +106,18 @@ impl IndexedPlan {
         &self.plan.steps[index as usize]
     }
 
-    pub(crate) fn needs(&self, index: u32) -> &[u32] {
+    /// The steps that a step needs itself, in ascending order.
+    pub fn needs(&self, index: u32) -> &[u32] {
         &self.needs[index as usize]
     }
 
-    pub(crate) fn successors(&self, index: u32) -> &[u32] {
+    /// The steps that need a step themselves, in ascending order.
+    pub fn successors(&self, index: u32) -> &[u32] {
         &self.successors[index as usize]
     }
 
-    pub(crate) fn gates_before(&self, index: u32) -> &[u32] {
+    /// Every gate that precedes a step, in ascending order.
+    pub fn gates_before(&self, index: u32) -> &[u32] {
         &self.gates_before[index as usize]
     }
 

@@ -88,6 +88,14 @@ impl Checked {
         self.sources.first().map_or("", |source| &source.name)
     }
 
+    /// Whether an input without a default was given no value.
+    pub fn lacks_inputs(&self) -> bool {
+        let missing = crate::codes::INPUT_MISSING.id();
+        self.diagnostics
+            .iter()
+            .any(|found| found.code.id() == missing)
+    }
+
     /// The diagnostics as text, with the lines they point at.
     pub fn render(&self, style: Style) -> String {
         self.render_within(style, COLUMNS)
