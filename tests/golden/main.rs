@@ -8,6 +8,7 @@ mod fmt;
 mod journal;
 mod operators;
 mod owners;
+mod plans;
 mod runbooks;
 mod telling;
 mod usage;

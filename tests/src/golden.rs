@@ -209,22 +209,27 @@ impl Test {
 
     /// Compares the transcript with its file.
     pub fn check(self) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("golden/snapshots")
-            .join(format!("{}.txt", self.name));
         let found = format!("{}\n", self.transcript.trim_end());
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&path, found).expect("a snapshot can be written");
-            return;
-        }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        if kept != found {
-            let difference = first_difference(&kept, &found);
-            panic!(
-                "{} differs ({difference}); UPDATE_GOLDEN=1 accepts it. The transcript:\n{found}",
-                path.display()
-            );
-        }
+        compare(&format!("{}.txt", self.name), &found);
+    }
+}
+
+/// Compares a text with a file of `snapshots/`.
+pub fn compare(file: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden/snapshots")
+        .join(file);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, found).expect("a snapshot can be written");
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    if kept != found {
+        let difference = first_difference(&kept, found);
+        panic!(
+            "{} differs ({difference}); UPDATE_GOLDEN=1 accepts it. The text:\n{found}",
+            path.display()
+        );
     }
 }
 

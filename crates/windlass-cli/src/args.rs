@@ -100,6 +100,7 @@ pub(crate) enum Command {
     Check(command::check::Args),
     Explain(command::explain::Args),
     Fmt(command::fmt::Args),
+    Plan(command::plan::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),
     Serve(command::serve::Args),

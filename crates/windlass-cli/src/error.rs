@@ -21,7 +21,10 @@ pub(crate) enum Error {
     Usage(String),
     /// The runbook's mistakes have been shown already.
     #[error("{name} has mistakes; nothing was started")]
-    BadRunbook { name: String },
+    BadRunbook {
+        name: String,
+        help: Option<&'static str>,
+    },
     /// The engine refused, in this process or behind the socket.
     #[error("{message}")]
     Refused {
@@ -122,12 +125,12 @@ impl Error {
         match self {
             Error::Refused { help, .. } => help.as_deref(),
             Error::NobodyListens { help, .. } => Some(help),
+            Error::BadRunbook { help, .. } => *help,
             Error::OpenJournal(windlass_journal::OpenError::Filesystem { .. }) => Some(
                 "choose another --state-dir, or --allow-volatile-state for a rehearsal whose record may be lost",
             ),
             Error::Bug(_) => Some("this is a bug of windlass: please report it with this message"),
             Error::Usage(_)
-            | Error::BadRunbook { .. }
             | Error::Busy(_)
             | Error::Io { .. }
             | Error::StateDir(_)

@@ -83,6 +83,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Check(args) => command::check::perform(args),
         Command::Explain(args) => command::explain::perform(args),
         Command::Fmt(args) => command::fmt::perform(&args),
+        Command::Plan(args) => command::plan::perform(args),
         Command::Run(args) => command::run::perform(args, &place).await,
         Command::Resume(args) => command::resume::perform(args, &place).await,
         Command::Serve(args) => command::serve::perform(args, &place).await,

@@ -70,9 +70,11 @@ impl Runbook {
                 "{name}: {warnings} warning{s}; `windlass check` says more"
             ));
         }
-        let plan: Option<Plan> = checked.plan;
-        let plan = plan.ok_or_else(|| Error::BadRunbook {
+        let lacks_inputs = checked.lacks_inputs();
+        let plan: Plan = checked.plan.ok_or_else(|| Error::BadRunbook {
             name: self.name.clone(),
+            help: lacks_inputs
+                .then_some("give an input by --input NAME=VALUE, or all by --input-file FILE.json"),
         })?;
         IndexedPlan::new(plan).map_err(|error| {
             Error::Bug(format!(

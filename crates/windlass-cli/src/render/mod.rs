@@ -6,6 +6,7 @@ mod frame;
 mod gate;
 mod page;
 mod paint;
+mod plan_page;
 mod run_list;
 mod run_page;
 
@@ -14,5 +15,6 @@ pub(crate) use frame::frame;
 pub(crate) use gate::{gate, need};
 pub(crate) use page::page;
 pub(crate) use paint::Paint;
+pub(crate) use plan_page::plan_page;
 pub(crate) use run_list::run_list;
 pub(crate) use run_page::{ending, owes, run_page};

@@ -62,6 +62,24 @@ impl Paint {
         }
     }
 
+    /// For standard output, with so many columns where it is no terminal.
+    pub(crate) fn of_stdout_or(columns: usize) -> Self {
+        let columns = self::columns().unwrap_or(columns);
+        Self {
+            columns,
+            ..Self::of_stdout()
+        }
+    }
+
+    /// For a file that people will read, wherever it was written.
+    pub(crate) fn of_file(columns: usize) -> Self {
+        Self {
+            colours: false,
+            ascii: false,
+            columns,
+        }
+    }
+
     /// The glyph of a state word.
     pub(crate) fn glyph(&self, state: &str) -> String {
         let (glyph, ascii, colour) = look(state);

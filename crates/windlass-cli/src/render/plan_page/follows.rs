@@ -1,0 +1,143 @@
+//! What follows from the order: gates, point of no return, debts, undo, duration, secrets.
+
+use windlass_core::plan::{OnFailure, SecretSource};
+use windlass_runbook::outline::Outline;
+
+use super::{MARKED_MAX, NAMES_MAX, names_of};
+use crate::render::Paint;
+
+/// The lines of it.
+pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    for gate in plan.gates.iter().take(MARKED_MAX) {
+        let expires = match gate.expires_ms {
+            Some(expires) => format!("expires {expires} after it opens"),
+            None => "never expires".to_owned(),
+        };
+        let protects = match (names_of(&gate.protects), gate.protects_more) {
+            (names, _) if names.is_empty() => "nothing that changes anything".to_owned(),
+            (names, 0) => names,
+            (names, more) => format!("{names} and {more} more"),
+        };
+        let requester = if gate.not_requester {
+            "; not by who starts the run"
+        } else {
+            ""
+        };
+        lines.extend(paint.labelled(
+            "gate",
+            &format!("{}: {expires}; protects {protects}{requester}", gate.step),
+        ));
+    }
+    if !plan.gates.is_empty() {
+        lines.extend(paint.labelled("approval", &plan.approval_rule));
+    }
+    let no_return = &plan.no_return;
+    if no_return.changes_begin.is_empty() {
+        lines.extend(paint.labelled("changes", "none: every step only looks"));
+    } else {
+        let begin = names_of(&no_return.changes_begin);
+        lines.extend(paint.labelled("changes", &format!("begin with {begin}")));
+    }
+    if no_return.at.is_empty() {
+        lines.extend(paint.labelled("no return", "no step is irreversible"));
+    } else {
+        let beyond = match names_of(&no_return.beyond) {
+            names if names.is_empty() => String::new(),
+            names => format!("; behind it: {names}"),
+        };
+        lines.extend(paint.labelled(
+            "no return",
+            &format!(
+                "{}{beyond}; from there a failure waits for a person",
+                names_of(&no_return.at)
+            ),
+        ));
+    }
+    if !no_return.ungated.is_empty() {
+        let text = format!("no gate stands before {}", names_of(&no_return.ungated));
+        let warned = paint.labelled("", &text);
+        lines.extend(warned.iter().map(|line| paint.alarm(line)));
+    }
+    for debt in plan.debts.iter().take(MARKED_MAX) {
+        let text = format!("{} owes {}", debt.change, debt.step);
+        lines.extend(paint.labelled("debt", &text));
+    }
+    lines.extend(paint.labelled("undo", &undo(plan)));
+    lines.extend(duration(plan, paint));
+    for secret in &plan.secrets {
+        let source = match &secret.source {
+            Some(SecretSource::Env(name)) => format!(" (environment variable {name})"),
+            Some(SecretSource::File(path)) => format!(" (file {path})"),
+            Some(SecretSource::Exec(words)) => format!(" (printed by {})", words.join(" ")),
+            None => String::new(),
+        };
+        let to = match names_of(&secret.steps) {
+            names if names.is_empty() => "no step".to_owned(),
+            names => names,
+        };
+        lines.extend(paint.labelled("secret", &format!("{}{source} to {to}", secret.name)));
+    }
+    lines
+}
+
+fn undo(plan: &Outline) -> String {
+    let order = names_of(&plan.undo.order);
+    let undone = match (plan.on_failure, order.is_empty()) {
+        (OnFailure::Undo, false) => format!("on failure, the last first: {order}"),
+        (OnFailure::Undo, true) => "on failure, but no step has one".to_owned(),
+        (OnFailure::Stop, false) => {
+            format!("only when somebody cancels with undo, the last first: {order}")
+        }
+        (OnFailure::Stop, true) => "none".to_owned(),
+    };
+    if plan.undo.stay.is_empty() {
+        undone
+    } else {
+        format!("{undone}; never: {}", names_of(&plan.undo.stay))
+    }
+}
+
+fn duration(plan: &Outline, paint: &Paint) -> Vec<String> {
+    let duration = &plan.duration;
+    let mut text = format!(
+        "up to {} by {}",
+        duration.bounded_ms,
+        names_of(&duration.path)
+    );
+    if duration.people_ms.0 > 0 {
+        text += &format!("; {} of it is waiting for people", duration.people_ms);
+    }
+    if duration.queue_ms.0 > 0 {
+        text += &format!(
+            "; {} of it is waiting for one of {} places",
+            duration.queue_ms, plan.max_parallel
+        );
+    }
+    let mut lines = paint.labelled("duration", &text);
+    for none in duration.unbounded.iter().take(NAMES_MAX) {
+        lines.extend(paint.labelled("", &format!("no bound for {}: {}", none.step, none.why)));
+    }
+    if let Some(more) = duration.unbounded.len().checked_sub(NAMES_MAX + 1) {
+        lines.extend(paint.labelled("", &format!("no bound for {} more", more + 1)));
+    }
+    if let (Some(timeout), Some(after)) = (duration.timeout_ms, duration.after_timeout_ms) {
+        lines.extend(paint.labelled(
+            "",
+            &format!(
+                "after {timeout} no new step starts; what is in flight and `finally` may take {after} more"
+            ),
+        ));
+    }
+    if let Some(undo) = duration.undo_ms.filter(|undo| undo.0 > 0) {
+        lines.extend(paint.labelled("", &format!("undoing everything takes up to {undo} more")));
+    }
+    let changes = plan.counts.reversible + plan.counts.irreversible;
+    if changes > 0 {
+        lines.extend(paint.labelled(
+            "",
+            "a doubt that nothing settles, or a failure behind the point of no return, waits for a person without a bound",
+        ));
+    }
+    lines
+}

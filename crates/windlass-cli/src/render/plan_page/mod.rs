@@ -1,0 +1,140 @@
+//! A plan for reading: what `windlass plan` prints. The order with the gates and the point
+//! of no return comes first, then what follows from it, then what each step touches. Long
+//! lists are cut and say by how much; the JSON form has everything.
+
+mod follows;
+mod order;
+#[cfg(test)]
+mod tests;
+mod touching;
+
+use windlass_core::id::StepId;
+use windlass_core::value::Value;
+use windlass_runbook::outline::{ChangeOutline, Outline};
+
+use super::Paint;
+use crate::text;
+
+/// The most gates and irreversible steps that are shown above these bounds.
+const MARKED_MAX: usize = 60;
+/// The names that a list shows.
+const NAMES_MAX: usize = 12;
+/// The longest value that is shown, in columns.
+const VALUE_COLUMNS_MAX: usize = 160;
+
+/// The whole page.
+pub(crate) fn plan_page(plan: &Outline, paint: &Paint) -> Vec<String> {
+    let mut lines = head(plan, paint);
+    lines.push(String::new());
+    lines.extend(order::order(plan, paint));
+    lines.push(String::new());
+    lines.extend(follows::follows(plan, paint));
+    lines.push(String::new());
+    lines.extend(touching::touching(plan, paint));
+    lines.push(String::new());
+    lines.extend(paint.labelled(
+        "preflight",
+        &format!(
+            "`windlass preflight` can look with {} of {} steps before anything is changed",
+            plan.preflight.len(),
+            plan.counts.steps
+        ),
+    ));
+    lines
+}
+
+fn head(plan: &Outline, paint: &Paint) -> Vec<String> {
+    let title = if plan.title == plan.name {
+        plan.name.clone()
+    } else {
+        format!("{}: {}", plan.name, plan.title)
+    };
+    let mut lines = paint.labelled("plan", &plan.digest.to_string());
+    lines.extend(paint.labelled("runbook", &title));
+    if !plan.owner.is_empty() {
+        lines.extend(paint.labelled("owner", &plan.owner));
+    }
+    if !plan.labels.is_empty() {
+        let labels: Vec<String> = plan
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        lines.extend(paint.labelled("labels", &labels.join(" ")));
+    }
+    if let Some(target) = &plan.target {
+        let shown = match &target.value {
+            Some(value) => value.clone(),
+            None => format!("{} (known at run time)", target.text),
+        };
+        lines.extend(paint.labelled("target", &shown));
+    }
+    if let Some(change) = &plan.change {
+        lines.extend(change_form(change, paint));
+    }
+    for (name, value) in &plan.inputs {
+        let value = paint.cut(&text::line(&spaced(value)), VALUE_COLUMNS_MAX);
+        lines.extend(paint.labelled("input", &format!("{name} = {value}")));
+    }
+    for (path, digest) in &plan.includes {
+        lines.extend(paint.labelled("includes", &format!("{path} ({})", digest.short())));
+    }
+    lines
+}
+
+/// What the change form asks, as far as the author answered it.
+fn change_form(change: &ChangeOutline, paint: &Paint) -> Vec<String> {
+    let outage = match change.outage_ms {
+        Some(outage) => format!("outage up to {outage}"),
+        None => "no outage".to_owned(),
+    };
+    let risk = match change.risk {
+        Some(risk) => format!(", risk {}", risk.as_str()),
+        None => String::new(),
+    };
+    let mut lines = paint.labelled(
+        "change",
+        &format!("{}{risk}, {outage}", change.class.as_str()),
+    );
+    let affects = Some(change.affects.join(", ")).filter(|affects| !affects.is_empty());
+    for (label, text) in [
+        ("reason", &change.reason),
+        ("affects", &affects),
+        ("impact", &change.impact),
+        ("backout", &change.backout),
+        ("test", &change.test),
+        ("tell", &change.communication),
+    ] {
+        if let Some(text) = text {
+            lines.extend(paint.labelled(label, text));
+        }
+    }
+    lines
+}
+
+/// A value as JSON with spaces, at which it can be broken into lines.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(spaced).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Map(map) => {
+            let entries: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), spaced(value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+/// The first names, and how many more.
+fn names_of(ids: &[StepId]) -> String {
+    let named: Vec<&str> = ids.iter().take(NAMES_MAX).map(StepId::as_str).collect();
+    match ids.len().saturating_sub(NAMES_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
