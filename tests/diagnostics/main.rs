@@ -10,7 +10,7 @@ use windlass_core::value::Value;
 use windlass_engine::ports::CatalogSource as _;
 use windlass_runbook::codes::{CODES, Code};
 use windlass_runbook::render::Style;
-use windlass_runbook::{Checked, Given, check};
+use windlass_runbook::{Checked, Given, check_with};
 use windlass_steps::NativeSteps;
 
 /// Codes that no text is known to yield, so that their pages have no wrong example.
@@ -41,6 +41,8 @@ struct Example {
     kind: String,
     text: String,
     inputs: Option<String>,
+    /// The files beside it.
+    files: BTreeMap<String, String>,
 }
 
 /// The fenced blocks of a page.
@@ -57,11 +59,18 @@ fn examples(page: &str) -> Vec<Example> {
             .flat_map(|line| [line, "\n"])
             .collect();
         match info.split_once(' ') {
-            Some(("yaml", kind)) => found.push(Example {
-                kind: kind.to_owned(),
-                text,
-                inputs: None,
-            }),
+            Some(("yaml", kind)) => match kind.strip_prefix("file=") {
+                Some(name) => {
+                    let example = found.last_mut().expect("a file stands after a runbook");
+                    example.files.insert(name.to_owned(), text);
+                }
+                None => found.push(Example {
+                    kind: kind.to_owned(),
+                    text,
+                    inputs: None,
+                    files: BTreeMap::new(),
+                }),
+            },
             Some(("json", "inputs")) => {
                 let example = found.last_mut().expect("inputs stand after a runbook");
                 example.inputs = Some(text);
@@ -78,7 +87,14 @@ fn checked(example: &Example, catalog: &Catalog) -> Checked {
         let given = |(name, value)| (name, Given::Value(value));
         values.into_iter().map(given).collect()
     });
-    check("runbook.yaml", &example.text, given.as_ref(), catalog)
+    let files = &example.files;
+    check_with(
+        "runbook.yaml",
+        &example.text,
+        given.as_ref(),
+        catalog,
+        files,
+    )
 }
 
 /// What is wrong with the page of a code.

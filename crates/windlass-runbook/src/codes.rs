@@ -95,6 +95,14 @@ codes! {
     BAD_NAME = "WL0206", "A name is not spelled as names must be.";
     BAD_SPAN = "WL0207", "A duration or a number of bytes is not written as one.";
     KEYS_CLASH = "WL0208", "Two keys exclude each other.";
+    INLINED_FILE = "WL0210", "The runbook that a step uses cannot be read.";
+    INLINED_CYCLE = "WL0211", "Runbooks inline each other in a circle.";
+    INLINED_DEPTH = "WL0212", "Runbooks are inlined too deep, or too many of them.";
+    INLINED_KEY = "WL0213", "A key does not belong into an inlined runbook, or on the step that inlines it.";
+    INLINED_SECRET = "WL0214", "An inlined runbook needs a secret that the runbook around does not list.";
+    INLINED_GATE = "WL0215", "A runbook with a gate is inlined under a `when`.";
+    INLINED_EXPR = "WL0216", "An expression is too large once the values of an inlined runbook are written into it.";
+    INLINED_RULE = "WL0217", "A value for an inlined runbook has rules that cannot be tested before the run.";
     INPUT_MISSING = "WL0301", "An input without a default was given no value.";
     INPUT_UNKNOWN = "WL0302", "A value was given for an input that does not exist.";
     INPUT_TYPE = "WL0303", "An input's value or default does not have the input's type.";

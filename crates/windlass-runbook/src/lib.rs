@@ -14,5 +14,5 @@ pub mod report;
 mod suggest;
 mod yaml;
 
-pub use check::{Checked, DIAGNOSTICS_MAX, Given, check};
+pub use check::{Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with};
 pub use yaml::TEXT_BYTES_MAX;

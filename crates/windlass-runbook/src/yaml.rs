@@ -47,6 +47,37 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
     }
 }
 
+/// Reads the text of an inlined runbook, whose spans carry the number of its file.
+pub(crate) fn read_file(text: &str, file: u16) -> (Option<Node>, Vec<Diagnostic>) {
+    let (mut node, mut diagnostics) = read(text);
+    if let Some(node) = &mut node {
+        put_in_file(node, file);
+    }
+    for (span, _) in diagnostics.iter_mut().flat_map(|found| &mut found.labels) {
+        *span = span.in_file(file);
+    }
+    (node, diagnostics)
+}
+
+/// Recursion follows the text, whose depth the reader bounds.
+fn put_in_file(node: &mut Node, file: u16) {
+    node.span = node.span.in_file(file);
+    match &mut node.kind {
+        NodeKind::List(items) => items.iter_mut().for_each(|item| put_in_file(item, file)),
+        NodeKind::Map(entries) => {
+            for entry in entries {
+                entry.key_span = entry.key_span.in_file(file);
+                put_in_file(&mut entry.value, file);
+            }
+        }
+        NodeKind::Null
+        | NodeKind::Bool(_)
+        | NodeKind::Int(_)
+        | NodeKind::Float(_)
+        | NodeKind::Text(_) => {}
+    }
+}
+
 fn options() -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {

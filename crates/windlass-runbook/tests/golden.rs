@@ -10,7 +10,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_runbook::codes::CODES;
 use windlass_runbook::render::Style;
-use windlass_runbook::{Checked, Given, check};
+use windlass_runbook::{Checked, Files, Given, check, check_with};
 
 fn catalog() -> Catalog {
     serde_json::from_str(include_str!("catalog.json")).expect("the catalog is valid")
@@ -44,7 +44,17 @@ fn checked(path: &Path) -> Checked {
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (name.to_owned(), Given::Text(value.to_owned())))
         .collect();
-    check("book.yaml", &text, Some(&given), &catalog())
+    let folder = Folder(path.parent().expect("a file has a folder"));
+    check_with("book.yaml", &text, Some(&given), &catalog(), &folder)
+}
+
+/// The files beside a runbook.
+struct Folder<'a>(&'a Path);
+
+impl Files for Folder<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        fs::read_to_string(self.0.join(path)).map_err(|_| "there is no such file".to_owned())
+    }
 }
 
 /// Advice about whole runbooks, which examples of single keys need not follow.

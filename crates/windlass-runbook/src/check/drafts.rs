@@ -1,16 +1,19 @@
 //! The first look at the steps: ids, forms, effects and needs.
 //! Values and expressions come later, when every step is known.
 
+use std::rc::Rc;
+
 use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::{ActionName, StepId};
 use windlass_core::plan::EffectClass;
 
 use super::fields::{Fields, Found, text, wrong_shape};
+use super::inline::{Fragment, Used, is_path};
 use super::world::{Form, StepDraft};
 use super::{keys, outputs};
 use crate::codes::{
-    BAD_NAME, BAD_VALUE, DUPLICATE_STEP, EFFECT_LOWERED, EFFECT_UNSTATED, KEYS_CLASH, MISSING_KEY,
-    UNKNOWN_ACTION,
+    BAD_NAME, BAD_VALUE, DUPLICATE_STEP, EFFECT_LOWERED, EFFECT_UNSTATED, INLINED_KEY, KEYS_CLASH,
+    MISSING_KEY, UNKNOWN_ACTION,
 };
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
@@ -24,6 +27,7 @@ pub(super) fn drafts<'a>(
     node: &'a Node,
     finally: bool,
     catalog: &'a Catalog,
+    used: &Used,
     found: &mut Found,
 ) -> Vec<StepDraft<'a>> {
     let NodeKind::Map(entries) = &node.kind else {
@@ -40,7 +44,7 @@ pub(super) fn drafts<'a>(
     }
     entries
         .iter()
-        .filter_map(|entry| draft(entry, finally, catalog, found))
+        .filter_map(|entry| draft(entry, finally, catalog, used, found))
         .collect()
 }
 
@@ -69,17 +73,18 @@ fn draft<'a>(
     entry: &'a Entry,
     finally: bool,
     catalog: &'a Catalog,
+    used: &Used,
     found: &mut Found,
 ) -> Option<StepDraft<'a>> {
-    let id = match StepId::try_from(entry.key.clone()) {
+    let id = match plain_id(&entry.key) {
         Ok(id) => id,
         Err(error) => {
             let label = "not a step id";
-            found.push(Diagnostic::error(BAD_NAME, error.to_string()).at(entry.key_span, label));
+            found.push(Diagnostic::error(BAD_NAME, error).at(entry.key_span, label));
             return None;
         }
     };
-    let (form, fields) = form(entry, catalog, found);
+    let (form, fields) = form(entry, catalog, used, found);
     let needs = fields
         .as_ref()
         .and_then(|fields| fields.value("needs"))
@@ -105,6 +110,7 @@ fn draft<'a>(
 fn form<'a>(
     entry: &'a Entry,
     catalog: &'a Catalog,
+    used: &Used,
     found: &mut Found,
 ) -> (Form<'a>, Option<Fields<'a>>) {
     let key_of = |key: &str| match &entry.value.kind {
@@ -130,6 +136,11 @@ fn form<'a>(
     if approval.is_some() {
         let fields = Fields::read(&entry.value, entry.key_span, &keys::GATE, found);
         return (Form::Gate, fields);
+    }
+    if let Some((node, path)) = uses.and_then(|uses| Some((&uses.value, uses.value.as_text()?)))
+        && is_path(path)
+    {
+        return inlined(entry, node.span, used.get(path), found);
     }
     let is_wait = uses.is_some_and(|uses| uses.value.as_text() == Some(WAIT));
     let keys = if is_wait { keys::WAIT } else { keys::ACTION };
@@ -163,6 +174,49 @@ fn form<'a>(
     )
 }
 
+/// A step whose place the steps of a runbook take.
+fn inlined<'a>(
+    entry: &'a Entry,
+    uses_span: Span,
+    fragment: Option<&Option<Rc<Fragment>>>,
+    found: &mut Found,
+) -> (Form<'a>, Option<Fields<'a>>) {
+    let Some(fields) = Fields::read(&entry.value, entry.key_span, &keys::INLINED, found) else {
+        return (Form::Broken, None);
+    };
+    for key in keys::INLINED.refused {
+        if let Some(entry) = fields.get(key) {
+            let message = format!("`{key}` is for a step, and this one is a whole runbook");
+            found.push(
+                Diagnostic::error(INLINED_KEY, message)
+                    .at(entry.key_span, "not here")
+                    .help("say it at a step inside of the runbook, with an input where it differs"),
+            );
+        }
+    }
+    let form = match fragment {
+        Some(Some(fragment)) => Form::Inlined {
+            fragment: Rc::clone(fragment),
+            uses_span,
+        },
+        // Why it cannot be used was said where it was read.
+        Some(None) | None => Form::Broken,
+    };
+    (form, Some(fields))
+}
+
+/// The id that an author writes: without the segments that inlining puts before it.
+fn plain_id(text: &str) -> Result<StepId, String> {
+    let id = StepId::try_from(text.to_owned()).map_err(|error| error.to_string())?;
+    if id.is_plain() {
+        Ok(id)
+    } else {
+        Err(format!(
+            "`{id}` names a step inside of a runbook; from outside only the whole runbook is named"
+        ))
+    }
+}
+
 /// The action that a `uses` names, as far as the catalog has it.
 pub(super) fn action<'a>(
     node: &'a Node,
@@ -170,9 +224,13 @@ pub(super) fn action<'a>(
     found: &mut Found,
 ) -> Option<(ActionName, Option<&'a Action>)> {
     let name = text(node, "`uses` is the name of an action", found)?;
-    if name.starts_with('.') || name.ends_with(".yaml") || name.ends_with(".yml") {
-        let message = "runbooks inside runbooks are not supported by this version";
-        found.push(Diagnostic::error(crate::codes::LATER_KEY, message).at(node.span, "a runbook"));
+    if is_path(name) {
+        let message = "a runbook cannot stand here";
+        found.push(
+            Diagnostic::error(INLINED_KEY, message)
+                .at(node.span, "a runbook")
+                .help("an action is wanted; only a step of its own can use a runbook"),
+        );
         return None;
     }
     // As a step it never comes here: the plan has waits of its own.
@@ -281,11 +339,11 @@ fn needs(node: &Node, found: &mut Found) -> Vec<(StepId, Span)> {
         let Some(name) = text(node, "`needs` lists names of steps", found) else {
             continue;
         };
-        match StepId::try_from(name.to_owned()) {
+        match plain_id(name) {
             Ok(id) => needs.push((id, node.span)),
-            Err(error) => found.push(
-                Diagnostic::error(BAD_NAME, error.to_string()).at(node.span, "not a step id"),
-            ),
+            Err(error) => {
+                found.push(Diagnostic::error(BAD_NAME, error).at(node.span, "not a step id"));
+            }
         }
     }
     needs

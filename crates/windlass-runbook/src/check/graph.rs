@@ -19,6 +19,8 @@ pub(super) struct Graph {
     needs: Vec<Vec<usize>>,
     /// For each step a bit for every step that precedes it.
     before: Vec<Vec<u64>>,
+    /// The steps so that each comes after those that it needs.
+    order: Vec<usize>,
 }
 
 /// The steps that surely precede one step.
@@ -45,11 +47,13 @@ impl Graph {
         let mut graph = Self {
             needs,
             before: vec![Vec::new(); count],
+            order: Vec::new(),
         };
         let components = graph.components();
         for component in &components {
             graph.close(component);
         }
+        graph.order = components.iter().flatten().copied().collect();
         let mut circles: Vec<Vec<usize>> = components
             .into_iter()
             .filter(|component| {
@@ -61,6 +65,11 @@ impl Graph {
             graph.report_circle(world, &component, found);
         }
         graph
+    }
+
+    /// The steps so that each comes after those that it needs; steps in a circle in any order.
+    pub(super) fn order(&self) -> &[usize] {
+        &self.order
     }
 
     /// The steps that precede the step at `index`.

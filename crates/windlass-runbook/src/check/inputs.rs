@@ -60,6 +60,14 @@ pub(super) fn declared(node: Option<&Node>, found: &mut Found) -> Vec<Declared> 
     declared
 }
 
+/// The types of the inputs' values, by name.
+pub(super) fn types(declared: &[Declared]) -> BTreeMap<String, Type> {
+    declared
+        .iter()
+        .map(|input| (input.name.clone(), input.ty()))
+        .collect()
+}
+
 /// The value of each input, or `None` when one is missing or wrong.
 /// Without `given` the runbook alone is checked, and a missing value is no mistake.
 pub(super) fn values(

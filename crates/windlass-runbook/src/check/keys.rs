@@ -25,6 +25,7 @@ pub(super) const TOP: Keys = Keys {
         "change",
         "defaults",
         "steps",
+        "outputs",
         "finally",
         "on_failure",
         "timeout",
@@ -157,6 +158,30 @@ pub(super) const ACTION: Keys = Keys {
     ],
     later: &["window", "covers", "guards", "provides", "lock", "on"],
     refused: &[],
+};
+
+/// A step that uses a runbook.
+pub(super) const INLINED: Keys = Keys {
+    of: "a step that uses a runbook",
+    known: &["uses", "with", "needs", "when", "title"],
+    later: &["window", "covers"],
+    // What is done to a step belongs to the steps inside.
+    refused: &[
+        "expect",
+        "done",
+        "for_each",
+        "max_parallel",
+        "failure_budget",
+        "until",
+        "retry",
+        "timeout",
+        "observe",
+        "effect",
+        "reconcile",
+        "undo",
+        "ensure",
+        "outputs",
+    ],
 };
 
 pub(super) const WAIT: Keys = Keys {

@@ -6,6 +6,7 @@ mod change;
 mod drafts;
 mod fields;
 mod graph;
+mod inline;
 mod inputs;
 mod keys;
 mod names;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use windlass_core::catalog::Catalog;
+use windlass_core::id::StepId;
 use windlass_core::plan::{
     Digest, IndexedPlan, OnFailure, PARALLEL_MAX, Plan, PlanError, STEPS_MAX, Step,
 };
@@ -39,7 +41,9 @@ use crate::yaml;
 pub use fields::DIAGNOSTICS_MAX;
 use fields::{Fields, Found, is_full, wrong_shape};
 use graph::Graph;
-use world::World;
+pub use inline::{Files, NoFiles};
+use inline::{Flat, Loader};
+use world::{Form, StepDraft, World};
 
 /// The version of the language that this crate reads.
 const LANGUAGE: i64 = 1;
@@ -115,18 +119,35 @@ impl Checked {
 ///
 /// Without `inputs` the runbook alone is checked: an input without a default
 /// is no mistake then, but there is no plan.
+///
+/// The runbook has no other files beside it: one that inlines others needs [`check_with`].
 pub fn check(
     source_name: &str,
     text: &str,
     inputs: Option<&BTreeMap<String, Given>>,
     catalog: &Catalog,
 ) -> Checked {
+    check_with(source_name, text, inputs, catalog, &NoFiles)
+}
+
+/// As [`check`], with the files that the runbook may inline.
+pub fn check_with(
+    source_name: &str,
+    text: &str,
+    inputs: Option<&BTreeMap<String, Given>>,
+    catalog: &Catalog,
+    files: &dyn Files,
+) -> Checked {
     let (node, mut found) = yaml::read(text);
-    let sources = vec![Source {
+    let source = Source {
         name: source_name.to_owned(),
         text: text.to_owned(),
-    }];
-    let plan = node.and_then(|node| runbook(&sources, &node, inputs, catalog, &mut found));
+    };
+    let mut loader = Loader::new(source_name, files, catalog);
+    let plan =
+        node.and_then(|node| runbook(&source, &node, inputs, catalog, &mut loader, &mut found));
+    let mut sources = vec![source];
+    sources.append(&mut loader.sources);
     let plan = plan.filter(|_| !found.iter().any(|found| found.severity == Severity::Error));
     in_order_of_text(&mut found);
     // A mistake under `defaults` is met once for each step that uses it.
@@ -152,10 +173,11 @@ fn in_order_of_text(found: &mut Found) {
 
 /// The plan, when nothing stands in its way.
 fn runbook(
-    sources: &[Source],
+    source: &Source,
     node: &Node,
     given: Option<&BTreeMap<String, Given>>,
     catalog: &Catalog,
+    loader: &mut Loader<'_>,
     found: &mut Found,
 ) -> Option<Plan> {
     let start = crate::diagnostic::Span::default();
@@ -174,12 +196,16 @@ fn runbook(
     let max_parallel = fields.count("max_parallel", 1, PARALLEL_MAX, found);
     let defaults = defaults(&fields, catalog, found);
 
+    loader.set_on_failure(on_failure);
+    let steps = fields.required("steps", "a runbook", found);
+    let finally = fields.value("finally");
+    let used = loader.used([steps, finally], found);
     let mut drafts = Vec::new();
-    if let Some(node) = fields.required("steps", "a runbook", found) {
-        drafts.extend(drafts::drafts(node, false, catalog, found));
+    if let Some(node) = steps {
+        drafts.extend(drafts::drafts(node, false, catalog, &used, found));
     }
-    if let Some(node) = fields.value("finally") {
-        drafts.extend(drafts::drafts(node, true, catalog, found));
+    if let Some(node) = finally {
+        drafts.extend(drafts::drafts(node, true, catalog, &used, found));
     }
     drafts::drop_duplicates(&mut drafts, found);
     if drafts.len() > STEPS_MAX {
@@ -187,39 +213,36 @@ fn runbook(
         found.push(Diagnostic::error(YAML_LIMIT, message));
         return None;
     }
-    let by_id = drafts
-        .iter()
-        .enumerate()
-        .map(|(index, step)| (step.id.clone(), index))
-        .collect();
+    let outputs_at = inline::add_outputs_step(&fields, &mut drafts);
     let world = World {
-        sources,
+        source,
         catalog,
-        inputs: declared
-            .iter()
-            .map(|input| (input.name.clone(), input.ty()))
-            .collect(),
+        inputs: inputs::types(&declared),
+        values: inputs.clone(),
         secrets: secrets.names,
         defaults,
+        by_id: by_id(&drafts),
         steps: drafts,
-        by_id,
+        inlined: false,
         knowledge: typed::Knowledge::default(),
     };
-    let steps = steps(&world, &fields, on_failure, found);
+    let graph = Graph::new(&world, found);
+    inline::outputs(&world, &graph, &fields, outputs_at, found);
+    let steps = lower(&world, &graph, &fields, on_failure, outputs_at, found);
     let name = name?;
     let plan = Plan {
         title: title.unwrap_or_else(|| name.clone()),
         name,
         owner: owner.unwrap_or_default(),
         labels,
-        source: Digest::of(sources[0].text.as_bytes()),
+        source: Digest::of(source.text.as_bytes()),
         inputs: inputs?,
         secrets: world.secrets.clone(),
         secret_sources: secrets.sources,
         change,
         target: None,
-        includes: BTreeMap::new(),
-        steps: steps?,
+        includes: std::mem::take(&mut loader.digests),
+        steps: steps?.steps,
         on_failure,
         timeout,
         max_parallel: max_parallel.unwrap_or(PARALLEL_MAX),
@@ -233,20 +256,44 @@ fn runbook(
     Some(plan)
 }
 
-fn steps(
+/// The steps' places among the drafts.
+fn by_id(drafts: &[StepDraft<'_>]) -> BTreeMap<StepId, usize> {
+    drafts
+        .iter()
+        .enumerate()
+        .map(|(index, step)| (step.id.clone(), index))
+        .collect()
+}
+
+/// The steps of the plan, with all that is inlined in its place. The step that stands for
+/// the runbook's outputs is none of them.
+fn lower(
     world: &World<'_>,
+    graph: &Graph,
     top: &Fields<'_>,
     on_failure: OnFailure,
+    outputs_at: Option<usize>,
     found: &mut Found,
-) -> Option<Vec<Step>> {
-    let graph = Graph::new(world, found);
+) -> Option<Flat> {
+    let mut inlinings = BTreeMap::new();
     let steps: Vec<Option<Step>> = (0..world.steps.len())
+        .filter(|index| Some(*index) != outputs_at)
         .map(|index| {
             if is_full(found) {
                 return None;
             }
             let before = graph.before(index);
-            rules::check(world, &graph, index, before, found);
+            rules::check(world, graph, index, before, found);
+            if let Form::Inlined {
+                fragment,
+                uses_span,
+            } = &world.steps[index].form
+            {
+                let inlining = inline::call(world, index, before, fragment, *uses_span, found)?;
+                let stand_in = inlining.stand_in();
+                inlinings.insert(index, inlining);
+                return Some(stand_in);
+            }
             steps::step(world, index, before, on_failure, found)
         })
         .collect();
@@ -257,13 +304,13 @@ fn steps(
     if whole {
         let book = rules::Book {
             world,
-            graph: &graph,
+            graph,
             steps: &steps,
             top,
         };
         rules::advise(&book, found);
     }
-    Some(steps)
+    inline::flatten(world, graph.order(), steps, &inlinings, found)
 }
 
 /// Core keeps the rules of every plan; what it refuses and this crate did not
@@ -302,9 +349,9 @@ fn name(fields: &Fields<'_>, found: &mut Found) -> Option<String> {
     let node = fields.required("name", "a runbook", found)?;
     let name = fields::text(node, "`name` is a string", found)?;
     // The same spelling as for steps, so that names fit into paths and URLs.
-    match name.parse::<windlass_core::id::StepId>() {
-        Ok(_) => Some(name.to_owned()),
-        Err(_) => {
+    match name.parse::<StepId>() {
+        Ok(id) if id.is_plain() => Some(name.to_owned()),
+        Ok(_) | Err(_) => {
             let message = format!("`{}` is no name for a runbook", name.escape_debug());
             found.push(
                 Diagnostic::error(BAD_NAME, message)

@@ -9,6 +9,7 @@ use windlass_core::expr::{Expr, Reference};
 
 use super::fields::{Found, wrong_shape};
 use super::graph::Before;
+use super::inline::Fragment;
 use super::place::Located;
 use super::typed::{self, Wants};
 use super::world::{Form, World};
@@ -263,6 +264,14 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
         );
     }
     match path.get(2).copied() {
+        Some("state") if matches!(step.form, Form::Inlined { .. }) => {
+            let message = format!("`{id}` is a runbook and has no state of its own");
+            return fail(
+                Diagnostic::error(UNKNOWN_NAME, message)
+                    .at(span, "a runbook")
+                    .help("let the runbook say it under its `outputs`"),
+            );
+        }
         Some("state") if path.len() == 3 => return Ok(()),
         Some("outputs") => {}
         Some(name) => {
@@ -285,11 +294,15 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
             );
         }
     }
+    if let Form::Inlined { fragment, .. } = &step.form {
+        return output_of_runbook(fragment, id, path.get(3).copied(), span);
+    }
     let Some(output) = path.get(3) else {
         return Ok(());
     };
     let action = match &step.form {
         Form::Action { action, .. } => action,
+        Form::Inlined { .. } => return Ok(()),
         Form::Gate | Form::Wait => {
             let message = format!("`{id}` is {} and has no outputs", step.form.describe());
             return fail(Diagnostic::error(UNKNOWN_OUTPUT, message).at(span, "no outputs"));
@@ -315,6 +328,35 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
     let help = did_you_mean(output, names())
         .unwrap_or_else(|| format!("the outputs are {}", names().collect::<Vec<_>>().join(", ")));
     let message = format!("`{id}` has no output `{output}`");
+    fail(
+        Diagnostic::error(UNKNOWN_OUTPUT, message)
+            .at(span, "unknown output")
+            .help(help),
+    )
+}
+
+/// An inlined runbook gives what it says under `outputs`, each by its name.
+fn output_of_runbook(fragment: &Fragment, id: &str, name: Option<&str>, span: Span) -> Known {
+    let Some(name) = name else {
+        let message = format!("the outputs of the runbook `{id}` are read one by one");
+        return fail(
+            Diagnostic::error(UNKNOWN_OUTPUT, message)
+                .at(span, "all of them")
+                .help(format!("write `steps.{id}.outputs.NAME`")),
+        );
+    };
+    if fragment.outputs.contains_key(name) {
+        return Ok(());
+    }
+    let names = || fragment.outputs.keys().map(String::as_str);
+    let help = did_you_mean(name, names()).unwrap_or_else(|| {
+        if fragment.outputs.is_empty() {
+            "it has no `outputs`".to_owned()
+        } else {
+            format!("the outputs are {}", names().collect::<Vec<_>>().join(", "))
+        }
+    });
+    let message = format!("the runbook `{id}` has no output `{name}`");
     fail(
         Diagnostic::error(UNKNOWN_OUTPUT, message)
             .at(span, "unknown output")

@@ -45,7 +45,7 @@ pub(super) fn step(
         .text("ensure", found)
         .and_then(|text| text.parse().ok());
     let kind = match &draft.form {
-        Form::Broken => None,
+        Form::Broken | Form::Inlined { .. } => None,
         Form::Gate => gate(world, fields, once, found).map(StepKind::Gate),
         Form::Wait => wait(world, fields, once, found).map(|span| StepKind::Wait { span }),
         Form::Action { .. } => action_kind(world, draft, fields, once, on_failure, found),
@@ -62,7 +62,7 @@ pub(super) fn step(
 }
 
 /// An expression that may be left out; `None` when it is there and wrong.
-fn optional(
+pub(super) fn optional(
     world: &World<'_>,
     fields: &Fields<'_>,
     key: &str,

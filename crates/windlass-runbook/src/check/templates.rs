@@ -126,7 +126,7 @@ pub(super) fn template(
 }
 
 /// A list without expressions is one literal.
-fn folded_list(items: Vec<Template>) -> Template {
+pub(super) fn folded_list(items: Vec<Template>) -> Template {
     let plain: Option<Vec<Value>> = items.iter().map(literal).collect();
     plain.map_or(Template::List(items), |plain| {
         Template::Literal(Value::List(plain))
@@ -278,7 +278,11 @@ fn filled(
     if at < text.len() {
         parts.push(Part::Text(text[at..].to_owned()));
     }
-    if !matches!(wanted.ty, Type::Any | Type::Text | Type::Scalar) {
+    let present = match wanted.ty {
+        Type::Nullable(inner) => inner,
+        other => other,
+    };
+    if !matches!(present, Type::Any | Type::Text | Type::Scalar) {
         let message = format!("`{}` would be a string here", wanted.name);
         found.push(
             Diagnostic::error(PARAM_TYPE, message)

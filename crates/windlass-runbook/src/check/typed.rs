@@ -50,6 +50,23 @@ pub(super) enum Wants<'a> {
     },
 }
 
+impl<'a> Wants<'a> {
+    /// A value of any type.
+    pub(super) fn any(name: &'a str) -> Self {
+        Wants::Value {
+            name,
+            ty: &Type::Any,
+            optional: true,
+        }
+    }
+}
+
+/// The type of an expression in which nothing is wrong.
+pub(super) fn type_of(world: &World<'_>, expr: &Expr, around: Around<'_>) -> Ty {
+    let names = Surroundings { world, around };
+    typing(expr, &names, &names.when_held()).ty
+}
+
 /// Everything that typing has to say about an expression. `place` finds a part of it in
 /// the runbook.
 pub(super) fn check(
@@ -407,6 +424,15 @@ enum One {
 }
 
 fn outputs(step: &StepDraft<'_>, name: Option<&str>) -> One {
+    if let Form::Inlined { fragment, .. } = &step.form {
+        return match name.and_then(|name| fragment.outputs.get(name)) {
+            Some(output) => One::Member(output.ty.clone()),
+            None => One::All(Ty::Any),
+        };
+    }
+    if let Some(ty) = name.and_then(|name| step.outputs.get(name)) {
+        return One::Member(Ty::from(ty));
+    }
     let Form::Action {
         action: Some(action),
         ..

@@ -2,13 +2,16 @@
 //! names, and every step as far as it is known before its values are read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::{ActionName, SecretName, StepId};
 use windlass_core::plan::EffectClass;
 use windlass_core::types::Type;
+use windlass_core::value::Value;
 
 use super::fields::Fields;
+use super::inline::Fragment;
 use super::typed::Knowledge;
 use crate::diagnostic::{Source, Span};
 use crate::node::Node;
@@ -16,11 +19,13 @@ use crate::node::Node;
 /// What is declared. Nothing in it changes once steps are lowered.
 #[derive(Debug)]
 pub(super) struct World<'a> {
-    /// Every text that was read, by the file's number in a span.
-    pub(super) sources: &'a [Source],
+    /// The text of the runbook: all steps of a world stand in one.
+    pub(super) source: &'a Source,
     pub(super) catalog: &'a Catalog,
     /// The declared inputs and the types of their values.
     pub(super) inputs: BTreeMap<String, Type>,
+    /// The inputs' values, when all are known.
+    pub(super) values: Option<BTreeMap<String, Value>>,
     pub(super) secrets: BTreeSet<SecretName>,
     /// Parameters by the first word of an action's name.
     pub(super) defaults: BTreeMap<&'a str, &'a Node>,
@@ -29,14 +34,23 @@ pub(super) struct World<'a> {
     pub(super) by_id: BTreeMap<StepId, usize>,
     /// What typing has worked out so far.
     pub(super) knowledge: Knowledge,
+    /// Whether the runbook is checked as a part of another: nothing is known then of what
+    /// precedes it or follows it.
+    pub(super) inlined: bool,
 }
 
 impl World<'_> {
-    /// The text that a span of this file points into.
-    pub(super) fn text(&self, span: Span) -> &str {
-        self.sources
-            .get(usize::from(span.file))
-            .map_or("", |source| &source.text)
+    /// The text that a span of this world points into.
+    pub(super) fn text(&self, _span: Span) -> &str {
+        &self.source.text
+    }
+
+    /// The ids that some step ensures.
+    pub(super) fn ensured(&self) -> BTreeSet<&str> {
+        self.steps
+            .iter()
+            .filter_map(|step| step.fields.as_ref()?.value("ensure")?.as_text())
+            .collect()
     }
 
     pub(super) fn index_of(&self, id: &str) -> Option<usize> {
@@ -65,11 +79,31 @@ impl StepDraft<'_> {
             .is_some_and(|fields| fields.get("for_each").is_some())
     }
 
-    /// The effect class, when the step is an action whose class is known.
+    /// The effect class, when the step is an action whose class is known; of a runbook the
+    /// most that one of its steps does.
     pub(super) fn effect(&self) -> Option<EffectClass> {
         match &self.form {
             Form::Action { effect, .. } => *effect,
+            Form::Inlined { fragment, .. } => fragment.effect,
             Form::Wait | Form::Gate | Form::Broken => None,
+        }
+    }
+
+    /// Whether it is a gate or holds one.
+    pub(super) fn has_gate(&self) -> bool {
+        match &self.form {
+            Form::Gate => true,
+            Form::Inlined { fragment, .. } => fragment.has_gate,
+            Form::Action { .. } | Form::Wait | Form::Broken => false,
+        }
+    }
+
+    /// Whether it is irreversible, or holds what is and has no gate inside before it.
+    pub(super) fn needs_approval(&self) -> bool {
+        match &self.form {
+            Form::Action { effect, .. } => *effect == Some(EffectClass::Irreversible),
+            Form::Inlined { fragment, .. } => fragment.needs_approval,
+            Form::Gate | Form::Wait | Form::Broken => false,
         }
     }
 
@@ -90,6 +124,11 @@ pub(super) enum Form<'a> {
     },
     Wait,
     Gate,
+    /// A runbook whose steps take the place of this one.
+    Inlined {
+        fragment: Rc<Fragment>,
+        uses_span: Span,
+    },
     /// Something is wrong with it that has been said already.
     Broken,
 }
@@ -100,6 +139,7 @@ impl Form<'_> {
             Form::Action { .. } | Form::Broken => "an action",
             Form::Wait => "a wait",
             Form::Gate => "a gate",
+            Form::Inlined { .. } => "a runbook",
         }
     }
 }

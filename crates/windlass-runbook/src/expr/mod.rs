@@ -9,4 +9,5 @@ mod unparse;
 
 pub use error::SyntaxError;
 pub use parser::parse;
+pub(crate) use unparse::unparse_with;
 pub use unparse::{text_literal, unparse};

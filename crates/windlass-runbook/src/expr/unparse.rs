@@ -18,12 +18,44 @@ enum Strength {
 /// True of every expression that came from [`super::parse`]. The text may be longer than the
 /// source, since strings are written with escapes, and so may exceed the bound of a source.
 pub fn unparse(expr: &Expr) -> String {
+    unparse_with(expr, &|_| None)
+}
+
+/// The text of `expr` with some of its names replaced: where `replace` gives a text for a
+/// chain of fixed names such as `["inputs", "region"]`, that text stands for the chain. It
+/// must bind as strongly as a name does. A chain whose first name a macro binds is left.
+pub(crate) fn unparse_with(expr: &Expr, replace: &dyn Fn(&[&str]) -> Option<String>) -> String {
     let mut writer = Writer {
         expr,
         text: String::new(),
+        bound: Vec::new(),
+        replace,
     };
     writer.node(expr.root(), Strength::Choice);
     writer.text
+}
+
+/// The chain of fixed names that ends at `id`, when there is one.
+fn chain(expr: &Expr, id: NodeId) -> Option<Vec<&str>> {
+    let mut path = Vec::new();
+    let mut at = id;
+    loop {
+        let (of, name) = match &expr.node(at).kind {
+            Kind::Name(name) => {
+                path.push(name.as_str());
+                path.reverse();
+                return Some(path);
+            }
+            Kind::Field { of, name } => (*of, name),
+            Kind::Index { of, at: index } => match &expr.node(*index).kind {
+                Kind::Text(name) => (*of, name),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        path.push(name.as_str());
+        at = of;
+    }
 }
 
 /// A string as a literal of the language.
@@ -50,6 +82,9 @@ pub fn text_literal(text: &str) -> String {
 struct Writer<'a> {
     expr: &'a Expr,
     text: String,
+    /// The variables of the macros around.
+    bound: Vec<&'a str>,
+    replace: &'a dyn Fn(&[&str]) -> Option<String>,
 }
 
 /// Recursion follows the tree, whose depth the builder bounds.
@@ -66,8 +101,19 @@ impl Writer<'_> {
         }
     }
 
+    /// What stands for the chain of names, when something does.
+    fn replaced(&self, path: Option<Vec<&str>>) -> Option<String> {
+        let path = path?;
+        let free = !self.bound.contains(path.first()?);
+        free.then(|| (self.replace)(&path))?
+    }
+
     fn bare(&mut self, id: NodeId) {
         let expr = self.expr;
+        if let Some(text) = self.replaced(chain(expr, id)) {
+            self.text.push_str(&text);
+            return;
+        }
         match &expr.node(id).kind {
             Kind::Null => self.text.push_str("null"),
             Kind::Bool(value) => self.text.push_str(if *value { "true" } else { "false" }),
@@ -146,6 +192,14 @@ impl Writer<'_> {
                 self.text.push(')');
             }
             Kind::Has { of, name } => {
+                let path = chain(expr, *of).map(|mut path| {
+                    path.push(name);
+                    path
+                });
+                if let Some(text) = self.replaced(path) {
+                    self.text.push_str(&format!("({text} != null)"));
+                    return;
+                }
                 self.text.push_str("has(");
                 self.node(*of, Strength::Postfix);
                 self.text.push('.');
@@ -164,7 +218,9 @@ impl Writer<'_> {
                 self.text.push('(');
                 self.text.push_str(variable);
                 self.text.push_str(", ");
+                self.bound.push(variable);
                 self.node(*body, Strength::Choice);
+                self.bound.pop();
                 self.text.push(')');
             }
         }

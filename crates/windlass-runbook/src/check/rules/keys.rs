@@ -38,18 +38,22 @@ pub(in super::super) fn check(
             done(world, step, fields, *effect, before, found);
             ensure(world, graph, index, fields, *effect, found);
         }
-        Form::Action { effect: None, .. } | Form::Wait | Form::Broken => {}
+        Form::Action { effect: None, .. } | Form::Wait | Form::Inlined { .. } | Form::Broken => {}
     }
 }
 
 fn in_finally(step: &StepDraft<'_>, found: &mut Found) {
     let what = match &step.form {
         Form::Gate => "a gate",
+        Form::Inlined { fragment, .. } if fragment.has_gate => "a runbook with a gate",
+        Form::Inlined { fragment, .. } if fragment.effect == Some(EffectClass::Irreversible) => {
+            "a runbook that is irreversible"
+        }
         Form::Action {
             effect: Some(EffectClass::Irreversible),
             ..
         } => "irreversible",
-        Form::Action { .. } | Form::Wait | Form::Broken => return,
+        Form::Action { .. } | Form::Wait | Form::Inlined { .. } | Form::Broken => return,
     };
     found.push(
         Diagnostic::error(IRREVERSIBLE_FINALLY, format!("`{}` cannot stand in `finally`", step.id))
@@ -162,7 +166,7 @@ fn ensure(
     let step = &world.steps[target];
     let label_target = format!("`{id}` is {}", step.form.describe());
     match &step.form {
-        Form::Wait | Form::Gate => {
+        Form::Wait | Form::Gate | Form::Inlined { .. } => {
             found.push(
                 fault(format!("`{id}` cannot pay a debt"), "wants an action")
                     .at(step.id_span, label_target),

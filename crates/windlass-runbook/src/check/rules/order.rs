@@ -18,9 +18,15 @@ pub(super) fn check(book: &Book<'_>, found: &mut Found) {
     for index in 0..book.steps.len() {
         needs_twice(book, index, found);
     }
-    let gates: Vec<usize> = of_form(book, |form| matches!(form, Form::Gate));
-    idle_gates(book, &gates, found);
-    unapproved(book, &gates, found);
+    // What stands before and behind an inlined runbook is seen by the one around it.
+    if !book.world.inlined {
+        let gates: Vec<usize> = of_form(book, |form| matches!(form, Form::Gate));
+        idle_gates(book, &gates, found);
+        let guards: Vec<usize> = (0..book.steps.len())
+            .filter(|index| book.draft(*index).has_gate())
+            .collect();
+        unapproved(book, &guards, found);
+    }
     no_order(book, found);
 }
 
@@ -88,14 +94,21 @@ fn idle_gates(book: &Book<'_>, gates: &[usize], found: &mut Found) {
 fn unapproved(book: &Book<'_>, gates: &[usize], found: &mut Found) {
     for index in of_form(book, |_| true) {
         let draft = book.draft(index);
-        if draft.effect() != Some(EffectClass::Irreversible) {
+        if !draft.needs_approval() {
             continue;
         }
         let before = book.graph.before(index);
         if gates.iter().any(|gate| before.contains(*gate)) {
             continue;
         }
-        let message = format!("`{}` is irreversible, and nobody approves it", draft.id);
+        let message = if let Form::Inlined { .. } = draft.form {
+            format!(
+                "`{}` holds an irreversible step, and nobody approves it",
+                draft.id
+            )
+        } else {
+            format!("`{}` is irreversible, and nobody approves it", draft.id)
+        };
         let label = path_to(book, index);
         let help = match gates.first() {
             Some(gate) => format!(

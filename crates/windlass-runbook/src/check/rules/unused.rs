@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use windlass_core::id::SecretName;
+
 use super::super::fields::Found;
 use super::super::world::Form;
 use super::book::Book;
@@ -12,8 +14,7 @@ use crate::node::NodeKind;
 pub(super) fn check(book: &Book<'_>, found: &mut Found) {
     // The runbook's own text: an inlined runbook has inputs of its own. A name in a comment
     // counts as used; that is a small price for not missing a key that may hold one.
-    let text = book.world.sources.first();
-    let text = text.map_or("", |source| source.text.as_str());
+    let text = &book.world.source.text;
     if let Some(NodeKind::Map(entries)) = book.top.value("inputs").map(|node| &node.kind) {
         let used = names_after(text, "inputs");
         for entry in entries {
@@ -28,7 +29,13 @@ pub(super) fn check(book: &Book<'_>, found: &mut Found) {
             }
         }
     }
-    let used = names_after(text, "secrets");
+    let mut used = names_after(text, "secrets");
+    // What an inlined runbook declares it is given by name.
+    for draft in &book.world.steps {
+        if let Form::Inlined { fragment, .. } = &draft.form {
+            used.extend(fragment.secrets.keys().map(SecretName::as_str));
+        }
+    }
     for (name, span) in secrets(book) {
         if !used.contains(name) {
             let message = format!("no step is given the secret `{name}`");
@@ -70,10 +77,10 @@ fn defaults(book: &Book<'_>, found: &mut Found) {
         .iter()
         .filter_map(|step| match &step.form {
             Form::Action { name, .. } => name.as_str().split('/').next(),
-            Form::Wait | Form::Gate | Form::Broken => None,
+            Form::Wait | Form::Gate | Form::Inlined { .. } | Form::Broken => None,
         })
         .collect();
-    let text = &book.world.sources[0].text;
+    let text = &book.world.source.text;
     for entry in entries {
         // A look or an undoing may be the only use.
         let elsewhere = text.contains(&format!("uses: {}", entry.key));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
-pub(super) use declare::{bad_name, input, plain_type};
+pub(super) use declare::{bad_name, fault_in, input, plain_type};
 use pattern::Pattern;
 pub(super) use take::{Fault, shown_path};
 
@@ -107,6 +107,25 @@ impl Shape {
             Kind::Duration => "a duration such as 15m",
             Kind::List(_) => "a list",
             Kind::Map(_) | Kind::Fields(_) => "a map",
+        }
+    }
+
+    /// Whether a value can break a rule that its type alone does not express.
+    pub(super) fn has_rules(&self) -> bool {
+        let own = !self.allowed.is_empty()
+            || self.pattern.is_some()
+            || self.least.is_some()
+            || self.most.is_some()
+            || self.length_least.is_some()
+            || self.length_most.is_some();
+        own || match &self.kind {
+            Kind::List(inner) | Kind::Map(inner) => {
+                inner.as_ref().is_some_and(|inner| inner.has_rules())
+            }
+            Kind::Fields(fields) => fields.values().any(Shape::has_rules),
+            Kind::Text | Kind::Int | Kind::Number | Kind::Bool | Kind::Bytes | Kind::Duration => {
+                false
+            }
         }
     }
 }
