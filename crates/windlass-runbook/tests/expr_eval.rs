@@ -51,7 +51,13 @@ rows[-1] =! outside a list of 2
 rows['a'] =! cannot be read from a list
 rows[n == 5 ? 'a' : 'b'] =! a list cannot be indexed with a string
 rows[0][1] =! a map cannot be indexed with an integer
-[1][0.0] =! a list cannot be indexed with a number
+[1][0.0] => 1
+[1][0.5] =! a list cannot be indexed with a number
+bool('true') && bool('1') && bool('TRUE') && bool('True') && bool('t') => true
+bool('f') || bool('FALSE') || bool('0') || bool(false) => false
+bool('yes') =! `bool` cannot read "yes" as true or false
+bool(1) =! `bool` does not take an integer
+dyn([1, 'a'])[1] => "a"
 {'a': 1}['b'] =! there is no field `b`
 
 # arithmetic

@@ -215,7 +215,13 @@ impl<'a> Machine<'a> {
         if let (Value::Map(_), Value::Text(name)) = (&*value, index) {
             return self.member(value, name, span);
         }
-        let (Value::List(list), Value::Int(at)) = (&*value, index) else {
+        // As in CEL a double without a fraction is a place, too.
+        let place = match index {
+            Value::Int(at) => Some(*at),
+            Value::Float(at) => operators::whole(*at),
+            Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => None,
+        };
+        let (Value::List(list), Some(at)) = (&*value, place) else {
             let kind = EvalErrorKind::BadIndex {
                 of: value.type_name(),
                 at: index.type_name(),
@@ -223,8 +229,8 @@ impl<'a> Machine<'a> {
             return Err(self.error(span, kind));
         };
         let len = list.len();
-        let Some(place) = usize::try_from(*at).ok().filter(|place| *place < len) else {
-            return Err(self.error(span, EvalErrorKind::IndexOutOfRange { index: *at, len }));
+        let Some(place) = usize::try_from(at).ok().filter(|place| *place < len) else {
+            return Err(self.error(span, EvalErrorKind::IndexOutOfRange { index: at, len }));
         };
         Ok(match value {
             Cow::Borrowed(Value::List(list)) => Cow::Borrowed(&list[place]),

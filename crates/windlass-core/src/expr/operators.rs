@@ -200,6 +200,13 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
+/// The integer that a float is, when it has no fraction and fits.
+pub(super) fn whole(value: f64) -> Option<i64> {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    let fits = value.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&value);
+    fits.then_some(value as i64)
+}
+
 /// Compares exactly: a cast to float would call 2^53 and 2^53 + 1 equal.
 fn order_mixed(left: i64, right: f64) -> Ordering {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

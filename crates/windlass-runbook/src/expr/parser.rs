@@ -2,6 +2,8 @@
 //! Its own recursion is counted, and the builder bounds the depth of the tree,
 //! so that chains which grow to the left (`a.b.c`, `1 + 1 + 1`) end as well.
 
+use std::collections::BTreeMap;
+
 use windlass_core::expr::{
     BinaryOp, BuildError, DEPTH_MAX, Expr, ExprBuilder, Function, Kind, Macro, NodeId,
     SOURCE_BYTES_MAX, Span, UnaryOp,
@@ -46,6 +48,7 @@ pub fn parse(source: &str) -> Result<Expr, SyntaxError> {
         at: 0,
         depth: 0,
         builder,
+        bracketed: BTreeMap::new(),
     };
     let root = parser.expression()?;
     parser.end()?;
@@ -62,6 +65,8 @@ struct Parser {
     at: usize,
     depth: u32,
     builder: ExprBuilder,
+    /// The places of nodes that stand in brackets, brackets counted.
+    bracketed: BTreeMap<NodeId, Span>,
 }
 
 type Parsed = Result<NodeId, SyntaxError>;
@@ -107,9 +112,9 @@ impl Parser {
     }
 
     fn span(&self, id: NodeId) -> Span {
-        self.builder
-            .node(id)
-            .map_or(Span::new(0, 0), |node| node.span)
+        let bare = || self.builder.node(id).map(|node| node.span);
+        let bracketed = self.bracketed.get(&id).copied();
+        bracketed.or_else(bare).unwrap_or(Span::new(0, 0))
     }
 
     fn end(&self) -> Result<(), SyntaxError> {
@@ -237,7 +242,8 @@ impl Parser {
             TokenKind::Sign("(") => {
                 self.take();
                 let inner = self.expression()?;
-                self.expect_sign(")", "to close the bracket")?;
+                let end = self.expect_sign(")", "to close the bracket")?;
+                self.bracketed.insert(inner, span.to(end));
                 Ok(inner)
             }
             TokenKind::Sign("[") => self.list(span),
@@ -441,6 +447,7 @@ impl Parser {
         let argument_span = self.span(argument);
         let end = self.expect_sign(")", "after the field")?;
         // The field is not read but asked for, so its node gives way to ours.
+        self.bracketed.remove(&argument);
         match self.builder.pop().map(|node| node.kind) {
             Some(Kind::Field { of, name }) => self.push(name_span.to(end), Kind::Has { of, name }),
             _ => Err(SyntaxError::new(argument_span, "`has` asks for a field")

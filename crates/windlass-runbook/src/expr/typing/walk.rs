@@ -129,7 +129,9 @@ impl<'a> Walk<'a> {
             }
             Kind::Map(entries) => self.map_literal(entries, facts),
             Kind::Unary { op, operand } => return self.unary(*op, *operand, facts),
-            Kind::Binary { op, left, right } => return self.binary(*op, *left, *right, facts),
+            Kind::Binary { op, left, right } => {
+                return self.binary((*op, span), *left, *right, facts);
+            }
             Kind::Choice {
                 condition,
                 then,
@@ -396,7 +398,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn binary(&mut self, op: BinaryOp, left: NodeId, right: NodeId, facts: &Facts) -> Typed {
+    fn binary(
+        &mut self,
+        (op, span): (BinaryOp, Span),
+        left: NodeId,
+        right: NodeId,
+        facts: &Facts,
+    ) -> Typed {
         match op {
             BinaryOp::And => {
                 let first = self.condition(left, facts);
@@ -416,8 +424,8 @@ impl<'a> Walk<'a> {
                     fails: first.fails.and(&second.fails),
                 }
             }
-            BinaryOp::Equal | BinaryOp::NotEqual => self.equality(op, left, right, facts),
-            BinaryOp::In => self.membership(left, right, facts),
+            BinaryOp::Equal | BinaryOp::NotEqual => self.equality((op, span), left, right, facts),
+            BinaryOp::In => self.membership(span, left, right, facts),
             BinaryOp::Less
             | BinaryOp::LessOrEqual
             | BinaryOp::Greater
@@ -431,14 +439,20 @@ impl<'a> Walk<'a> {
                 let right_ty = self.not_null(right, facts);
                 Typed::plain(
                     operators::binary(op, &left_ty, &right_ty).unwrap_or_else(|problem| {
-                        self.operands(op, (left, &left_ty), (right, &right_ty), problem)
+                        self.operands(op, span, [&left_ty, &right_ty], problem)
                     }),
                 )
             }
         }
     }
 
-    fn equality(&mut self, op: BinaryOp, left: NodeId, right: NodeId, facts: &Facts) -> Typed {
+    fn equality(
+        &mut self,
+        (op, span): (BinaryOp, Span),
+        left: NodeId,
+        right: NodeId,
+        facts: &Facts,
+    ) -> Typed {
         let left_ty = self.node(left, facts).ty;
         let right_ty = self.node(right, facts).ty;
         let mut equal = Facts::default();
@@ -468,7 +482,7 @@ impl<'a> Walk<'a> {
         }
         let either_null = left_ty == Ty::Null || right_ty == Ty::Null;
         if !either_null && let Err(problem) = operators::comparable(&left_ty, &right_ty) {
-            self.operands(op, (left, &left_ty), (right, &right_ty), problem);
+            self.operands(op, span, [&left_ty, &right_ty], problem);
         }
         let (holds, fails) = match op {
             BinaryOp::NotEqual => (unequal, equal),
@@ -517,7 +531,7 @@ impl<'a> Walk<'a> {
         );
     }
 
-    fn membership(&mut self, left: NodeId, right: NodeId, facts: &Facts) -> Typed {
+    fn membership(&mut self, span: Span, left: NodeId, right: NodeId, facts: &Facts) -> Typed {
         let left_ty = self.node(left, facts).ty;
         let right_ty = self.not_null(right, facts);
         let mut holds = Facts::default();
@@ -540,7 +554,7 @@ impl<'a> Walk<'a> {
             _ => Some(Problem::Operands),
         };
         if let Some(problem) = problem {
-            self.operands(BinaryOp::In, (left, &left_ty), (right, &right_ty), problem);
+            self.operands(BinaryOp::In, span, [&left_ty, &right_ty], problem);
         }
         Typed {
             ty: Ty::Bool,
@@ -713,11 +727,10 @@ impl<'a> Walk<'a> {
     fn operands(
         &mut self,
         op: BinaryOp,
-        (left, left_ty): (NodeId, &Ty),
-        (right, right_ty): (NodeId, &Ty),
+        span: Span,
+        [left_ty, right_ty]: [&Ty; 2],
         problem: Problem,
     ) -> Ty {
-        let span = self.expr.node(left).span.to(self.expr.node(right).span);
         let op_text = op.text();
         let pair = format!("{left_ty} and {right_ty}");
         let (message, label, help) = match problem {
