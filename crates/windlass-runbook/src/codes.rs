@@ -133,6 +133,10 @@ codes! {
     MIXED_UNITS = "WL0417", "A duration and a number of bytes are calculated or compared with each other.";
     NOT_A_LIST = "WL0418", "`for_each` goes over something that is no list.";
     MAP_KEY = "WL0419", "A key of a map in an expression is no string, or stands twice.";
+    TARGET_FORM = "WL0450", "The target is not a written-out scheme, a colon and a name.";
+    TARGET_READS = "WL0451", "The target reads something that does not say what is changed.";
+    TARGET_STEP = "WL0452", "The target reads a step that is no early look.";
+    TARGET_TOO_LATE = "WL0453", "The target reads a step that need not have run before a gate or a change.";
     UNKNOWN_ACTION = "WL0501", "The action does not exist.";
     UNKNOWN_PARAM = "WL0502", "The action has no such parameter.";
     MISSING_PARAM = "WL0503", "A required parameter of the action is missing.";

@@ -41,12 +41,85 @@ impl Target {
     /// The target's full text, scheme and colon in front.
     ///
     /// # Errors
-    /// An expression without a value, or a text longer than [`TARGET_BYTES_MAX`].
+    /// An expression without a value, a text longer than [`TARGET_BYTES_MAX`], or a name
+    /// that people could not tell from another: an empty one, one with blanks at its ends,
+    /// with a line break or another control character.
     pub fn resolve(&self, scope: &dyn Scope) -> Result<String, ResolveError> {
-        let text = format!("{}:{}", self.scheme, resolve_text(&self.name, scope)?);
-        if text.len() > TARGET_BYTES_MAX {
-            return Err(ResolveError::TooLarge);
+        let name = resolve_text(&self.name, scope)?;
+        let fault = if name.is_empty() {
+            Some("its name is empty")
+        } else if name.trim() != name {
+            Some("its name begins or ends with a blank")
+        } else if name.chars().any(char::is_control) {
+            Some("its name holds a line break or another control character")
+        } else if self.scheme.len() + 1 + name.len() > TARGET_BYTES_MAX {
+            Some("it is longer than 512 bytes")
+        } else {
+            None
+        };
+        match fault {
+            Some(fault) => Err(ResolveError::NoTarget(fault)),
+            None => Ok(format!("{}:{name}", self.scheme)),
         }
-        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::value::Value;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Scope for Nothing {
+        fn resolve<'a>(&'a self, _path: &[&str]) -> Option<(Cow<'a, Value>, usize)> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_scheme_is_short_and_lower_case() {
+        for good in ["postgres", "rds", "s3+eu-de.1", &"a".repeat(32)] {
+            assert!(Target::is_scheme(good), "{good}");
+        }
+        for bad in [
+            "",
+            "Postgres",
+            "1db",
+            "-a",
+            "a b",
+            "a/b",
+            "ä",
+            &"a".repeat(33),
+        ] {
+            assert!(!Target::is_scheme(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_that_people_can_tell_from_another() {
+        let resolve = |name: &str| {
+            let target = Target {
+                scheme: "db".to_owned(),
+                name: vec![Part::Text(name.to_owned())],
+            };
+            target.resolve(&Nothing).map_err(|error| error.to_string())
+        };
+        assert_eq!(resolve("a b:5432/c").unwrap(), "db:a b:5432/c");
+        let most = TARGET_BYTES_MAX - "db:".len();
+        assert!(resolve(&"x".repeat(most)).is_ok());
+        for bad in [
+            "",
+            " a",
+            "a\n",
+            "a\u{1b}[2Jb",
+            "a\nb",
+            &"x".repeat(most + 1),
+        ] {
+            assert!(resolve(bad).is_err(), "{bad:?}");
+        }
     }
 }

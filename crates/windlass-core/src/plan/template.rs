@@ -53,6 +53,9 @@ pub enum ResolveError {
     NullInText(String),
     #[error("the value is larger than {INPUT_BYTES_MAX} bytes")]
     TooLarge,
+    /// Of a target only.
+    #[error("{0}")]
+    NoTarget(&'static str),
 }
 
 /// The most bytes that a resolved template may hold.

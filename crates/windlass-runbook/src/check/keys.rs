@@ -23,6 +23,7 @@ pub(super) const TOP: Keys = Keys {
         "inputs",
         "secrets",
         "change",
+        "target",
         "defaults",
         "steps",
         "outputs",
@@ -33,7 +34,6 @@ pub(super) const TOP: Keys = Keys {
     ],
     later: &[
         "plugins",
-        "target",
         "related_targets",
         "policy",
         "schedule",

@@ -16,6 +16,7 @@ mod rules;
 mod secrets;
 mod shapes;
 mod steps;
+mod target;
 mod templates;
 mod typed;
 mod units;
@@ -228,6 +229,7 @@ fn runbook(
     };
     let graph = Graph::new(&world, found);
     inline::outputs(&world, &graph, &fields, outputs_at, found);
+    let target = target::target(&world, &graph, &fields, found);
     let steps = lower(&world, &graph, &fields, on_failure, outputs_at, found);
     let name = name?;
     let plan = Plan {
@@ -240,7 +242,7 @@ fn runbook(
         secrets: world.secrets.clone(),
         secret_sources: secrets.sources,
         change,
-        target: None,
+        target,
         includes: std::mem::take(&mut loader.digests),
         steps: steps?.steps,
         on_failure,

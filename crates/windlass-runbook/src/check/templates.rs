@@ -334,6 +334,22 @@ fn secret_name(text: &str) -> Option<&str> {
     windlass_core::expr::is_identifier(name).then_some(name)
 }
 
+/// Where the expressions of a text stand, without their braces; up to the first that is
+/// not closed.
+pub(super) fn expressions(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(opening) = text[at..].find("${{").map(|place| at + place) {
+        let Some(length) = expression_length(&text[opening + 3..]) else {
+            break;
+        };
+        let inside = opening + 3..opening + 3 + length;
+        at = inside.end + 2;
+        found.push(trimmed(text, &inside));
+    }
+    found
+}
+
 /// The range without blanks at its ends.
 fn trimmed(text: &str, range: &Range<usize>) -> Range<usize> {
     let inside = &text[range.clone()];
