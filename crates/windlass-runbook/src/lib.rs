@@ -13,6 +13,7 @@ pub mod render;
 pub mod report;
 mod suggest;
 mod yaml;
+mod yaml_hints;
 
 pub use check::{Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with};
 pub use yaml::TEXT_BYTES_MAX;

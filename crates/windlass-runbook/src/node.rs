@@ -9,6 +9,8 @@ use crate::diagnostic::Span;
 pub(crate) struct Node {
     pub(crate) span: Span,
     pub(crate) kind: NodeKind,
+    /// As the author spelled it, where the value does not tell: `15.10` is the number 15.1.
+    pub(crate) written: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -18,6 +18,7 @@ use crate::codes::{
 };
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
+use crate::yaml_hints;
 
 /// The largest runbook.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -197,9 +198,29 @@ impl Lowering<'_> {
     fn node(&mut self, raw: RawNode) -> Node {
         let Tagged(spanned, tag) = raw.0;
         let span = span_of(self.text, spanned.referenced);
-        if let Some(tag) = tag {
+        if let Some(tag) = &tag {
             let message = format!("the tag `{}` is not allowed", tag.escape_debug());
-            self.report(YAML_TAG, message, span, "leave the tag out");
+            // What begins with `!` and has nothing behind it was to be a condition.
+            let meant = matches!(spanned.value, RawKind::Null) && !tag.contains('"');
+            let help = if meant {
+                format!("a text that begins with `!` needs quotes: \"{tag}\"")
+            } else {
+                "leave the tag out; put a text that looks like a number in quotes".to_owned()
+            };
+            let place = self.tag_before(span, tag);
+            self.diagnostics.push(
+                Diagnostic::error(YAML_TAG, message)
+                    .at(place, "begins with `!`")
+                    .help(help),
+            );
+            if meant {
+                let kind = NodeKind::Text(tag.clone());
+                return Node {
+                    span: place,
+                    kind,
+                    written: None,
+                };
+            }
         }
         let kind = match spanned.value {
             RawKind::Null => NodeKind::Null,
@@ -215,7 +236,29 @@ impl Lowering<'_> {
             }
             RawKind::Map(entries) => NodeKind::Map(self.entries(entries)),
         };
-        Node { span, kind }
+        let written = match &kind {
+            NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_) => {
+                self.text.get(span.start..span.end).map(Box::from)
+            }
+            NodeKind::Null | NodeKind::Text(_) | NodeKind::List(_) | NodeKind::Map(_) => None,
+        };
+        Node {
+            span,
+            kind,
+            written,
+        }
+    }
+
+    /// Where a tag stands, which the reader does not tell: shortly before its value.
+    fn tag_before(&self, span: Span, tag: &str) -> Span {
+        const BYTES_MAX: usize = 200;
+        let mut start = span.start.saturating_sub(BYTES_MAX);
+        while !self.text.is_char_boundary(start) {
+            start += 1;
+        }
+        let before = self.text.get(start..span.end.max(span.start));
+        let at = before.and_then(|before| before.rfind(tag));
+        at.map_or(span, |at| Span::new(start + at, start + at + tag.len()))
     }
 
     fn entries(&mut self, raw: Vec<(RawNode, RawNode)>) -> Vec<Entry> {
@@ -330,7 +373,7 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
             | BudgetBreach::Aliases { .. }
             | BudgetBreach::AliasAnchorRatio { .. }
             | BudgetBreach::RecordedAnchorEvents { .. }
-            | BudgetBreach::RecordedAnchorBytes { .. } => alias_error(place),
+            | BudgetBreach::RecordedAnchorBytes { .. } => alias_error(text, place),
             BudgetBreach::MergeKeys { .. } => merge_error(place),
             BudgetBreach::Documents { .. } => documents_error(place),
             BudgetBreach::Depth { .. } => report(
@@ -352,7 +395,7 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
         },
         Error::MultipleDocuments { .. } => documents_error(place),
         Error::MergeKeyNotAllowed { .. } => merge_error(place),
-        Error::UnknownAnchor { .. } | Error::AliasError { .. } => alias_error(place),
+        Error::UnknownAnchor { .. } | Error::AliasError { .. } => alias_error(text, place),
         Error::NonFiniteFloat { .. } => report(
             YAML_NUMBER,
             "infinity and NaN are no numbers here",
@@ -367,19 +410,37 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
             // The reader puts the place into the text; the caret shows it.
             let message = message.lines().next().unwrap_or_default();
             let message = message.split(" at line ").next().unwrap_or_default();
+            let hint = yaml_hints::explain(text, place.start, message);
+            let said = hint.as_ref().map_or(message, |hint| &hint.message);
             report(
                 YAML_SYNTAX,
-                &format!("this is not valid YAML: {message}"),
+                &format!("this is not valid YAML: {said}"),
                 "here",
             )
+            .maybe_help(hint.map(|hint| hint.help))
         }
     }
 }
 
-fn alias_error(place: Span) -> Diagnostic {
+fn alias_error(text: &str, place: Span) -> Diagnostic {
+    let rest = text.get(place.start..).unwrap_or_default();
+    let word = rest
+        .split([' ', ',', '}', ']', '\n', '"'])
+        .next()
+        .unwrap_or_default();
+    // Names of anchors are words; anything else was to be a text, such as a pattern.
+    let is_name = word
+        .trim_start_matches(['*', '&'])
+        .chars()
+        .all(|char| char.is_alphanumeric() || "_-".contains(char));
+    let help = if is_name || !word.starts_with(['*', '&']) {
+        "write the value where it is used, or make it an input with a default".to_owned()
+    } else {
+        format!("a text that begins with `*` or `&` needs quotes: \"{word}\"")
+    };
     Diagnostic::error(YAML_ALIAS, "anchors and aliases are not allowed")
         .at(place, "here")
-        .help("write the value where it is used, or make it an input with a default")
+        .help(help)
 }
 
 fn merge_error(place: Span) -> Diagnostic {

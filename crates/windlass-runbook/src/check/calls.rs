@@ -81,7 +81,11 @@ pub(super) fn with(
         None => &[],
         Some((_, NodeKind::Map(entries))) => entries,
         Some((node, _)) => {
-            found.push(wrong_shape(node, "`with` is a map of parameters"));
+            found.push(
+                wrong_shape(node, "`with` is a map of parameters").help(
+                    "the parameters stand below it, indented further, or in braces: `with: {NAME: value}`",
+                ),
+            );
             return None;
         }
     };
@@ -143,12 +147,18 @@ pub(super) fn with(
 
 fn unknown_param(name: &ActionName, action: &Action, entry: &Entry, found: &mut Found) {
     let known = || action.params.keys().map(String::as_str);
-    let help = did_you_mean(&entry.key, known()).unwrap_or_else(|| {
-        format!(
-            "the parameters are {}",
-            known().collect::<Vec<_>>().join(", ")
-        )
-    });
+    let of_step = keys::ACTION
+        .known
+        .contains(&entry.key.as_str())
+        .then(|| "it is a key of the step: write it beside `with`, not in it".to_owned());
+    let help = did_you_mean(&entry.key, known())
+        .or(of_step)
+        .unwrap_or_else(|| {
+            format!(
+                "the parameters are {}",
+                known().collect::<Vec<_>>().join(", ")
+            )
+        });
     let message = format!("`{name}` has no parameter `{}`", entry.key.escape_debug());
     found.push(
         Diagnostic::error(UNKNOWN_PARAM, message)

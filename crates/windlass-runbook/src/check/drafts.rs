@@ -10,10 +10,10 @@ use windlass_core::plan::EffectClass;
 use super::fields::{Fields, Found, text, wrong_shape};
 use super::inline::{Fragment, Used, is_path};
 use super::world::{Form, StepDraft};
-use super::{keys, outputs};
+use super::{hints, keys, outputs};
 use crate::codes::{
     BAD_NAME, BAD_VALUE, DUPLICATE_STEP, EFFECT_LOWERED, EFFECT_UNSTATED, INLINED_KEY, KEYS_CLASH,
-    MISSING_KEY, UNKNOWN_ACTION,
+    MISSING_KEY, UNKNOWN_ACTION, UNKNOWN_KEY,
 };
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
@@ -32,10 +32,16 @@ pub(super) fn drafts<'a>(
 ) -> Vec<StepDraft<'a>> {
     let NodeKind::Map(entries) = &node.kind else {
         let key = if finally { "finally" } else { "steps" };
-        found.push(wrong_shape(
-            node,
-            &format!("`{key}` is a map of steps by their ids"),
-        ));
+        let diagnostic = wrong_shape(node, &format!("`{key}` is a map of steps by their ids"));
+        found.push(diagnostic.help(match &node.kind {
+            NodeKind::List(_) => {
+                "write each step under its id, without dashes:\n\
+                 steps:\n\
+                 \u{20} look:\n\
+                 \u{20}   uses: ..."
+            }
+            _ => "the steps stand below it, each under its id, indented further",
+        }));
         return Vec::new();
     };
     if entries.is_empty() && !finally {
@@ -80,7 +86,11 @@ fn draft<'a>(
         Ok(id) => id,
         Err(error) => {
             let label = "not a step id";
-            found.push(Diagnostic::error(BAD_NAME, error).at(entry.key_span, label));
+            found.push(
+                Diagnostic::error(BAD_NAME, error)
+                    .at(entry.key_span, label)
+                    .maybe_help(hints::respelled(&entry.key)),
+            );
             return None;
         }
     };
@@ -142,9 +152,29 @@ fn form<'a>(
     {
         return inlined(entry, node.span, used.get(path), found);
     }
+    if uses.is_none() && misplaced_top_key(entry, found) {
+        return (Form::Broken, None);
+    }
     let is_wait = uses.is_some_and(|uses| uses.value.as_text() == Some(WAIT));
     let keys = if is_wait { keys::WAIT } else { keys::ACTION };
-    let Some(fields) = Fields::read(&entry.value, entry.key_span, &keys, found) else {
+    let called = uses
+        .and_then(|uses| ActionName::try_from(uses.value.as_text()?.to_owned()).ok())
+        .and_then(|name| catalog.get(&name).map(|action| (name, action)));
+    let hint = |inner: &Entry| {
+        let key = &inner.key;
+        if looks_like_step(&inner.value) && hints::foreign_key(keys.of, key).is_none() {
+            return Some(format!(
+                "it looks like a step: begin it as far left as `{}`",
+                entry.key
+            ));
+        }
+        let (name, action) = called.as_ref()?;
+        action.params.contains_key(key).then(|| {
+            format!("it is a parameter of `{name}`: write it under `with`, indented further")
+        })
+    };
+    let fields = Fields::read_hinted(&entry.value, entry.key_span, &keys, &hint, found);
+    let Some(fields) = fields else {
         return (Form::Broken, None);
     };
     if is_wait {
@@ -217,6 +247,27 @@ fn plain_id(text: &str) -> Result<StepId, String> {
     }
 }
 
+/// A map that says what only a step says.
+pub(super) fn looks_like_step(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Map(entries)
+        if entries.iter().any(|entry| entry.key == "uses" || entry.key == "approval"))
+}
+
+/// Whether a key of the runbook stands among the steps, which is said then.
+fn misplaced_top_key(entry: &Entry, found: &mut Found) -> bool {
+    let key = entry.key.as_str();
+    let misplaced = keys::TOP.known.contains(&key);
+    if misplaced {
+        let message = format!("`{key}` is a key of the runbook and no step");
+        found.push(
+            Diagnostic::error(UNKNOWN_KEY, message)
+                .at(entry.key_span, "read as a step's id")
+                .help("begin it as far left as `steps`"),
+        );
+    }
+    misplaced
+}
+
 /// The action that a `uses` names, as far as the catalog has it.
 pub(super) fn action<'a>(
     node: &'a Node,
@@ -242,8 +293,16 @@ pub(super) fn action<'a>(
     let name = match ActionName::try_from(name.to_owned()) {
         Ok(name) => name,
         Err(error) => {
+            let lower = name.to_ascii_lowercase();
+            let help = catalog
+                .actions
+                .keys()
+                .find(|known| known.as_str() == lower)
+                .map(|known| format!("did you mean `{known}`?"));
             found.push(
-                Diagnostic::error(BAD_NAME, error.to_string()).at(node.span, "not an action"),
+                Diagnostic::error(BAD_NAME, error.to_string())
+                    .at(node.span, "not an action")
+                    .help(help.unwrap_or_else(|| known_actions(catalog))),
             );
             return None;
         }
@@ -254,10 +313,32 @@ pub(super) fn action<'a>(
         found.push(
             Diagnostic::error(UNKNOWN_ACTION, format!("there is no action `{name}`"))
                 .at(node.span, "unknown action")
-                .maybe_help(did_you_mean(name.as_str(), known)),
+                .help(
+                    hints::foreign_action(name.as_str())
+                        .map(str::to_owned)
+                        .or_else(|| did_you_mean(name.as_str(), known))
+                        .unwrap_or_else(|| known_actions(catalog)),
+                ),
         );
     }
     Some((name, action))
+}
+
+/// All actions, for a name that is near none of them.
+fn known_actions(catalog: &Catalog) -> String {
+    const SHOWN_MAX: usize = 20;
+    let names: Vec<&str> = catalog
+        .actions
+        .keys()
+        .take(SHOWN_MAX)
+        .map(ActionName::as_str)
+        .collect();
+    let more = if catalog.actions.len() > SHOWN_MAX {
+        " and others"
+    } else {
+        ""
+    };
+    format!("the actions are {}{more}", names.join(", "))
 }
 
 fn effect(
@@ -341,9 +422,11 @@ fn needs(node: &Node, found: &mut Found) -> Vec<(StepId, Span)> {
         };
         match plain_id(name) {
             Ok(id) => needs.push((id, node.span)),
-            Err(error) => {
-                found.push(Diagnostic::error(BAD_NAME, error).at(node.span, "not a step id"));
-            }
+            Err(error) => found.push(
+                Diagnostic::error(BAD_NAME, error)
+                    .at(node.span, "not a step id")
+                    .maybe_help(hints::list_of_names(name).or_else(|| hints::respelled(name))),
+            ),
         }
     }
     needs

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use windlass_core::time::Millis;
 
+use super::hints;
 use super::keys::Keys;
 use super::units;
 use crate::codes::{
@@ -42,8 +43,20 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Reads a map with the given keys; `None` when it is no map.
     pub(super) fn read(node: &'a Node, span: Span, keys: &Keys, found: &mut Found) -> Option<Self> {
+        Self::read_hinted(node, span, keys, &|_| None, found)
+    }
+
+    /// The same, with somebody who may know where a key that has no place here belongs.
+    pub(super) fn read_hinted(
+        node: &'a Node,
+        span: Span,
+        keys: &Keys,
+        hint: &dyn Fn(&Entry) -> Option<String>,
+        found: &mut Found,
+    ) -> Option<Self> {
         let NodeKind::Map(entries) = &node.kind else {
-            found.push(wrong_shape(node, &format!("{} is a map", keys.of)));
+            let diagnostic = wrong_shape(node, &format!("{} is a map", keys.of));
+            found.push(diagnostic.maybe_help(hints::map(keys.of, node)));
             return None;
         };
         let mut fields = BTreeMap::new();
@@ -61,7 +74,9 @@ impl<'a> Fields<'a> {
             } else {
                 let known = keys.known.iter().chain(keys.later).copied();
                 let message = format!("{} has no key `{}`", keys.of, key.escape_debug());
-                let help = did_you_mean(key, known)
+                let help = hint(entry)
+                    .or_else(|| did_you_mean(key, known))
+                    .or_else(|| hints::foreign_key(keys.of, key))
                     .unwrap_or_else(|| format!("the keys are {}", keys.known.join(", ")));
                 found.push(
                     Diagnostic::error(UNKNOWN_KEY, message)
@@ -94,7 +109,11 @@ impl<'a> Fields<'a> {
         let value = self.value(key);
         if value.is_none() {
             let message = format!("{of} needs the key `{key}`");
-            found.push(Diagnostic::error(MISSING_KEY, message).at(self.span, "missing here"));
+            found.push(
+                Diagnostic::error(MISSING_KEY, message)
+                    .at(self.span, "missing here")
+                    .maybe_help(hints::missing_key(of, key).map(str::to_owned)),
+            );
         }
         value
     }
@@ -120,7 +139,8 @@ impl<'a> Fields<'a> {
         if let NodeKind::Bool(value) = node.kind {
             return Some(value);
         }
-        found.push(wrong_shape(node, &format!("`{key}` is true or false")));
+        let diagnostic = wrong_shape(node, &format!("`{key}` is true or false"));
+        found.push(diagnostic.maybe_help(hints::boolean(node)));
         None
     }
 
@@ -165,7 +185,7 @@ pub(super) fn duration(node: &Node, what: &str, found: &mut Found) -> Option<Mil
         found.push(
             Diagnostic::error(BAD_SPAN, format!("{what} is a duration"))
                 .at(node.span, "not a duration")
-                .help("write a whole number and a unit: 500ms, 15s, 30m, 4h or 2d"),
+                .help(hints::duration(node)),
         );
     }
     parsed
@@ -174,7 +194,7 @@ pub(super) fn duration(node: &Node, what: &str, found: &mut Found) -> Option<Mil
 pub(super) fn text<'a>(node: &'a Node, rule: &str, found: &mut Found) -> Option<&'a str> {
     let text = node.as_text();
     if text.is_none() {
-        found.push(wrong_shape(node, rule));
+        found.push(wrong_shape(node, rule).maybe_help(hints::quoted(node)));
     }
     text
 }
@@ -182,6 +202,9 @@ pub(super) fn text<'a>(node: &'a Node, rule: &str, found: &mut Found) -> Option<
 /// `rule` says what was wanted, as a sentence.
 pub(super) fn wrong_shape(node: &Node, rule: &str) -> Diagnostic {
     let found = node.describe();
-    Diagnostic::error(WRONG_SHAPE, format!("{rule}, not {found}"))
-        .at(node.span, format!("this is {found}"))
+    let label = match node.kind {
+        NodeKind::Null => "nothing stands here".to_owned(),
+        _ => format!("this is {found}"),
+    };
+    Diagnostic::error(WRONG_SHAPE, format!("{rule}, not {found}")).at(node.span, label)
 }

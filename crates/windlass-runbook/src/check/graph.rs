@@ -131,7 +131,10 @@ impl Graph {
             }
             path => path.join(" needs "),
         };
-        let message = format!("steps need each other in a circle: {path}");
+        let message = match component {
+            [itself] => format!("`{}` needs itself", id(*itself)),
+            _ => format!("steps need each other in a circle: {path}"),
+        };
         let mut diagnostic = Diagnostic::error(CYCLE, message);
         for pair in circle.windows(2).take(SHOWN_MAX) {
             let needed = id(pair[1]);

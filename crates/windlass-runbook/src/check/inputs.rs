@@ -36,10 +36,10 @@ pub(super) fn declared(node: Option<&Node>, found: &mut Found) -> Vec<Declared> 
         None => &[],
         Some((_, NodeKind::Map(entries))) => entries.as_slice(),
         Some((node, _)) => {
-            found.push(wrong_shape(
-                node,
-                "`inputs` is a map of inputs by their names",
-            ));
+            found.push(
+                wrong_shape(node, "`inputs` is a map of inputs by their names")
+                    .help("write each input under its name: `host: {type: string}`"),
+            );
             &[]
         }
     };

@@ -6,6 +6,7 @@ mod change;
 mod drafts;
 mod fields;
 mod graph;
+mod hints;
 mod inline;
 mod inputs;
 mod keys;
@@ -34,7 +35,7 @@ use windlass_core::value::Value;
 
 use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, YAML_LIMIT};
 use crate::diagnostic::{Diagnostic, Severity, Source};
-use crate::node::{Node, NodeKind};
+use crate::node::{Entry, Node, NodeKind};
 use crate::render::{COLUMNS, Style, render_all};
 use crate::suggest::did_you_mean;
 use crate::yaml;
@@ -182,7 +183,11 @@ fn runbook(
     found: &mut Found,
 ) -> Option<Plan> {
     let start = crate::diagnostic::Span::default();
-    let fields = Fields::read(node, start, &keys::TOP, found)?;
+    let hint = |entry: &Entry| {
+        drafts::looks_like_step(&entry.value)
+            .then(|| "it looks like a step: indent it under `steps`".to_owned())
+    };
+    let fields = Fields::read_hinted(node, start, &keys::TOP, &hint, found)?;
     language(&fields, found);
     let name = name(&fields, found);
     let title = fields.text("title", found).map(str::to_owned);
@@ -340,9 +345,12 @@ fn language(fields: &Fields<'_>, found: &mut Found) {
         return;
     };
     if node.kind != NodeKind::Int(LANGUAGE) {
+        let label = match node.as_text() {
+            Some("1") => "a text: write it without quotes",
+            _ => "another version of the language",
+        };
         found.push(
-            Diagnostic::error(BAD_VALUE, "this version reads `windlass: 1`")
-                .at(node.span, "another version of the language"),
+            Diagnostic::error(BAD_VALUE, "this version reads `windlass: 1`").at(node.span, label),
         );
     }
 }
@@ -358,7 +366,10 @@ fn name(fields: &Fields<'_>, found: &mut Found) -> Option<String> {
             found.push(
                 Diagnostic::error(BAD_NAME, message)
                     .at(node.span, "not a name")
-                    .help("a lower-case letter, then lower-case letters, digits or _ (64 at most); `title` is free text"),
+                    .help(format!(
+                        "{}a lower-case letter, then lower-case letters, digits or _ (64 at most); `title` is free text",
+                        hints::respelled(name).map_or(String::new(), |meant| meant + ": ")
+                    )),
             );
             None
         }
@@ -392,7 +403,13 @@ fn on_failure(fields: &Fields<'_>, found: &mut Found) -> OnFailure {
         _ => {
             let message = "`on_failure` is `undo` or `stop`";
             if let Some(node) = fields.value("on_failure") {
-                let help = did_you_mean(text, ["undo", "stop"]);
+                let help = match text {
+                    "rollback" | "revert" => Some("did you mean `undo`?".to_owned()),
+                    _ => did_you_mean(text, ["undo", "stop"]).or_else(|| {
+                        let both = "`stop` leaves what was done as it is, `undo` takes it back";
+                        Some(both.to_owned())
+                    }),
+                };
                 let diagnostic = Diagnostic::error(BAD_VALUE, message).at(node.span, "neither");
                 found.push(diagnostic.maybe_help(help));
             }

@@ -116,6 +116,7 @@ mod tests {
         let node = Node {
             span: Span::new(0, raw.len()),
             kind,
+            written: None,
         };
         let start = value.find(part).unwrap();
         let span = Located::new(raw, &node, value).place(start..start + part.len());

@@ -7,7 +7,7 @@ use windlass_core::id::SecretName;
 use windlass_core::plan::SecretSource;
 
 use super::fields::{Fields, Found, text, wrong_shape};
-use super::keys;
+use super::{hints, keys};
 use crate::codes::{BAD_NAME, EXPR_IN_SCRIPT, SECRET_SOURCE};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
@@ -75,7 +75,11 @@ impl Secrets {
             }
             Err(error) => {
                 let label = "not a secret's name";
-                found.push(Diagnostic::error(BAD_NAME, error.to_string()).at(span, label));
+                found.push(
+                    Diagnostic::error(BAD_NAME, error.to_string())
+                        .at(span, label)
+                        .maybe_help(hints::respelled(word)),
+                );
                 None
             }
         }

@@ -259,7 +259,11 @@ fn wait(
         return None;
     };
     let NodeKind::Map(entries) = &entry.value.kind else {
-        found.push(wrong_shape(&entry.value, "`with` is a map of parameters"));
+        let given = entry.value.as_text().unwrap_or("30s");
+        found.push(
+            wrong_shape(&entry.value, "`with` is a map of parameters")
+                .help(format!("write `with: {{for: {given}}}`")),
+        );
         return None;
     };
     for entry in entries.iter().filter(|entry| entry.key != "for") {

@@ -15,8 +15,8 @@ use super::fields::{Found, is_full};
 use super::names::{Around, expression, secret_in_expression};
 use super::place::Located;
 use super::typed::Wants;
-use super::units;
 use super::world::World;
+use super::{hints, units};
 use crate::codes::{
     BAD_SPAN, EXPR_BRACES, EXPR_IN_SCRIPT, PARAM_TYPE, SECRET_IN_EXPR, UNKNOWN_NAME,
 };
@@ -106,7 +106,7 @@ pub(super) fn template(
                 found.push(
                     Diagnostic::error(BAD_SPAN, format!("`{}` is a duration", wanted.name))
                         .at(node.span, "not a duration")
-                        .help("write a whole number and a unit: 500ms, 15s, 30m, 4h or 2d"),
+                        .help(hints::duration(node)),
                 );
                 return None;
             };
@@ -186,15 +186,16 @@ fn fits(node: &Node, wanted: Wanted<'_>, found: &mut Found) -> bool {
             wanted.ty,
             node.describe()
         );
-        let quotes = *wanted.ty == Type::Text
-            && matches!(
-                node.kind,
-                NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_)
-            );
+        let help = match wanted.ty {
+            Type::Text => hints::quoted(node),
+            Type::Bool => hints::boolean(node),
+            Type::Duration => Some(hints::duration(node)),
+            _ => None,
+        };
         found.push(
             Diagnostic::error(PARAM_TYPE, message)
                 .at(node.span, format!("this is {}", node.describe()))
-                .maybe_help(quotes.then(|| "put it in quotes".to_owned())),
+                .maybe_help(help),
         );
     }
     fits

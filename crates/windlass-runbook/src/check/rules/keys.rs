@@ -219,13 +219,18 @@ fn debt_condition(
             let range = reference.span.range();
             let place: Span = Located::new(world.text(node.span), node, source).place(range);
             let change = &world.steps[change];
+            let label = if *id == change.id.as_str() {
+                "reads the change itself".to_owned()
+            } else {
+                format!("`{id}` does not precede `{}`", change.id)
+            };
             let message = format!(
                 "whether `{}` is owed must be known before `{}`",
                 step.id, change.id
             );
             found.push(
                 Diagnostic::error(BAD_ENSURE, message)
-                    .at(place, format!("`{id}` does not precede `{}`", change.id))
+                    .at(place, label)
                     .at(change.id_span, format!("ensures `{}`", step.id)),
             );
         }

@@ -10,6 +10,7 @@ use super::pattern::Pattern;
 use super::take::{Fault, Segment, order, shown_path};
 use super::{Kind, Limit, Shape};
 use crate::check::fields::{self, Fields, Found, wrong_shape};
+use crate::check::hints;
 use crate::check::keys::{self, Keys};
 use crate::codes::{
     BAD_NAME, BAD_PATTERN, BAD_VALUE, INPUT_TYPE, NO_VALUE_LEFT, RULE_OF_OTHER_TYPE,
@@ -353,7 +354,11 @@ fn taken(shape: &Shape, node: &Node, key: &str, found: &mut Found) -> Option<Val
     // An integer is no duration for a reader: of what?
     if let (Kind::Duration, NodeKind::Int(_)) = (&shape.kind, &node.kind) {
         let message = format!("`{key}` must be {}", shape.describe());
-        found.push(Diagnostic::error(INPUT_TYPE, message).at(node.span, "without a unit"));
+        found.push(
+            Diagnostic::error(INPUT_TYPE, message)
+                .at(node.span, "without a unit")
+                .help(hints::duration(node)),
+        );
         return None;
     }
     match shape.take(&node.to_value()) {
@@ -376,7 +381,11 @@ pub(in crate::check) fn fault_in(fault: &Fault, key: &str, node: &Node) -> Diagn
         let found = place.describe();
         return Diagnostic::error(INPUT_TYPE, format!("`{path}` must be {wanted}"))
             .at(place.span, format!("this is {found}"))
-            .maybe_help(fault.help.clone());
+            .maybe_help(fault.help.clone().or_else(|| match wanted {
+                "a string" => hints::quoted(place),
+                "true or false" => hints::boolean(place),
+                _ => None,
+            }));
     }
     let message = format!("`{path}`: {} {}", fault.found, fault.rule);
     Diagnostic::error(fault.code, message)
