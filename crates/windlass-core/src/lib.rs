@@ -15,6 +15,7 @@ pub mod operator;
 pub mod outcome;
 mod outstanding;
 pub mod plan;
+pub mod rehearsal;
 pub mod rejection;
 pub mod state;
 pub mod time;
