@@ -9,7 +9,9 @@ use windlass_core::catalog::Catalog;
 use windlass_core::value::Value;
 use windlass_engine::ports::CatalogSource as _;
 use windlass_runbook::codes::{CODES, Code};
+use windlass_runbook::diagnostic::Diagnostic;
 use windlass_runbook::render::Style;
+use windlass_runbook::testing::{Lack, RunbookText, TestFile};
 use windlass_runbook::{Checked, Given, check_with};
 use windlass_steps::NativeSteps;
 
@@ -48,6 +50,7 @@ struct Example {
 /// The fenced blocks of a page.
 fn examples(page: &str) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
+    let mut shared = BTreeMap::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         let Some(info) = line.strip_prefix("```") else {
@@ -61,14 +64,18 @@ fn examples(page: &str) -> Vec<Example> {
         match info.split_once(' ') {
             Some(("yaml", kind)) => match kind.strip_prefix("file=") {
                 Some(name) => {
-                    let example = found.last_mut().expect("a file stands after a runbook");
-                    example.files.insert(name.to_owned(), text);
+                    let files = match found.last_mut() {
+                        Some(example) => &mut example.files,
+                        // Before the first example it is for all of them.
+                        None => &mut shared,
+                    };
+                    files.insert(name.to_owned(), text);
                 }
                 None => found.push(Example {
                     kind: kind.to_owned(),
                     text,
                     inputs: None,
-                    files: BTreeMap::new(),
+                    files: shared.clone(),
                 }),
             },
             Some(("json", "inputs")) => {
@@ -79,6 +86,37 @@ fn examples(page: &str) -> Vec<Example> {
         }
     }
     found
+}
+
+/// What the check says: which codes, and all of it as text.
+struct Said {
+    codes: BTreeSet<&'static str>,
+    text: String,
+}
+
+impl Said {
+    fn new(diagnostics: &[Diagnostic], text: String) -> Self {
+        let codes = diagnostics.iter().map(|found| found.code.id()).collect();
+        Self { codes, text }
+    }
+}
+
+/// A runbook is checked by itself, a test file against the runbook that it names.
+fn said(example: &Example, catalog: &Catalog) -> Said {
+    if !example.text.starts_with("windlass_test:") {
+        let checked = checked(example, catalog);
+        return Said::new(&checked.diagnostics, checked.render(Style::Plain));
+    }
+    let tests = TestFile::read("example.test.yaml", &example.text);
+    let path = tests.runbook().unwrap_or_default().to_owned();
+    let checked = match example.files.get(&path) {
+        Some(text) => {
+            let (name, files) = (path.as_str(), &example.files);
+            tests.check(RunbookText { name, text, files }, catalog)
+        }
+        None => tests.without_runbook(&path, Lack::Missing),
+    };
+    Said::new(&checked.diagnostics, checked.render(Style::Plain))
 }
 
 fn checked(example: &Example, catalog: &Catalog) -> Checked {
@@ -121,23 +159,21 @@ fn faults(code: Code, catalog: &Catalog) -> Vec<String> {
         }
     }
     for example in of_kind("wrong") {
-        let checked = checked(example, catalog);
-        let ids: BTreeSet<&str> = checked.diagnostics.iter().map(|d| d.code.id()).collect();
-        if ids != BTreeSet::from([code.id()]) {
-            let rendered = checked.render(Style::Plain);
-            faults.push(format!("{code}: the wrong example gives\n{rendered}"));
+        let said = said(example, catalog);
+        if said.codes != BTreeSet::from([code.id()]) {
+            faults.push(format!("{code}: the wrong example gives\n{}", said.text));
         }
     }
     for example in of_kind("right") {
-        let checked = checked(example, catalog);
+        let said = said(example, catalog);
         // What a page is about need not be used for anything.
-        let said = checked
-            .diagnostics
-            .iter()
-            .any(|found| found.code == code || !UNUSED.contains(&found.code.id()));
-        if said {
-            let rendered = checked.render(Style::Plain);
-            faults.push(format!("{code}: the right example gives\n{rendered}"));
+        let unused = |id: &&str| *id != code.id() && UNUSED.contains(id);
+        if !said.codes.iter().all(unused) {
+            faults.push(format!(
+                "{code}: the right example gives
+{}",
+                said.text
+            ));
         }
     }
     faults

@@ -174,6 +174,14 @@ codes! {
     LONGER_THAN_RUN = "WL0626", "Something may take longer than the whole run.";
     IDLE_RETRY = "WL0627", "A retry says something that has no effect.";
     DECLARED_OUTPUT = "WL0650", "A declared output is none of the action's, or has a type that it never has.";
+    TEST_RUNBOOK = "WL0801", "The runbook of a test file cannot be read or has mistakes.";
+    TEST_INPUTS = "WL0802", "The inputs of a case do not fit the runbook.";
+    TEST_STEP = "WL0803", "A test file names a step that the runbook does not have.";
+    TEST_MISFIT = "WL0804", "A test file asks of a step what the step does not have.";
+    TEST_MOCK = "WL0805", "A mock gives what its action never gives.";
+    TEST_EFFECT = "WL0806", "The mocked failure of a change does not say what it did to the world.";
+    TEST_EVENT = "WL0807", "A test file names an event that does not exist.";
+    TEST_STATE = "WL0808", "A test file expects a state that does not exist.";
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! YAML runbooks to plans, with diagnostics that carry spans.
+//! YAML runbooks to plans, and test files to cases, with diagnostics that carry spans.
 
 mod check;
 pub mod codes;
@@ -12,6 +12,7 @@ pub mod preflight;
 pub mod render;
 pub mod report;
 mod suggest;
+pub mod testing;
 mod yaml;
 mod yaml_hints;
 

@@ -16,14 +16,14 @@ use crate::node::{Entry, Node, NodeKind};
 use crate::suggest::did_you_mean;
 
 /// Where diagnostics are collected.
-pub(super) type Found = Vec<Diagnostic>;
+pub(crate) type Found = Vec<Diagnostic>;
 
 /// How many diagnostics are kept.
 pub const DIAGNOSTICS_MAX: usize = 100;
 
 /// Whether there are so many errors that nobody reads more. What is costly stops
 /// then, so that a hostile runbook buys no work with mistakes.
-pub(super) fn is_full(found: &Found) -> bool {
+pub(crate) fn is_full(found: &Found) -> bool {
     found.len() >= DIAGNOSTICS_MAX
         && found
             .iter()
@@ -34,20 +34,20 @@ pub(super) fn is_full(found: &Found) -> bool {
 
 /// The fields of a map that may be there.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// What stands for the map in diagnostics: its key.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     entries: BTreeMap<&'a str, &'a Entry>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads a map with the given keys; `None` when it is no map.
-    pub(super) fn read(node: &'a Node, span: Span, keys: &Keys, found: &mut Found) -> Option<Self> {
+    pub(crate) fn read(node: &'a Node, span: Span, keys: &Keys, found: &mut Found) -> Option<Self> {
         Self::read_hinted(node, span, keys, &|_| None, found)
     }
 
     /// The same, with somebody who may know where a key that has no place here belongs.
-    pub(super) fn read_hinted(
+    pub(crate) fn read_hinted(
         node: &'a Node,
         span: Span,
         keys: &Keys,
@@ -91,21 +91,21 @@ impl<'a> Fields<'a> {
         })
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Entry> {
         self.entries.get(key).copied()
     }
 
     /// The values of all keys.
-    pub(super) fn values(&self) -> impl Iterator<Item = &'a Node> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &'a Node> {
         self.entries.values().map(|entry| &entry.value)
     }
 
-    pub(super) fn value(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn value(&self, key: &str) -> Option<&'a Node> {
         self.get(key).map(|entry| &entry.value)
     }
 
     /// A field that must be there.
-    pub(super) fn required(&self, key: &str, of: &str, found: &mut Found) -> Option<&'a Node> {
+    pub(crate) fn required(&self, key: &str, of: &str, found: &mut Found) -> Option<&'a Node> {
         let value = self.value(key);
         if value.is_none() {
             let message = format!("{of} needs the key `{key}`");
@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Text that stays as it is written: nothing is filled into it.
-    pub(super) fn text(&self, key: &str, found: &mut Found) -> Option<&'a str> {
+    pub(crate) fn text(&self, key: &str, found: &mut Found) -> Option<&'a str> {
         let node = self.value(key)?;
         let text = text(node, &format!("`{key}` is a string"), found)?;
         if text.contains("${{") {
@@ -134,7 +134,7 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
-    pub(super) fn boolean(&self, key: &str, found: &mut Found) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &str, found: &mut Found) -> Option<bool> {
         let node = self.value(key)?;
         if let NodeKind::Bool(value) = node.kind {
             return Some(value);
@@ -145,7 +145,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn count(&self, key: &str, least: u32, most: u32, found: &mut Found) -> Option<u32> {
+    pub(crate) fn count(&self, key: &str, least: u32, most: u32, found: &mut Found) -> Option<u32> {
         let node = self.value(key)?;
         let NodeKind::Int(value) = node.kind else {
             found.push(wrong_shape(node, &format!("`{key}` is an integer")));
@@ -162,7 +162,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A span of time that is longer than nothing.
-    pub(super) fn duration(&self, key: &str, found: &mut Found) -> Option<Millis> {
+    pub(crate) fn duration(&self, key: &str, found: &mut Found) -> Option<Millis> {
         let span = self.duration_or_zero(key, found)?;
         if span.0 == 0 {
             let node = self.value(key)?;
@@ -173,13 +173,13 @@ impl<'a> Fields<'a> {
         Some(span)
     }
 
-    pub(super) fn duration_or_zero(&self, key: &str, found: &mut Found) -> Option<Millis> {
+    pub(crate) fn duration_or_zero(&self, key: &str, found: &mut Found) -> Option<Millis> {
         duration(self.value(key)?, &format!("`{key}`"), found)
     }
 }
 
 /// A span of time such as `15m`.
-pub(super) fn duration(node: &Node, what: &str, found: &mut Found) -> Option<Millis> {
+pub(crate) fn duration(node: &Node, what: &str, found: &mut Found) -> Option<Millis> {
     let parsed = node.as_text().and_then(units::duration);
     if parsed.is_none() {
         found.push(
@@ -191,7 +191,7 @@ pub(super) fn duration(node: &Node, what: &str, found: &mut Found) -> Option<Mil
     parsed
 }
 
-pub(super) fn text<'a>(node: &'a Node, rule: &str, found: &mut Found) -> Option<&'a str> {
+pub(crate) fn text<'a>(node: &'a Node, rule: &str, found: &mut Found) -> Option<&'a str> {
     let text = node.as_text();
     if text.is_none() {
         found.push(wrong_shape(node, rule).maybe_help(hints::quoted(node)));
@@ -200,7 +200,7 @@ pub(super) fn text<'a>(node: &'a Node, rule: &str, found: &mut Found) -> Option<
 }
 
 /// `rule` says what was wanted, as a sentence.
-pub(super) fn wrong_shape(node: &Node, rule: &str) -> Diagnostic {
+pub(crate) fn wrong_shape(node: &Node, rule: &str) -> Diagnostic {
     let found = node.describe();
     let label = match node.kind {
         NodeKind::Null => "nothing stands here".to_owned(),

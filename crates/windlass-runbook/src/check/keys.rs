@@ -3,13 +3,13 @@
 
 /// The keys of one kind of map.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// What the map is, as diagnostics say it.
-    pub(super) of: &'static str,
-    pub(super) known: &'static [&'static str],
-    pub(super) later: &'static [&'static str],
+    pub(crate) of: &'static str,
+    pub(crate) known: &'static [&'static str],
+    pub(crate) later: &'static [&'static str],
     /// Keys that a rule refuses later on, with a better reason than "unknown".
-    pub(super) refused: &'static [&'static str],
+    pub(crate) refused: &'static [&'static str],
 }
 
 pub(super) const TOP: Keys = Keys {

@@ -4,12 +4,12 @@
 mod calls;
 mod change;
 mod drafts;
-mod fields;
+pub(crate) mod fields;
 mod graph;
 mod hints;
 mod inline;
 mod inputs;
-mod keys;
+pub(crate) mod keys;
 mod names;
 mod outputs;
 mod place;
