@@ -3,6 +3,7 @@
 //!
 //! - [`Engine`]: the owner's handle; [`offline`]: what can be done without an owner.
 //! - [`ports`], [`attempt`]: what runners, clocks and catalogs implement and are handed.
+//! - [`rehearsal`]: a plan with mocked work and a clock that jumps; no store, no runner.
 //! - [`state_dir`], [`owner`]: the directory, and the lock that makes a process its owner.
 //!
 //! Inside, one task drives one run (`run`), and exists only while something of the run is
@@ -26,6 +27,7 @@ pub mod owner;
 pub mod ports;
 mod redact;
 mod registry;
+pub mod rehearsal;
 mod replay;
 mod run;
 mod run_ids;

@@ -11,4 +11,5 @@ mod driving;
 mod lock;
 mod outcomes;
 mod parked;
+mod rehearsals;
 mod stopping;
