@@ -11,4 +11,5 @@ mod owners;
 mod plans;
 mod runbooks;
 mod telling;
+mod testing;
 mod usage;

@@ -101,6 +101,7 @@ pub(crate) enum Command {
     Explain(command::explain::Args),
     Fmt(command::fmt::Args),
     Plan(command::plan::Args),
+    Test(command::test::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),
     Serve(command::serve::Args),

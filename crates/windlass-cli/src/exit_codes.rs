@@ -8,8 +8,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// What was asked is done; a followed run succeeded.
     Success = 0,
-    /// The followed run failed, or `doctor`, `fmt --check` or `journal verify` found
-    /// something bad.
+    /// The followed run failed, `doctor`, `fmt --check` or `journal verify` found something
+    /// bad, or a case of `test` is not as expected.
     Failed = 1,
     /// The command line, the inputs or the runbook are wrong; nothing was started.
     Usage = 2,
@@ -41,7 +41,7 @@ impl From<Exit> for ExitCode {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0   done; the followed run succeeded
-  1   the followed run failed; doctor, fmt --check or journal verify found something bad
+  1   the followed run failed; doctor, fmt --check, journal verify or test found something bad
   2   the command line, an input or the runbook is wrong
   3   the engine refused the command; nothing was recorded
   4   the followed run was cancelled

@@ -20,6 +20,7 @@ mod output;
 mod owner;
 mod parting;
 mod place;
+mod rehearse;
 mod render;
 mod replace;
 mod runbook;
@@ -84,6 +85,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Explain(args) => command::explain::perform(args),
         Command::Fmt(args) => command::fmt::perform(&args),
         Command::Plan(args) => command::plan::perform(args),
+        Command::Test(args) => command::test::perform(args),
         Command::Run(args) => command::run::perform(args, &place).await,
         Command::Resume(args) => command::resume::perform(args, &place).await,
         Command::Serve(args) => command::serve::perform(args, &place).await,

@@ -27,6 +27,7 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod take_over;
+pub(crate) mod test;
 pub(crate) mod watch;
 mod watch_over;
 pub(crate) mod why;

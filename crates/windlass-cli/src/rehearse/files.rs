@@ -1,0 +1,148 @@
+//! Test files on disk: which there are, and where the runbook of each is.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use windlass_runbook::testing::TEST_FILE_ENDING;
+use windlass_runbook::{Files, TEXT_BYTES_MAX};
+
+use crate::error::{Error, io};
+
+/// How deep folders are searched.
+const FOLDER_DEPTH_MAX: usize = 32;
+/// The most test files of one call.
+const FILES_MAX: usize = 10_000;
+
+/// The test files that some paths mean: each file itself, and all in and below a folder.
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for path in paths {
+        let about = std::fs::metadata(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::Usage(format!(
+                "there is no test file or folder {}",
+                path.display()
+            )),
+            _ => io("look at", path)(error),
+        })?;
+        if about.is_dir() {
+            let before = found.len();
+            walk(path, 0, &mut found)?;
+            if found.len() == before {
+                return Err(Error::Usage(format!(
+                    "no test file (*{TEST_FILE_ENDING}) in {}",
+                    path.display()
+                )));
+            }
+        } else if is_test_file(path) {
+            found.push(path.clone());
+        } else {
+            return Err(Error::Usage(format!(
+                "{} is no test file: the name of one ends with {TEST_FILE_ENDING}",
+                path.display()
+            )));
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|path| seen.insert(path.clone()));
+    Ok(found)
+}
+
+fn is_test_file(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    name.is_some_and(|name| name.ends_with(TEST_FILE_ENDING))
+}
+
+/// In the order of names, so that a report does not depend on the file system.
+fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let mut entries = std::fs::read_dir(folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(io("list", folder))?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        // Links are not followed: a circle of them would have no end.
+        let kind = entry.file_type().map_err(io("look at", &entry.path()))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if kind.is_dir() {
+            let searched = depth < FOLDER_DEPTH_MAX && !name.starts_with('.') && name != "target";
+            if searched {
+                walk(&entry.path(), depth + 1, found)?;
+            }
+        } else if is_test_file(&entry.path()) {
+            if found.len() >= FILES_MAX {
+                let message = format!("more than {FILES_MAX} test files: name fewer");
+                return Err(Error::Usage(message));
+            }
+            let path = entry.path();
+            found.push(path.strip_prefix(".").map_or(path.clone(), Path::to_owned));
+        }
+    }
+    Ok(())
+}
+
+/// The runbook of a test file: the one that it names, or the one beside it.
+pub(super) fn runbook_of(test_file: &Path, named: Option<&str>) -> PathBuf {
+    let folder = test_file.parent().unwrap_or(Path::new(""));
+    match named {
+        Some(named) => folder.join(named),
+        None => {
+            let name = test_file.file_name().unwrap_or_default().to_string_lossy();
+            let stem = name.strip_suffix(TEST_FILE_ENDING).unwrap_or(&name);
+            folder.join(format!("{stem}.yaml"))
+        }
+    }
+}
+
+/// The files beside a runbook, which it may inline.
+pub(super) struct Beside(PathBuf);
+
+impl Beside {
+    pub(super) fn of(runbook: &Path) -> Self {
+        Self(runbook.parent().unwrap_or(Path::new("")).to_owned())
+    }
+}
+
+impl Files for Beside {
+    fn read(&self, path: &str) -> Result<String, String> {
+        match read_if_there(&self.0.join(path)) {
+            Ok(Some(text)) => Ok(text),
+            Ok(None) => Err("there is no such file, or it is not UTF-8 text".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// The text of a file; `None` when it is no UTF-8.
+pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
+    let mut bytes = Vec::new();
+    // One more than is allowed, so that what is too long is seen to be.
+    std::fs::File::open(path)
+        .and_then(|file| file.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .map_err(io("read", path))?;
+    Ok(String::from_utf8(bytes).ok())
+}
+
+/// The same; `None` also when there is no such file.
+pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
+    match path.try_exists() {
+        Ok(true) => read(path),
+        Ok(false) => Ok(None),
+        Err(error) => Err(io("look at", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runbook_stands_beside_its_test_file() {
+        let of = |file: &str, named| runbook_of(Path::new(file), named);
+        assert_eq!(of("a/up.test.yaml", None), Path::new("a/up.yaml"));
+        assert_eq!(of("up.test.yaml", None), Path::new("up.yaml"));
+        assert_eq!(
+            of("a/x.test.yaml", Some("../up.yaml")),
+            Path::new("a/../up.yaml")
+        );
+    }
+}
