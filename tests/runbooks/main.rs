@@ -1,11 +1,14 @@
 //! Every shipped runbook passes `check` against the native catalog, with the inputs
-//! that stand beside it as an example.
+//! that stand beside it as an example, and its tests reach all of it.
+
+mod testing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use windlass_engine::ports::CatalogSource as _;
 use windlass_runbook::render::Style;
+use windlass_runbook::testing::TEST_FILE_ENDING;
 use windlass_runbook::{Given, check};
 use windlass_steps::NativeSteps;
 
@@ -15,8 +18,8 @@ fn runbooks() -> Vec<PathBuf> {
         .expect("the runbooks are in the checkout")
         .map(|entry| entry.expect("the folder can be listed").path())
         .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yaml")
+            let name = path.to_string_lossy();
+            name.ends_with(".yaml") && !name.ends_with(TEST_FILE_ENDING)
         })
         .collect();
     files.sort();
