@@ -95,7 +95,9 @@ null + 1 =! `+` does not take null and an integer
 # equality and order
 1 == 1 => true
 1 == 1.0 => true
-9007199254740993 == 9007199254740992.0 => false
+9007199254740993 == 9007199254740992.0 => true
+9007199254740993 == 9007199254740994.0 => false
+9223372036854775807 < 1e19 => true
 1 != 2 => true
 1 == '1' => false
 null == null => true

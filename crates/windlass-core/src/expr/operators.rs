@@ -207,27 +207,18 @@ pub(super) fn whole(value: f64) -> Option<i64> {
     fits.then_some(value as i64)
 }
 
-/// Compares exactly: a cast to float would call 2^53 and 2^53 + 1 equal.
+/// As CEL compares: a double beyond all integers is greater or less than each; the others
+/// compare as doubles, so an integer above 2^53 is rounded first.
 fn order_mixed(left: i64, right: f64) -> Ordering {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
-    if right >= TWO_TO_63 {
-        return Ordering::Less;
+    if right > TWO_TO_63 {
+        Ordering::Less
+    } else if right < -TWO_TO_63 {
+        Ordering::Greater
+    } else {
+        // Values hold finite floats only, so there is always an order.
+        (left as f64).partial_cmp(&right).unwrap_or(Ordering::Equal)
     }
-    if right < -TWO_TO_63 {
-        return Ordering::Greater;
-    }
-    // In range, so truncation is exact and what it cut off decides a draw.
-    let whole = right.trunc() as i64;
-    left.cmp(&whole).then_with(|| {
-        let rest = right.fract();
-        if rest > 0.0 {
-            Ordering::Less
-        } else if rest < 0.0 {
-            Ordering::Greater
-        } else {
-            Ordering::Equal
-        }
-    })
 }
 
 #[cfg(test)]
@@ -235,17 +226,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_and_floats_compare_exactly() {
+    fn integers_and_floats_compare_as_in_cel() {
         let big = 9_007_199_254_740_993;
-        assert_eq!(order_mixed(big, 9_007_199_254_740_992.0), Ordering::Greater);
-        assert_eq!(
-            order_mixed(i64::MAX, 9_223_372_036_854_775_807.0),
-            Ordering::Less
-        );
-        assert_eq!(
-            order_mixed(i64::MIN, -9_223_372_036_854_775_808.0),
-            Ordering::Equal
-        );
+        assert_eq!(order_mixed(big, 9_007_199_254_740_992.0), Ordering::Equal);
+        assert_eq!(order_mixed(big, 9_007_199_254_740_994.0), Ordering::Less);
+        let two_to_63 = 9_223_372_036_854_775_808.0;
+        assert_eq!(order_mixed(i64::MAX, two_to_63), Ordering::Equal);
+        assert_eq!(order_mixed(i64::MIN, -two_to_63), Ordering::Equal);
+        assert_eq!(order_mixed(i64::MAX, 1e19), Ordering::Less);
+        assert_eq!(order_mixed(i64::MIN, -1e19), Ordering::Greater);
         assert_eq!(order_mixed(1, 1.5), Ordering::Less);
         assert_eq!(order_mixed(-1, -1.5), Ordering::Greater);
         assert_eq!(order_mixed(0, -0.0), Ordering::Equal);
