@@ -50,7 +50,9 @@ fn a_gate_is_approved_while_nobody_owns_the_directory() {
 fn a_secret_is_brought_anew_after_a_restart() {
     let mut test = Test::new("secrets");
     test.file("secret.yaml", SECRET);
-    test.file("token", "s3cr3t-value\n");
+    let token = test.file("token", "s3cr3t-value\n");
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600))
+        .expect("the owner sets the mode");
     test.call(&[
         "run",
         "secret.yaml",

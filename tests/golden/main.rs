@@ -6,6 +6,7 @@ mod endings;
 mod exports;
 mod fmt;
 mod journal;
+mod language;
 mod operators;
 mod owners;
 mod plans;

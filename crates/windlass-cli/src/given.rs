@@ -1,19 +1,14 @@
-//! What a command line gives a run: inputs, secrets and outputs, read from their
-//! spellings. Values of secrets are never printed, not even in an error.
+//! What a command line gives a run: inputs and outputs, read from their spellings.
+//! Secrets are `secrets`'.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use secrecy::SecretString;
-use windlass_core::id::SecretName;
 use windlass_core::value::Value;
 use windlass_runbook::Given;
 
 use crate::error::{Error, io};
-
-/// The most bytes of one secret.
-const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 /// `NAME=VALUE` of `--input`.
 #[derive(Clone, Debug)]
@@ -61,38 +56,6 @@ impl FromStr for NamedJson {
     }
 }
 
-/// `NAME=env:VARIABLE` or `NAME=file:PATH` of `--secret`: where the value is, not the value.
-#[derive(Clone, Debug)]
-struct NamedSecret {
-    name: SecretName,
-    from: Source,
-}
-
-#[derive(Clone, Debug)]
-enum Source {
-    Variable(String),
-    File(PathBuf),
-}
-
-impl FromStr for NamedSecret {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        // Whatever was typed here may be a secret's value by mistake: it is not repeated.
-        let expected = || "expected NAME=env:VARIABLE or NAME=file:PATH".to_owned();
-        let (name, from) = text.split_once('=').ok_or_else(expected)?;
-        let name = name.parse().map_err(|_| expected())?;
-        let from = match from.split_once(':') {
-            Some(("env", variable)) if !variable.is_empty() => {
-                Source::Variable(variable.to_owned())
-            }
-            Some(("file", path)) if !path.is_empty() => Source::File(PathBuf::from(path)),
-            Some(_) | None => return Err(expected()),
-        };
-        Ok(Self { name, from })
-    }
-}
-
 /// Inputs by name; those of the command line stand above those of the file.
 pub(crate) fn inputs(
     typed: Vec<NamedText>,
@@ -131,48 +94,6 @@ pub(crate) fn outputs(stated: Vec<NamedJson>) -> Result<Value, Error> {
     Ok(Value::Map(outputs))
 }
 
-/// The secrets' values, read now. The texts come unread from the command line: its own
-/// error messages would repeat what was typed.
-pub(crate) fn secrets(texts: &[String]) -> Result<BTreeMap<SecretName, SecretString>, Error> {
-    let mut secrets = BTreeMap::new();
-    for text in texts {
-        let NamedSecret { name, from } = text
-            .parse()
-            .map_err(|expected: String| Error::Usage(format!("--secret: {expected}")))?;
-        let value = match from {
-            Source::Variable(variable) => std::env::var(&variable).map_err(|_| {
-                Error::Usage(format!(
-                    "the secret {name}: the environment variable {variable} is not set, or no text"
-                ))
-            })?,
-            Source::File(path) => {
-                let mut text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
-                // Editors and `echo` end a file with a newline that is no part of the secret.
-                if text.ends_with('\n') {
-                    text.pop();
-                    if text.ends_with('\r') {
-                        text.pop();
-                    }
-                }
-                text
-            }
-        };
-        if value.is_empty() || value.len() > SECRET_BYTES_MAX {
-            return Err(Error::Usage(format!(
-                "the secret {name} has {} bytes; 1 to {SECRET_BYTES_MAX} are allowed",
-                value.len()
-            )));
-        }
-        if secrets
-            .insert(name.clone(), SecretString::from(value))
-            .is_some()
-        {
-            return Err(Error::Usage(format!("the secret {name} is given twice")));
-        }
-    }
-    Ok(secrets)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,20 +108,5 @@ mod tests {
         assert!("=b".parse::<NamedText>().is_err());
         assert!("a={\"b\":1}".parse::<NamedJson>().is_ok());
         assert!("a=b".parse::<NamedJson>().unwrap_err().contains("quotes"));
-        assert!("a=env:B".parse::<NamedSecret>().is_ok());
-        let refused = "token=hunter2".parse::<NamedSecret>().unwrap_err();
-        assert!(!refused.contains("hunter2"), "{refused}");
-    }
-
-    #[test]
-    fn a_secrets_last_line_end_is_not_part_of_it() {
-        use secrecy::ExposeSecret as _;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s");
-        std::fs::write(&path, "two\nlines\n").unwrap();
-        let named = format!("a=file:{}", path.display());
-        let secrets = secrets(&[named]).unwrap();
-        let value = secrets.values().next().unwrap();
-        assert_eq!(value.expose_secret(), "two\nlines");
     }
 }

@@ -24,6 +24,7 @@ mod rehearse;
 mod render;
 mod replace;
 mod runbook;
+mod secrets;
 mod signals;
 mod sources;
 mod tell;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_runbook::render::{COLUMNS, Style};
-use windlass_runbook::{Checked, Given, TEXT_BYTES_MAX};
+use windlass_runbook::{Checked, Files, Given, NoFiles, TEXT_BYTES_MAX};
 
 use crate::error::{Error, io};
 use crate::output;
@@ -21,6 +21,25 @@ use crate::text;
 pub(crate) struct Runbook {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// Where the runbooks are that it inlines; nowhere for the standard input.
+    directory: Option<PathBuf>,
+}
+
+/// The files of a directory and of those around it.
+struct Beside<'a>(&'a Path);
+
+impl Files for Beside<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let file = std::fs::File::open(self.0.join(path)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            _ => error.to_string(),
+        })?;
+        let mut bytes = Vec::new();
+        file.take(TEXT_BYTES_MAX as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
+        String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+    }
 }
 
 impl Runbook {
@@ -50,12 +69,26 @@ impl Runbook {
         };
         let text = String::from_utf8(bytes)
             .map_err(|_| Error::Usage(format!("{name} is not UTF-8 text")))?;
-        Ok(Self { name, text })
+        let directory = (path != Path::new("-"))
+            .then(|| path.parent().map(Path::to_owned))
+            .flatten();
+        Ok(Self {
+            name,
+            text,
+            directory,
+        })
     }
 
     /// Checks it against the actions of this program.
     pub(crate) fn checked(&self, inputs: Option<&BTreeMap<String, Given>>) -> Checked {
-        windlass_runbook::check(&self.name, &self.text, inputs, &catalog())
+        let catalog = catalog();
+        let check = |files: &dyn Files| {
+            windlass_runbook::check_with(&self.name, &self.text, inputs, &catalog, files)
+        };
+        match &self.directory {
+            Some(directory) => check(&Beside(directory)),
+            None => check(&NoFiles),
+        }
     }
 
     /// The plan of a run with these inputs.

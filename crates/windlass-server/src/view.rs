@@ -79,6 +79,9 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         single_user: state.is_single_user(),
         plan_digest: state.digest(),
         inputs: plan.map(|plan| plan.inputs.clone()).unwrap_or_default(),
+        secret_sources: plan
+            .map(|plan| plan.secret_sources.clone())
+            .unwrap_or_default(),
         started_at_ms: ms(state.started_at()),
         updated_at_ms: ms(state.last_at()),
         ended_at_ms: ms(state.ended_at()),

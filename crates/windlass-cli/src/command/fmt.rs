@@ -83,7 +83,9 @@ pub(crate) fn perform(args: &Args) -> Result<Exit, Error> {
 
 /// Formats one file, or the standard input.
 fn file(path: &Path, args: &Args) -> Result<Became, Error> {
-    let Runbook { name, text: before } = Runbook::read(path)?;
+    let Runbook {
+        name, text: before, ..
+    } = Runbook::read(path)?;
     let after = match format(&before) {
         Ok(after) => after,
         Err(Refusal::Unreadable(found)) => {

@@ -2,7 +2,7 @@
 //! of a pause, secrets.
 
 use windlass_core::id::RunId;
-use windlass_server::wire::{BringSecrets, RunFilter, RunState};
+use windlass_server::wire::{BringSecrets, RunFilter, RunState, RunView};
 
 use super::driving::drive;
 use super::watch_over::{Watching, watch_over};
@@ -10,11 +10,11 @@ use crate::args::Place;
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::exit_codes::Exit;
-use crate::given;
 use crate::link::Link;
 use crate::look::Look;
 use crate::output;
-use crate::owner::Manner;
+use crate::owner::{Manner, Owned};
+use crate::secrets::{self, Secrets, Sources};
 use crate::signals::Interrupt;
 use crate::terminal::Screen;
 
@@ -33,7 +33,8 @@ pub(crate) struct Args {
     /// The run's id
     #[arg(value_name = "RUN")]
     run: Option<RunId>,
-    /// Where a secret's value is: NAME=env:VARIABLE or NAME=file:PATH
+    /// Where a secret's value is: NAME=env:VARIABLE, NAME=file:PATH or NAME=exec:JSON; stands
+    /// above what the runbook says
     #[arg(long, value_name = "NAME=FROM", requires = "run")]
     secret: Vec<String>,
     /// Stop with code 5 instead of waiting for a person
@@ -46,7 +47,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let interrupt = Interrupt::listen()?;
-    let secrets = given::secrets(&args.secret)?;
+    let typed = secrets::typed(&args.secret)?;
     let run = match args.run {
         Some(run) => run,
         None => match the_live_one(place).await? {
@@ -55,11 +56,12 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
                 return Ok(Exit::Success);
             }
             Live::One(run) => run,
-            Live::Several => return all(place, interrupt, args.no_wait).await,
+            Live::Several(runs) => return all(place, &runs, interrupt, args.no_wait).await,
         },
     };
     // Before this process owns the directory: from then on the run goes on, perhaps to its end.
-    let before = Look::open(place).await?.view(&run).await?;
+    let look = Look::open(place).await?;
+    let before = look.view(&run).await?;
     if before.end.is_some() {
         return Err(Error::Refused {
             message: format!("run {run} has ended: {}", before.state),
@@ -67,6 +69,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
             exit: Exit::Rejected,
         });
     }
+    let secrets = secrets::read(&sources(typed, &look, &before)).await?;
     let link = Link::open(place, Manner::staying()).await?;
     let view = match link.view(&run).await {
         Ok(view) => view,
@@ -84,9 +87,23 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     drive(place, link, &run, from_seq, screen, interrupt, args.no_wait).await
 }
 
-type Values = std::collections::BTreeMap<windlass_core::id::SecretName, secrecy::SecretString>;
+/// Where the values are that the run is to be given. Those that only the runbook says the
+/// place of are left alone where the run has them: its owner lives and lacks nothing.
+fn sources(typed: Sources, look: &Look, view: &RunView) -> Sources {
+    let has_all = match look {
+        Look::Peer(_) => view.needs.iter().all(|need| need.code != "secrets"),
+        Look::Records { .. } | Look::Nothing => false,
+    };
+    let mut sources = if has_all {
+        Sources::new()
+    } else {
+        view.secret_sources.clone()
+    };
+    sources.extend(typed);
+    sources
+}
 
-async fn bring(link: &Link, run: &RunId, secrets: Values) -> Result<(), Error> {
+async fn bring(link: &Link, run: &RunId, secrets: Secrets) -> Result<(), Error> {
     match link {
         Link::Own(owned) => owned.bring(run, secrets).await?,
         Link::Peer(client) => {
@@ -100,6 +117,15 @@ async fn bring(link: &Link, run: &RunId, secrets: Values) -> Result<(), Error> {
     Ok(())
 }
 
+/// Gives a run the secrets that its runbook says the place of.
+async fn bring_own(owned: &Owned, run: &RunId) -> Result<(), Error> {
+    let sources = owned.view(run).await?.secret_sources;
+    if sources.is_empty() {
+        return Ok(());
+    }
+    owned.bring(run, secrets::read(&sources).await?).await
+}
+
 /// Leaves a directory that was taken for a run that cannot be gone on with.
 async fn give_up(link: Link, error: Error) -> Result<Exit, Error> {
     if let Link::Own(owned) = link {
@@ -111,7 +137,7 @@ async fn give_up(link: Link, error: Error) -> Result<Exit, Error> {
 enum Live {
     None,
     One(RunId),
-    Several,
+    Several(Vec<RunId>),
 }
 
 async fn the_live_one(place: &Place) -> Result<Live, Error> {
@@ -120,18 +146,30 @@ async fn the_live_one(place: &Place) -> Result<Live, Error> {
         ..RunFilter::default()
     };
     let runs = Look::open(place).await?.runs(&filter).await?;
-    let mut ids = runs.runs.iter().filter_map(|run| run.run.parse().ok());
-    Ok(match (ids.next(), ids.next()) {
-        (None, _) => Live::None,
-        (Some(only), None) => Live::One(only),
-        (Some(_), Some(_)) => Live::Several,
+    let ids = runs.runs.iter().filter_map(|run| run.run.parse().ok());
+    let mut ids: Vec<RunId> = ids.collect();
+    Ok(match ids.len() {
+        0 => Live::None,
+        1 => Live::One(ids.remove(0)),
+        _ => Live::Several(ids),
     })
 }
 
 /// Owns the directory and drives everything that is live.
-async fn all(place: &Place, mut interrupt: Interrupt, no_wait: bool) -> Result<Exit, Error> {
+async fn all(
+    place: &Place,
+    runs: &[RunId],
+    mut interrupt: Interrupt,
+    no_wait: bool,
+) -> Result<Exit, Error> {
     match Link::open(place, Manner::staying()).await? {
         Link::Own(owned) => {
+            for run in runs {
+                // A run whose secrets cannot be read waits for them; the others go on.
+                if let Err(error) = bring_own(&owned, run).await {
+                    output::err(&format!("run {run}: {error}"));
+                }
+            }
             let mut screen = Screen::new(false);
             let watching = if no_wait {
                 Watching::WhileBusy

@@ -15,6 +15,7 @@ use crate::link::Link;
 use crate::output;
 use crate::owner::Manner;
 use crate::runbook::Runbook;
+use crate::secrets;
 use crate::signals::Interrupt;
 use crate::terminal::Screen;
 
@@ -42,7 +43,8 @@ pub(crate) struct Args {
     /// A JSON object of inputs; --input stands above it
     #[arg(long, value_name = "FILE.json")]
     input_file: Option<PathBuf>,
-    /// Where a secret's value is: NAME=env:VARIABLE or NAME=file:PATH
+    /// Where a secret's value is: NAME=env:VARIABLE, NAME=file:PATH or NAME=exec:JSON; stands
+    /// above what the runbook says
     #[arg(long, value_name = "NAME=FROM")]
     secret: Vec<String>,
     /// Hand the run to the owner, print its id and leave; needs `windlass serve`
@@ -61,13 +63,10 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let runbook = Runbook::read(&args.runbook)?;
     let inputs = given::inputs(args.input, args.input_file)?;
     let plan = runbook.plan(&inputs)?;
-    let secrets = given::secrets(&args.secret)?;
-    let known = &plan.plan().secrets;
-    if let Some(stranger) = secrets.keys().find(|name| !known.contains(name)) {
-        return Err(Error::Usage(format!(
-            "the runbook has no secret {stranger}; `secrets:` lists those that it may use"
-        )));
-    }
+    let typed = secrets::typed(&args.secret)?;
+    let known = plan.plan();
+    let sources = secrets::placed(typed, &known.secrets, &known.secret_sources)?;
+    let secrets = secrets::read(&sources).await?;
     let link = if args.detach {
         Link::Peer(Link::peer(place).await?)
     } else {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use windlass_core::id::{NodeId, RunId, StepId};
-use windlass_core::plan::Digest;
+use windlass_core::id::{NodeId, RunId, SecretName, StepId};
+use windlass_core::plan::{Digest, SecretSource};
 use windlass_core::value::Value;
 
 use super::command::Statement;
@@ -115,6 +115,9 @@ pub struct RunView {
     pub single_user: bool,
     pub plan_digest: Option<Digest>,
     pub inputs: BTreeMap<String, Value>,
+    /// Where the values of secrets are, as far as the runbook says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_sources: BTreeMap<SecretName, SecretSource>,
     pub started_at_ms: Option<i64>,
     pub updated_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,

@@ -1,0 +1,116 @@
+//! What the language asks of the program around it: files that a runbook inlines, and
+//! secrets whose place it says.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use windlass_tests::golden::Test;
+
+use crate::runbooks::SECRET;
+
+/// A runbook that inlines another twice.
+const AROUND: &str = "\
+windlass: 1
+name: around
+title: Two of a kind
+inputs: {whom: string}
+steps:
+  first: {uses: ./parts/greet.yaml, with: {whom: \"${{ inputs.whom }}\"}}
+  second:
+    uses: ./parts/greet.yaml
+    needs: first
+    when: steps.first.outputs.said != ''
+    with: {whom: \"${{ steps.first.outputs.said }}\"}
+";
+
+const GREET: &str = "\
+windlass: 1
+name: greet
+inputs: {whom: {type: string, max_length: 40}}
+outputs: {said: steps.say.outputs.stdout}
+steps:
+  say:
+    uses: shell
+    effect: read
+    with: {script: printf 'hello %s' \"$WHOM\", env: {WHOM: \"${{ inputs.whom }}\"}}
+    outputs: {stdout: string}
+";
+
+#[test]
+fn a_runbook_inlines_another() {
+    let mut test = Test::new("inlined");
+    std::fs::create_dir(test.dir().join("parts")).expect("a folder can be made");
+    test.file("around.yaml", AROUND);
+    test.call(&["check", "around.yaml"]);
+    let greet = GREET.replace("{type: string, max_length: 40}", "string");
+    test.file("parts/greet.yaml", GREET);
+    test.call(&["check", "around.yaml", "--input", "whom=you"]);
+    test.file("parts/greet.yaml", &greet);
+    test.call(&["run", "around.yaml", "--input", "whom=you"]);
+    test.call(&["show", "RUN"]);
+    test.call(&["logs", "RUN", "second/say"]);
+    test.call(&["logs", "RUN", "second"]);
+    test.call_with(&["check", "-"], AROUND);
+    test.check();
+}
+
+/// The runbook says where the secret is.
+fn placed(place: &str) -> String {
+    SECRET.replace(
+        "secrets: [token]",
+        &format!("secrets:\n  token: {{{place}}}"),
+    )
+}
+
+#[test]
+fn secrets_are_read_where_the_runbook_says() {
+    let mut test = Test::new("secret_places");
+    test.set("THE_TOKEN", "s3cr3t-value");
+    test.file("variable.yaml", &placed("env: THE_TOKEN"));
+    let path = test.file("token", "s3cr3t-value\n");
+    test.file("file.yaml", &placed(&format!("file: {}", path.display())));
+    let program = "exec: [sh, -c, 'echo unlocked >&2; echo s3cr3t-value']";
+    test.file("program.yaml", &placed(program));
+    test.file(
+        "broken.yaml",
+        &placed("exec: [sh, -c, 'echo s3cr3t-value; exit 3']"),
+    );
+    test.call(&["run", "file.yaml", "--no-wait"]);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .expect("the owner sets the mode");
+    test.call(&["run", "broken.yaml", "--no-wait"]);
+    test.call(&["run", "program.yaml", "--no-wait"]);
+    test.call(&["approve", "RUN", "go"]);
+    test.call(&["resume", "RUN"]);
+    let log = test.call(&["logs", "RUN", "use_it"]);
+    assert!(!log.contains("s3cr3t"), "{log}");
+    for book in ["variable.yaml", "file.yaml"] {
+        test.call(&["run", book, "--no-wait"]);
+        test.call(&["approve", "RUN", "go"]);
+        test.call(&["resume"]);
+    }
+    test.check();
+}
+
+#[test]
+fn a_secret_that_nobody_gave_is_waited_for() {
+    let mut test = Test::new("secret_missing");
+    test.file("secret.yaml", SECRET);
+    test.call(&["run", "secret.yaml", "--no-wait"]);
+    test.call(&["approve", "RUN", "go"]);
+    test.call(&["resume", "RUN", "--no-wait"]);
+    test.call(&["run", "secret.yaml", "--secret", "toke=env:HOME"]);
+    test.call(&["run", "secret.yaml", "--secret", "token=env:NOT_SET"]);
+    test.call(&[
+        "run",
+        "secret.yaml",
+        "--secret",
+        "token=exec:pass show token",
+    ]);
+    test.call(&[
+        "resume",
+        "RUN",
+        "--secret",
+        r#"token=exec:["printf", "s3cr3t-value"]"#,
+    ]);
+    test.check();
+}
