@@ -115,7 +115,7 @@ codes! {
     NO_VALUE_LEFT = "WL0310", "The rules of a declaration leave no value.";
     SECRET_SOURCE = "WL0320", "The place of a secret's value is not written as one.";
     EXPR_SYNTAX = "WL0401", "An expression cannot be parsed.";
-    EXPR_BRACES = "WL0402", "`${{ }}` stands where a bare expression belongs, or is not closed.";
+    EXPR_BRACES = "WL0402", "`${{ }}` is misspelt, not closed, or stands where a bare expression belongs.";
     EXPR_IN_SCRIPT = "WL0403", "An expression stands in a body that is never filled in, such as a script.";
     SECRET_IN_EXPR = "WL0404", "A secret may only stand alone, as `${{ secrets.NAME }}`, where a parameter takes secrets.";
     UNKNOWN_NAME = "WL0405", "An expression names something that does not exist.";

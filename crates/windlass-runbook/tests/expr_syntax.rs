@@ -138,7 +138,10 @@ fn mistakes_are_named() {
             "has(a.b + 1)",
             "[a.b + 1] `has` asks for a field; write `has(value.field)`",
         ),
-        ("a.b.now()", "[now] there is no function `now`"),
+        (
+            "a.b.now()",
+            "[now] there is no function `now`; an expression has the same value whenever it is read: there is no clock and no chance",
+        ),
         ("a ?? b", "[?] expected a value, found `?`"),
         ("é", "[é] `é` has no meaning here"),
     ] {

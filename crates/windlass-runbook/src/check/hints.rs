@@ -2,6 +2,8 @@
 //! values of nearly the right type. Responsible for the suggestions only; whether
 //! something is a mistake is decided where it is read.
 
+use std::ops::Range;
+
 use windlass_core::id::StepId;
 
 use crate::node::{Node, NodeKind};
@@ -288,6 +290,9 @@ pub(super) fn foreign_action(name: &str) -> Option<&'static str> {
 
 /// The name that comes nearest to a text and is spelled as names must be.
 pub(super) fn respelled(text: &str) -> Option<String> {
+    if text.contains('/') {
+        return None;
+    }
     let mut name = String::new();
     for char in text.trim().chars() {
         if char.is_ascii_alphanumeric() {
@@ -397,6 +402,41 @@ fn milliseconds(text: &str) -> Option<u64> {
     (sum > 0).then_some(sum)
 }
 
+/// The part of a text that would be an expression if it had `${{` before it: `{{ inputs.x }}`,
+/// `${inputs.x}`, `$inputs.x`.
+pub(super) fn almost_expression(text: &str) -> Option<Range<usize>> {
+    const ROOTS: [&str; 4] = ["inputs.", "steps.", "secrets.", "run."];
+    // Most texts have neither sign, and every text of a runbook comes here.
+    if !text.contains(['{', '$']) {
+        return None;
+    }
+    let found = ROOTS.iter().flat_map(|root| text.match_indices(root));
+    for (at, _) in found {
+        let before = text[..at].trim_end_matches(' ');
+        let opening = ["${{", "{{", "${", "$(", "$"]
+            .into_iter()
+            .find(|opening| before.ends_with(opening));
+        let Some(opening) = opening.filter(|opening| *opening != "${{") else {
+            continue;
+        };
+        // A blank after a lone `$` makes it a sign of its own.
+        if opening == "$" && before.len() != at {
+            continue;
+        }
+        let is_path = |char: char| char.is_ascii_alphanumeric() || "._".contains(char);
+        let rest = &text[at..];
+        let end = at + rest.find(|char| !is_path(char)).unwrap_or(rest.len());
+        let blanks = text[end..].len() - text[end..].trim_start_matches(' ').len();
+        let closing = ["}}", "}", ")"]
+            .into_iter()
+            .find(|closing| text[end + blanks..].starts_with(closing))
+            .filter(|_| opening != "$");
+        let end = closing.map_or(end, |closing| end + blanks + closing.len());
+        return Some(before.len() - opening.len()..end);
+    }
+    None
+}
+
 /// For a text that YAML reads as a number or a boolean: the author's own spelling in quotes.
 pub(super) fn quoted(node: &Node) -> Option<String> {
     let written = node.written.as_deref()?;
@@ -483,6 +523,26 @@ mod tests {
         for (text, meant) in table {
             let found = milliseconds(text).map(in_one_unit);
             assert_eq!(found.as_deref(), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_almost_an_expression_is_seen() {
+        let table = [
+            ("a {{ inputs.host }} b", Some("{{ inputs.host }}")),
+            ("${inputs.host}", Some("${inputs.host}")),
+            ("x=$inputs.host;", Some("$inputs.host")),
+            ("$(steps.a.outputs.b)", Some("$(steps.a.outputs.b)")),
+            ("{{inputs.host", Some("{{inputs.host")),
+            ("{{ .Names }}", None),
+            ("costs 5 $ inputs.host", None),
+            ("read inputs.host", None),
+            ("{inputs.host}", None),
+            ("${HOME}/inputs.d", None),
+        ];
+        for (text, part) in table {
+            let found = almost_expression(text).map(|range| &text[range]);
+            assert_eq!(found, part, "{text}");
         }
     }
 

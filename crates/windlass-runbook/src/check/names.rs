@@ -113,7 +113,12 @@ pub(super) fn expression(
             found.push(
                 Diagnostic::error(EXPR_SYNTAX, error.message)
                     .at(place(error.span), "in this expression")
-                    .maybe_help(error.help),
+                    .maybe_help(if located.is_cut_by_comment() {
+                        let help = "a blank and `#` begin a comment in YAML: put the whole expression in quotes";
+                        Some(help.to_owned())
+                    } else {
+                        error.help
+                    }),
             );
             return None;
         }
@@ -216,7 +221,10 @@ fn unknown_root<'k>(
     span: Span,
 ) -> Known {
     let outputs: Vec<&str> = outputs.into_iter().collect();
-    let help = if world.index_of(name).is_some() {
+    let own_outputs = !outputs.is_empty();
+    let help = if let Some(help) = habit(name, own_outputs) {
+        Some(help)
+    } else if world.index_of(name).is_some() {
         Some(format!("a step is read as `steps.{name}.outputs.NAME`"))
     } else if world.inputs.contains_key(name) {
         Some(format!("an input is read as `inputs.{name}`"))
@@ -224,7 +232,12 @@ fn unknown_root<'k>(
         Some(format!("did you mean the output `{near}`?"))
     } else {
         did_you_mean(name, ["inputs", "steps", "run", "item"]).or_else(|| {
-            (!outputs.is_empty()).then(|| format!("the outputs are {}", outputs.join(", ")))
+            Some(if own_outputs {
+                let outputs = outputs.join(", ");
+                format!("the outputs are {outputs}; a text stands in quotes: '{name}'")
+            } else {
+                format!("a text stands in quotes: '{name}'")
+            })
         })
     };
     let message = format!("nothing here is called `{name}`");
@@ -233,6 +246,28 @@ fn unknown_root<'k>(
             .at(span, "unknown name")
             .maybe_help(help),
     )
+}
+
+/// What stands here for a name of another tool.
+fn habit(name: &str, own_outputs: bool) -> Option<String> {
+    let help = match name {
+        "True" | "TRUE" | "yes" | "Yes" | "on" | "On" => "write `true`",
+        "False" | "FALSE" | "no" | "No" | "off" | "Off" => "write `false`",
+        "None" | "nil" | "NULL" | "Null" | "undefined" => "write `null`",
+        "outputs" | "output" | "result" if own_outputs => {
+            "the outputs of this step stand as plain names, those of another as `steps.STEP.outputs.NAME`"
+        }
+        "outputs" | "output" | "result" | "needs" => {
+            "the outputs of a step are read as `steps.STEP.outputs.NAME`"
+        }
+        "secret" | "Secrets" => "a secret is handed over as `${{ secrets.NAME }}`",
+        "env" | "ENV" | "vars" | "var" | "params" => {
+            "a runbook does not read the environment: declare an input and read `inputs.NAME`"
+        }
+        "each" | "it" | "this" | "i" => "the item of a `for_each` is read as `item`",
+        _ => return None,
+    };
+    Some(help.to_owned())
 }
 
 fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>) -> Known {
@@ -276,8 +311,24 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
         Some("outputs") => {}
         Some(name) => {
             let message = format!("a step has no `{name}` to read");
-            let help = did_you_mean(name, ["outputs", "state"])
-                .unwrap_or_else(|| format!("write `steps.{id}.outputs.NAME`"));
+            let is_output = match &step.form {
+                Form::Action {
+                    action: Some(action),
+                    ..
+                } => action
+                    .outputs
+                    .as_ref()
+                    .is_some_and(|all| all.contains_key(name)),
+                _ => false,
+            };
+            let help = if is_output {
+                format!("did you mean `steps.{id}.outputs.{name}`?")
+            } else if matches!(name, "status" | "result" | "conclusion" | "outcome") {
+                format!("how it ended is read as `steps.{id}.state`")
+            } else {
+                did_you_mean(name, ["outputs", "state"])
+                    .unwrap_or_else(|| format!("write `steps.{id}.outputs.NAME`"))
+            };
             return fail(
                 Diagnostic::error(UNKNOWN_NAME, message)
                     .at(span, "unknown")

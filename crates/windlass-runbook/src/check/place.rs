@@ -33,6 +33,18 @@ impl<'a> Located<'a> {
         self.aligned(range).unwrap_or(self.span)
     }
 
+    /// Whether a comment stands behind a scalar without quotes: it may have been meant as
+    /// a part of it.
+    pub(super) fn is_cut_by_comment(&self) -> bool {
+        let plain = self
+            .text
+            .get(self.span.start..self.span.end)
+            .is_some_and(|raw| !raw.starts_with(['"', '\'', '|', '>']));
+        let rest = self.text.get(self.span.end..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default();
+        plain && line.starts_with([' ', '\t']) && line.trim_start().starts_with('#')
+    }
+
     fn aligned(&self, range: Range<usize>) -> Option<Span> {
         let raw = self.text.get(self.span.start..self.span.end)?;
         let places = self

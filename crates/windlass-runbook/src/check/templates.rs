@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use windlass_core::catalog::Param;
+use windlass_core::catalog::{Param, Touch};
 use windlass_core::expr::SOURCE_BYTES_MAX;
 use windlass_core::id::SecretName;
 use windlass_core::plan::{Part, Template};
@@ -20,7 +20,7 @@ use super::{hints, units};
 use crate::codes::{
     BAD_SPAN, EXPR_BRACES, EXPR_IN_SCRIPT, PARAM_TYPE, SECRET_IN_EXPR, UNKNOWN_NAME,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Node, NodeKind};
 use crate::suggest::did_you_mean;
 
@@ -34,6 +34,8 @@ pub(super) struct Wanted<'a> {
     pub(super) literal: bool,
     /// Whether null means that it is left out.
     pub(super) optional: bool,
+    /// Whether it is a command line, which every user of the machine can read.
+    pub(super) command_line: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -44,6 +46,7 @@ impl<'a> Wanted<'a> {
             secret: false,
             literal: false,
             optional: true,
+            command_line: false,
         }
     }
 
@@ -54,6 +57,7 @@ impl<'a> Wanted<'a> {
             secret: param.secret,
             literal: param.literal,
             optional: !param.required,
+            command_line: param.touches == Some(Touch::Program),
         }
     }
 }
@@ -77,6 +81,11 @@ pub(super) fn template(
     match &node.kind {
         NodeKind::Text(text) if text.contains("${{") => {
             filled(world, node, text, wanted, around, found)
+        }
+        NodeKind::Text(text) if let Some(part) = hints::almost_expression(text) => {
+            let place = Located::new(world.text(node.span), node, text).place(part.clone());
+            found.push(almost(&text[part], place, wanted));
+            None
         }
         NodeKind::List(items) if fits(node, wanted, found) => {
             // Every item is looked at, so that all mistakes are told at once.
@@ -123,6 +132,25 @@ pub(super) fn template(
             fits(node, wanted, found).then(|| Template::Literal(node.to_value()))
         }
     }
+}
+
+/// Something that would be an expression with other braces, and is plain text as it is.
+fn almost(written: &str, place: Span, wanted: Wanted<'_>) -> Diagnostic {
+    let message = format!(
+        "`{}` would be handed over as it is written",
+        written.escape_debug()
+    );
+    let path = written.trim_matches(['$', '{', '}', '(', ')', ' ']);
+    if wanted.literal {
+        return Diagnostic::error(EXPR_IN_SCRIPT, message)
+            .at(place, "is never filled in")
+            .help(format!(
+                "hand the value over beside it, such as by `env: {{NAME: \"${{{{ {path} }}}}\"}}`, and read it from there"
+            ));
+    }
+    Diagnostic::error(EXPR_BRACES, message)
+        .at(place, "not an expression")
+        .help(format!("write `${{{{ {path} }}}}`"))
 }
 
 /// A list without expressions is one literal.
@@ -298,7 +326,7 @@ fn filled(
 fn secret(
     world: &World<'_>,
     name: &str,
-    span: crate::diagnostic::Span,
+    span: Span,
     wanted: Wanted<'_>,
     found: &mut Found,
 ) -> Option<Template> {
@@ -318,11 +346,21 @@ fn secret(
         return None;
     };
     if !wanted.secret {
-        let message = format!("`{}` does not take a secret", wanted.name);
+        let (message, help) = if wanted.command_line {
+            (
+                format!("`{}` is a command line and takes no secret", wanted.name),
+                "every user of the machine can read it: hand the secret over by `env` or `stdin`",
+            )
+        } else {
+            (
+                format!("`{}` does not take a secret", wanted.name),
+                "only parameters that are made for secrets keep them out of records",
+            )
+        };
         found.push(
             Diagnostic::error(SECRET_IN_EXPR, message)
                 .at(span, "a secret")
-                .help("only parameters that are made for secrets keep them out of records"),
+                .help(help),
         );
         return None;
     }

@@ -1,6 +1,7 @@
 //! The text of an expression to tokens, after CEL's lexical rules.
 //! Bytes and unsigned integers are CEL but not windlass: they are named in the error.
 
+use super::habits;
 use windlass_core::expr::Span;
 
 use super::error::SyntaxError;
@@ -122,6 +123,10 @@ impl<'a> Lexer<'a> {
             let name = self.take_while(|char| char.is_ascii_alphanumeric() || char == '_');
             return Ok(TokenKind::Name(name.to_owned()));
         }
+        if self.rest().starts_with("<>") {
+            let error = SyntaxError::new(span(self.at, self.at + 2), "`<>` has no meaning here");
+            return Err(error.help("inequality is `!=`"));
+        }
         for sign in SIGNS {
             if self.rest().starts_with(sign) {
                 self.at += sign.len();
@@ -132,13 +137,7 @@ impl<'a> Lexer<'a> {
             span(self.at, self.at + first.len_utf8()),
             format!("`{}` has no meaning here", first.escape_debug()),
         );
-        Err(match first {
-            '=' => error.help("equality is `==`"),
-            '&' => error.help("\"and\" is `&&`"),
-            '|' => error.help("\"or\" is `||`"),
-            '$' => error.help("this expression is bare: write it without `${{ }}`"),
-            _ => error,
-        })
+        Err(error.maybe_help(habits::sign(self.rest()).map(str::to_owned)))
     }
 
     fn number(&mut self) -> Result<TokenKind, SyntaxError> {

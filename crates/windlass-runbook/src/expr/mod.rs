@@ -2,6 +2,7 @@
 //! Not their meaning, which is core's, nor what names exist, which is `check`'s.
 
 mod error;
+mod habits;
 mod lexer;
 mod parser;
 pub mod typing;

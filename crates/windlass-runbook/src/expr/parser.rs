@@ -10,6 +10,7 @@ use windlass_core::expr::{
 };
 
 use super::error::SyntaxError;
+use super::habits;
 use super::lexer::{Token, TokenKind, lex};
 use crate::suggest::did_you_mean;
 
@@ -120,9 +121,9 @@ impl Parser {
     fn end(&self) -> Result<(), SyntaxError> {
         match &self.peek().kind {
             TokenKind::End => Ok(()),
-            TokenKind::Name(name) if matches!(name.as_str(), "and" | "or" | "not") => Err(self
+            TokenKind::Name(name) if habits::operator(name).is_some() => Err(self
                 .expected("an operator")
-                .help("write `&&`, `||` and `!`")),
+                .maybe_help(habits::operator(name).map(str::to_owned))),
             TokenKind::Int(_)
             | TokenKind::Float(_)
             | TokenKind::Text(_)
@@ -350,7 +351,11 @@ impl Parser {
             return Err(
                 match Macro::ALL.into_iter().find(|found| found.name() == name) {
                     Some(_) => error.help(format!("it is called on a list: `list.{name}(x, ...)`")),
-                    None => error.maybe_help(did_you_mean(name, known)),
+                    None => error.maybe_help(
+                        habits::function(name)
+                            .map(str::to_owned)
+                            .or_else(|| did_you_mean(name, known)),
+                    ),
                 },
             );
         };
@@ -380,8 +385,11 @@ impl Parser {
                 .map(Function::name)
                 .chain(Macro::ALL.into_iter().map(Macro::name));
             return Err(
-                SyntaxError::new(name_span, format!("there is no function `{name}`"))
-                    .maybe_help(did_you_mean(name, known)),
+                SyntaxError::new(name_span, format!("there is no function `{name}`")).maybe_help(
+                    habits::function(name)
+                        .map(str::to_owned)
+                        .or_else(|| did_you_mean(name, known)),
+                ),
             );
         };
         if !function.is_method() {
