@@ -1,6 +1,7 @@
 //! What one append carries and what it answers, with its bounds.
 //! Deciding whether it may be written is done in `chain`.
 
+use crate::erasure::Erasure;
 use crate::error::AppendError;
 use crate::hash::Hash;
 use crate::index::RunIndexRow;
@@ -65,8 +66,8 @@ pub struct Append {
     /// The run's row of the `runs` index; `next_seq` must be what the append
     /// leaves behind. Without it, `next_seq` of a row that is there goes along.
     pub index: Option<RunIndexRow>,
-    /// Runs whose bodies are erased for good; their headers stay. The records
-    /// of this append must say so, so it needs at least one, in another run.
+    /// Runs whose bodies are erased for good; their headers stay. One record of this
+    /// append must be the [`Erasure`] that names exactly these, in the store's stream.
     pub erase_bodies_of: Vec<RunKey>,
 }
 
@@ -137,13 +138,25 @@ impl Append {
         if let Some(index) = &self.index {
             self.validate_index(index)?;
         }
-        if !self.erase_bodies_of.is_empty() && self.records.is_empty() {
-            return invalid("bodies are erased only together with a record that says so");
+        self.validate_erasure()
+    }
+
+    fn validate_erasure(&self) -> Result<(), AppendError> {
+        if self.erase_bodies_of.contains(&RunKey::store()) {
+            return invalid("the stream of the store is never erased: it holds the orders");
         }
-        if self.erase_bodies_of.contains(&self.run) {
-            return invalid("the record of an erasure must not be in the erased run");
+        let mut orders = self.records.iter().filter_map(Erasure::of_new);
+        match (orders.next(), orders.next()) {
+            (None, _) if self.erase_bodies_of.is_empty() => Ok(()),
+            (Some(order), None)
+                if self.run.is_store()
+                    && !order.runs.is_empty()
+                    && order.runs == self.erase_bodies_of =>
+            {
+                Ok(())
+            }
+            _ => invalid("bodies are erased only together with the record that orders it"),
         }
-        Ok(())
     }
 
     fn validate_index(&self, index: &RunIndexRow) -> Result<(), AppendError> {

@@ -7,6 +7,8 @@
 
 mod append;
 mod chain;
+mod compact;
+mod erasure;
 mod error;
 mod export;
 mod hash;
@@ -22,6 +24,8 @@ mod store;
 mod verify;
 
 pub use append::{Append, Appended, Fence, NewRecord, OutboxEntry, OutboxRow, Remembered};
+pub use compact::{Compacted, NoRoom};
+pub use erasure::{ERASURE_KIND, Erasure, erasures};
 pub use error::{AppendError, OpenError, ReadError, StorageError, WriteError};
 pub use export::{
     EXPORT_FORMAT, EXPORT_VERSION, ExportBad, ExportError, ExportReport, Exported, RunHeadCheck,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::append::{Append, Appended, OutboxEntry, Remembered};
 use crate::chain::{Decided, Facts, RunEnd, check_body, decide};
+use crate::compact::Compacted;
 use crate::error::{AppendError, ReadError, StorageError, WriteError};
 use crate::index::{RunIndexRow, RunOrder, RunQuery, RunState};
 use crate::key::{IdempotencyKey, RunKey};
@@ -316,6 +317,13 @@ impl Store for MemoryStore {
         }
         data.outbox.retain(|entry| !ids.contains(&entry.id));
         Pending::ready(Ok(()))
+    }
+
+    fn compact(&self) -> Pending<Compacted, WriteError> {
+        match &self.data().poison {
+            Some(poison) => Pending::ready(Err(poison.clone().into())),
+            None => Pending::ready(Ok(Compacted::default())),
+        }
     }
 
     fn quarantine(&self, run: &RunKey, reason: &str) {

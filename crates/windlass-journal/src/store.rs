@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 
 use crate::append::{Append, Appended, OutboxEntry, Remembered};
+use crate::compact::Compacted;
 use crate::error::{AppendError, ReadError, StorageError, WriteError};
 use crate::hash::Hash;
 use crate::header::Header;
@@ -83,6 +84,10 @@ pub trait Store: Send + Sync + Debug {
 
     /// Forgets outbox rows that have been sent. Unknown ids are no error.
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError>;
+
+    /// Gives the space of erased bodies back to the file system, as far as there is room
+    /// to do so. Appends wait meanwhile; nothing that can be read changes.
+    fn compact(&self) -> Pending<Compacted, WriteError>;
 
     /// Marks a run whose bodies cannot be understood; appends to it are refused
     /// until the process ends. What `read` finds damaged it marks itself.

@@ -500,6 +500,9 @@ impl<S: Store> Store for Counting<S> {
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {
         self.inner.outbox_done(ids)
     }
+    fn compact(&self) -> Pending<windlass_journal::Compacted, WriteError> {
+        self.inner.compact()
+    }
     fn quarantine(&self, run: &RunKey, reason: &str) {
         self.inner.quarantine(run, reason);
     }

@@ -2,6 +2,7 @@
 //! It assumes that its process owns the directory; the lock is the engine's.
 
 mod apply;
+mod compact;
 pub(crate) mod connection;
 mod open_check;
 pub(crate) mod place;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::append::{Append, Appended};
+use crate::compact::Compacted;
 use crate::error::{AppendError, WriteError};
 use crate::limits::{GROUP_APPENDS_MAX, QUEUE_BYTES_MAX};
 
@@ -19,6 +20,8 @@ pub(super) enum Job {
     Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
     TakeEpoch(oneshot::Sender<Result<u64, WriteError>>),
     OutboxDone(Vec<u64>, oneshot::Sender<Result<(), WriteError>>),
+    /// No write: done alone, between two commits.
+    Compact(oneshot::Sender<Result<Compacted, WriteError>>),
 }
 
 #[derive(Debug)]
@@ -83,7 +86,12 @@ impl Queue {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let count = waiting.jobs.len().min(GROUP_APPENDS_MAX);
+        let is_alone = |(job, _): &(Job, _)| matches!(job, Job::Compact(_));
+        let count = match waiting.jobs.iter().position(is_alone) {
+            Some(0) => 1,
+            Some(before) => before.min(GROUP_APPENDS_MAX),
+            None => waiting.jobs.len().min(GROUP_APPENDS_MAX),
+        };
         Some(waiting.jobs.drain(..count).map(|(job, _)| job).collect())
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::queue::Job;
 use super::{SqliteStore, read};
 use crate::append::{Append, Appended, OutboxEntry, Remembered};
+use crate::compact::Compacted;
 use crate::error::{AppendError, ReadError, StorageError, WriteError};
 use crate::index::{RunIndexRow, RunQuery};
 use crate::key::{IdempotencyKey, RunKey};
@@ -114,6 +115,10 @@ impl Store for SqliteStore {
 
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {
         self.submit(QUEUE_SLOT_BYTES, |to| Job::OutboxDone(ids.to_vec(), to))
+    }
+
+    fn compact(&self) -> Pending<Compacted, WriteError> {
+        self.submit(QUEUE_SLOT_BYTES, Job::Compact)
     }
 
     fn quarantine(&self, run: &RunKey, reason: &str) {

@@ -10,9 +10,10 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::apply::{Progress, Statements};
+use super::compact;
 use super::queue::Job;
 use crate::append::Appended;
-use crate::error::{AppendError, StorageError};
+use crate::error::{AppendError, StorageError, WriteError};
 
 /// A reader that holds the WAL back is worth a warning at this many times the
 /// usual size.
@@ -77,6 +78,10 @@ impl Writer<'_> {
             };
             // A reader may have met a storage error while this thread slept.
             let poisoned = self.shared.poisoned();
+            if let (None, Some(Job::Compact(_))) = (&poisoned, group.first()) {
+                group.into_iter().for_each(|job| self.compact(job));
+                continue;
+            }
             match poisoned.map_or_else(|| self.commit(&mut group), Err) {
                 Ok(done) => {
                     group
@@ -91,6 +96,18 @@ impl Writer<'_> {
                 }
             }
         }
+    }
+
+    /// The queue hands such a job out alone.
+    fn compact(&self, job: Job) {
+        let Job::Compact(to) = job else {
+            unreachable!("a group that begins with it holds nothing else")
+        };
+        let compacted = compact::compact(self.connection, self.path);
+        if let Err(error) = &compacted {
+            self.shared.note(error);
+        }
+        send(to, compacted.map_err(WriteError::from));
     }
 
     /// One transaction for the whole group. An error means that nothing of it
@@ -127,6 +144,7 @@ impl Writer<'_> {
         match job {
             Job::TakeEpoch(_) => self.statements.raise_epoch(progress).map(Done::Epoch),
             Job::OutboxDone(ids, _) => self.statements.outbox_done(ids).map(|()| Done::Forgotten),
+            Job::Compact(_) => unreachable!("it is done between two commits"),
             Job::Append(append, _) => {
                 let quarantine = &self.shared.quarantine;
                 let result = self.statements.append(append, progress, quarantine)?;
@@ -223,7 +241,7 @@ fn answer(job: Job, done: Done) {
         (Job::Append(_, to), Done::Append(result)) => send(to, result),
         (Job::TakeEpoch(to), Done::Epoch(epoch)) => send(to, Ok(epoch)),
         (Job::OutboxDone(_, to), Done::Forgotten) => send(to, Ok(())),
-        (Job::Append(..) | Job::TakeEpoch(_) | Job::OutboxDone(..), _) => {
+        (Job::Append(..) | Job::TakeEpoch(_) | Job::OutboxDone(..) | Job::Compact(_), _) => {
             unreachable!("`apply` answers each job in kind")
         }
     }
@@ -234,6 +252,7 @@ fn fail(job: Job, error: &StorageError) {
         Job::Append(_, to) => send(to, Err(error.clone().into())),
         Job::TakeEpoch(to) => send(to, Err(error.clone().into())),
         Job::OutboxDone(_, to) => send(to, Err(error.clone().into())),
+        Job::Compact(to) => send(to, Err(error.clone().into())),
     }
 }
 

@@ -73,6 +73,7 @@ fn walk_records(connection: &Connection, walk: &mut Walk) -> rusqlite::Result<()
         .query_map([], |row| row.get::<_, i64>(0))?
         .next()
         .transpose()?;
+    walk.unordered_erasures();
     if let Some(position) = stray {
         walk.stray_body(u64::try_from(position).unwrap_or(u64::MAX));
     }

@@ -49,7 +49,7 @@ pub struct VerifyReport {
     pub epoch: u64,
     pub runs: u64,
     pub bodies: u64,
-    /// Bodies that are marked as erased. Which erasures were ordered is in the records.
+    /// Bodies that are marked as erased, each by a record that orders it.
     pub erased_bodies: u64,
     pub first_bad: Option<Bad>,
     pub head_check: HeadCheck,

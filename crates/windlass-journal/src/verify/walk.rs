@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use super::report::{Bad, HeadCheck, VerifyReport};
 use crate::chain::{RunEnd, check_body};
+use crate::erasure::Erasure;
 use crate::hash::Hash;
 use crate::key::RunKey;
 use crate::store::{Head, Record};
@@ -20,9 +21,20 @@ pub(super) struct Walk {
     runs: HashMap<RunKey, RunEnd>,
     bodies: u64,
     erased: u64,
+    /// The first and the last erased record of each run that has one.
+    erased_of: HashMap<RunKey, (ErasedAt, ErasedAt)>,
+    /// Where the erasure of a run's bodies was ordered last.
+    ordered: HashMap<RunKey, u64>,
     expected_head: Option<Hash>,
     head_seen_at: Option<u64>,
     bad: Option<Bad>,
+}
+
+/// The place of an erased body.
+#[derive(Debug, Clone, Copy)]
+struct ErasedAt {
+    position: u64,
+    seq: u64,
 }
 
 impl Walk {
@@ -34,6 +46,8 @@ impl Walk {
             runs: HashMap::new(),
             bodies: 0,
             erased: 0,
+            erased_of: HashMap::new(),
+            ordered: HashMap::new(),
             expected_head,
             // The head of an empty journal is in the history of every journal.
             head_seen_at: None,
@@ -94,7 +108,18 @@ impl Walk {
         self.runs.insert(header.run.clone(), end);
         match body {
             Some(_) => self.bodies += 1,
-            None => self.erased += 1,
+            None => {
+                self.erased += 1;
+                let at = ErasedAt {
+                    position: header.position,
+                    seq: header.seq,
+                };
+                let run = self.erased_of.entry(header.run.clone());
+                run.and_modify(|(_, last)| *last = at).or_insert((at, at));
+            }
+        }
+        for run in Erasure::of(record).into_iter().flat_map(|it| it.runs) {
+            self.ordered.insert(run, header.position);
         }
         if self.expected_head == Some(head.link) {
             self.head_seen_at = Some(header.position);
@@ -117,6 +142,24 @@ impl Walk {
             problem,
         });
         ControlFlow::Break(())
+    }
+
+    /// Bodies that are marked as erased though no later record orders it, met after the
+    /// last record. The first such record counts.
+    pub(super) fn unordered_erasures(&mut self) {
+        let unordered = self.erased_of.iter().filter(|(run, (_, last))| {
+            let ordered = self.ordered.get(run);
+            ordered.is_none_or(|ordered| *ordered < last.position)
+        });
+        let first = unordered.min_by_key(|(_, (first, _))| first.position);
+        if let Some((run, (at, _))) = first {
+            self.bad = Some(Bad {
+                position: at.position,
+                run: Some(run.clone()),
+                seq: Some(at.seq),
+                problem: "is without its body, and no record orders the erasure".to_owned(),
+            });
+        }
     }
 
     /// A body without a record, met after the last record.

@@ -3,7 +3,7 @@
 
 use windlass_journal::*;
 
-use crate::support::{Disk, append, index, key, read_all, record, records, run};
+use crate::support::{Disk, append, erase, index, key, read_all, record, records, run};
 
 fn ok(store: &dyn Store, it: Append) -> Appended {
     store.append(it).wait().unwrap()
@@ -463,19 +463,37 @@ fn erased_bodies_leave_their_headers(store: &dyn Store) {
     ok(store, append("a", epoch, 0, 3));
     ok(store, append("b", epoch, 0, 1));
     let before = read_all(store, "a");
-    let mut own = append("a", epoch, 3, 1);
-    own.erase_bodies_of = vec![run("a")];
-    assert!(matches!(refused(store, own), AppendError::Invalid { .. }));
-    let mut silent = append(RunKey::STORE, epoch, 0, 0);
-    silent.erase_bodies_of = vec![run("a")];
-    assert!(matches!(
-        refused(store, silent),
-        AppendError::Invalid { .. }
-    ));
-
-    let mut it = append(RunKey::STORE, epoch, 0, 1);
-    it.erase_bodies_of = vec![run("a"), run("unknown")];
-    ok(store, it);
+    // Only by the one record that orders exactly this, in the store's stream.
+    let good = erase(epoch, 0, &["a", "unknown"]);
+    let with = |change: &dyn Fn(&mut Append)| {
+        let mut it = good.clone();
+        change(&mut it);
+        it
+    };
+    let refusals = [
+        with(&|it| it.records.clear()),
+        with(&|it| it.records = records(1)),
+        with(&|it| it.records.push(it.records[0].clone())),
+        with(&|it| it.erase_bodies_of = vec![run("b")]),
+        with(&|it| it.erase_bodies_of.clear()),
+        with(&|it| it.run = run("c")),
+        erase(epoch, 0, &[]),
+        erase(epoch, 0, &[RunKey::STORE]),
+    ];
+    for it in refusals {
+        let error = refused(store, it.clone());
+        assert!(
+            matches!(error, AppendError::Invalid { .. }),
+            "{it:?}: {error}"
+        );
+    }
+    assert_eq!(erasures(store).unwrap(), []);
+    ok(store, good.clone());
+    let ordered = erasures(store).unwrap();
+    assert_eq!(ordered.len(), 1);
+    assert_eq!(ordered[0].runs, good.erase_bodies_of);
+    assert_eq!(ordered[0].by, "ann (uid 1)");
+    assert_eq!(ordered[0].at_ms, 1_700_000_000_000);
     let after = read_all(store, "a");
     assert_eq!(after.len(), 3);
     for (old, new) in before.iter().zip(&after) {
@@ -490,6 +508,32 @@ fn erased_bodies_leave_their_headers(store: &dyn Store) {
     assert!(read_all(store, "b")[0].body.is_some());
     ok(store, append("a", epoch, 3, 1));
     assert!(read_all(store, "a")[3].body.is_some());
+    // Once more takes what came later, too.
+    ok(store, erase(epoch, 1, &["a"]));
+    assert_eq!(erasures(store).unwrap().len(), 2);
+    assert!(read_all(store, "a").iter().all(|it| it.body.is_none()));
+}
+
+fn compacting_changes_nothing_that_can_be_read(store: &dyn Store) {
+    let epoch = store.take_epoch().unwrap();
+    let mut it = append("a", epoch, 0, 9);
+    it.idempotency = Some((key("k"), b"yes".to_vec()));
+    it.index = Some(index("a", 9));
+    ok(store, it);
+    ok(store, append("b", epoch, 0, 9));
+    ok(store, erase(epoch, 0, &["b"]));
+    let look = || {
+        let runs = [RunKey::STORE, "a", "b"].map(|name| read_all(store, name));
+        let index = store.runs(&RunQuery::default()).unwrap();
+        let answer = store.find_idempotent(&key("k")).unwrap();
+        (runs, index, answer, store.head().unwrap())
+    };
+    let before = look();
+    let compacted = store.compact().wait().unwrap();
+    assert_eq!(compacted.no_room, None);
+    assert_eq!(look(), before);
+    ok(store, append("a", epoch, 9, 1));
+    assert_eq!(store.epoch().unwrap(), epoch);
 }
 
 fn a_quarantined_run_is_refused_and_the_others_go_on(store: &dyn Store) {
@@ -552,6 +596,7 @@ conformance! {
     the_outbox_keeps_rows_until_they_are_done
     bounds_are_refused_by_name
     erased_bodies_leave_their_headers
+    compacting_changes_nothing_that_can_be_read
     a_quarantined_run_is_refused_and_the_others_go_on
     the_store_stream_is_a_stream_like_any
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use windlass_journal::*;
 
-use crate::support::{Disk, append, read_all, record, run};
+use crate::support::{Disk, append, erase, read_all, record, run};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -317,15 +317,82 @@ fn erased_bodies_leave_no_bytes_in_the_file() {
         .append(Append::new(run("a"), fence, vec![record(&secret)]))
         .wait()
         .unwrap();
-    let mut erase = append(RunKey::STORE, epoch, 0, 1);
-    erase.erase_bodies_of = vec![run("a")];
-    store.append(erase).wait().unwrap();
+    store.append(erase(epoch, 0, &["a"])).wait().unwrap();
     drop(store);
     let bytes = fs::read(disk.path()).unwrap();
     let found = bytes.windows(7).filter(|it| it == b"c4n4ry-").count();
     assert_eq!(found, 0);
     let report = verify(&disk.path(), None).unwrap();
     assert!(report.is_ok() && report.erased_bodies == 1, "{report}");
+}
+
+/// A journal with a run of many bodies that are erased, and one of a few that stay.
+fn erased(disk: &Disk) -> (SqliteStore, String) {
+    let secret = "c4n4ry-".repeat(2_000);
+    let store = disk.open();
+    let epoch = store.take_epoch().unwrap();
+    let fence = |expected_seq| Fence {
+        epoch,
+        expected_seq,
+    };
+    for seq in 0..100 {
+        let it = Append::new(run("a"), fence(seq), vec![record(&secret)]);
+        store.append(it).wait().unwrap();
+    }
+    store.append(append("b", epoch, 0, 5)).wait().unwrap();
+    store.append(erase(epoch, 0, &["a"])).wait().unwrap();
+    (store, secret)
+}
+
+/// How often a part of the secret stands in the journal's files.
+fn canaries(disk: &Disk) -> usize {
+    let mut wal = disk.path().into_os_string();
+    wal.push("-wal");
+    let files = [disk.path(), wal.into()];
+    let bytes = files.map(|file| fs::read(file).unwrap_or_default());
+    let found = |bytes: &Vec<u8>| bytes.windows(7).filter(|it| *it == b"c4n4ry-").count();
+    bytes.iter().map(found).sum()
+}
+
+#[test]
+fn the_space_of_erased_bodies_is_given_back_while_the_owner_lives() {
+    let disk = Disk::new();
+    let (store, secret) = erased(&disk);
+    let compacted = store.compact().wait().unwrap();
+    assert!(compacted.before_bytes > 100 * secret.len() as u64);
+    assert!(
+        compacted.after_bytes < 200_000 && !compacted.held_by_reader,
+        "{compacted:?}"
+    );
+    let on_disk = fs::metadata(disk.path()).unwrap().len();
+    assert_eq!(on_disk, compacted.after_bytes, "the WAL is empty");
+    assert_eq!(canaries(&disk), 0);
+    assert!(verify(&disk.path(), None).unwrap().is_ok());
+    // Nothing is left to do.
+    let again = store.compact().wait().unwrap();
+    assert_eq!(again.before_bytes, again.after_bytes);
+    let epoch = store.epoch().unwrap();
+    store.append(append("b", epoch, 5, 1)).wait().unwrap();
+    drop(store);
+    assert_eq!(read_all(&disk.open(), "b").len(), 6);
+}
+
+#[test]
+fn a_reader_that_holds_an_old_moment_delays_the_end_of_its_bytes() {
+    let disk = Disk::new();
+    let (store, _) = erased(&disk);
+    let reader = disk.sql();
+    reader.execute_batch("BEGIN").unwrap();
+    let rows: i64 = reader
+        .query_row("SELECT count(*) FROM records", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(rows, 106);
+    let compacted = store.compact().wait().unwrap();
+    assert!(compacted.held_by_reader, "{compacted:?}");
+    reader.execute_batch("COMMIT").unwrap();
+    let compacted = store.compact().wait().unwrap();
+    assert!(!compacted.held_by_reader, "{compacted:?}");
+    assert_eq!(canaries(&disk), 0);
 }
 
 #[test]

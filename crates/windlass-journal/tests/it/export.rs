@@ -2,7 +2,7 @@
 
 use windlass_journal::*;
 
-use crate::support::{append, record, run};
+use crate::support::{append, erase, record, run};
 
 /// A run whose records lie between another's, with a body that is no UTF-8.
 fn store() -> MemoryStore {
@@ -57,9 +57,8 @@ fn an_export_holds_together_and_names_its_heads() {
 fn erased_bodies_are_counted_and_the_chain_still_holds() {
     let store = store();
     let (before, _) = exported(&store, "a");
-    let mut erase = append(RunKey::STORE, store.epoch().unwrap(), 0, 1);
-    erase.erase_bodies_of = vec![run("a")];
-    store.append(erase).wait().unwrap();
+    let epoch = store.epoch().unwrap();
+    store.append(erase(epoch, 0, &["a"])).wait().unwrap();
     let (after, text) = exported(&store, "a");
     assert_eq!((after.records, after.erased), (4, 4));
     assert_eq!(after.run_head, before.run_head);

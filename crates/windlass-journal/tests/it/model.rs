@@ -88,7 +88,9 @@ fn build(op: &Op, epoch: u64, next_seq: impl Fn(&RunKey) -> u64) -> Option<Appen
     else {
         return None;
     };
-    let run = name(*run);
+    // An erasure is ordered in the store's stream, which has no row in the index.
+    let run = name(if erase.is_some() { 0 } else { *run });
+    let with_index = *with_index && erase.is_none();
     let fence = Fence {
         epoch: epoch.saturating_add_signed((*epoch_off).into()),
         expected_seq: next_seq(&run).saturating_add_signed((*seq_off).into()),
@@ -105,7 +107,17 @@ fn build(op: &Op, epoch: u64, next_seq: impl Fn(&RunKey) -> u64) -> Option<Appen
             body: vec![n],
         })
         .collect();
-    it.erase_bodies_of = erase.map(name).into_iter().collect();
+    if let Some(erase) = erase {
+        it.erase_bodies_of = vec![name(*erase)];
+        let order = Erasure {
+            runs: it.erase_bodies_of.clone(),
+            by: "ann (uid 1)".to_owned(),
+            at_ms: 1_700_000_000_000,
+        };
+        // In place of one of the records, if there is one: else the append is refused.
+        it.records.pop();
+        it.records.extend((*count > 0).then(|| order.record()));
+    }
     Some(it)
 }
 

@@ -73,6 +73,22 @@ pub(crate) fn records(count: usize) -> Vec<NewRecord> {
         .collect()
 }
 
+/// An append that erases the bodies of runs.
+pub(crate) fn erase(epoch: u64, expected_seq: u64, runs: &[&str]) -> Append {
+    let order = Erasure {
+        runs: runs.iter().map(|name| run(name)).collect(),
+        by: "ann (uid 1)".to_owned(),
+        at_ms: 1_700_000_000_000,
+    };
+    let fence = Fence {
+        epoch,
+        expected_seq,
+    };
+    let mut it = Append::new(RunKey::store(), fence, vec![order.record()]);
+    it.erase_bodies_of = order.runs;
+    it
+}
+
 /// An append of `count` records at `expected_seq`.
 pub(crate) fn append(name: &str, epoch: u64, expected_seq: u64, count: usize) -> Append {
     Append::new(

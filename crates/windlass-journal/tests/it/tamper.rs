@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use windlass_journal::*;
 
-use crate::support::{Disk, append, index, run};
+use crate::support::{Disk, append, erase, index, run};
 
 /// Records of the journal that is tampered with; positions 0 to 23.
 const RECORDS: u64 = 24;
@@ -420,4 +420,36 @@ fn flipped_bits_in_the_file_never_change_a_record_unnoticed() {
     }
     println!("bit flips: {noticed} noticed, {harmless} without effect on any record");
     assert!(noticed > 100, "{noticed}");
+}
+
+/// Bodies that somebody took out and marked as erased are no erasure: the order is
+/// missing, or it came before them.
+#[test]
+fn an_erasure_that_nobody_ordered_is_noticed() {
+    let disk = Disk::new();
+    journal(&disk);
+    let store = disk.open();
+    let epoch = store.take_epoch().unwrap();
+    store.append(erase(epoch, 0, &["b"])).wait().unwrap();
+    store.append(append("b", epoch, 8, 1)).wait().unwrap();
+    drop(store);
+    let report = verify(&disk.path(), None).unwrap();
+    assert!(report.is_ok() && report.erased_bodies == 8, "{report}");
+    let taken_out = |condition: &str| {
+        let sql = disk.sql();
+        let statement = format!(
+            "UPDATE bodies SET body = NULL, erased = 1 WHERE position IN \
+             (SELECT position FROM records WHERE {condition})"
+        );
+        assert_eq!(changed(&sql, &statement), 1);
+        drop(sql);
+        verify(&disk.path(), None).unwrap()
+    };
+    // After the order, which covers what was written before it.
+    let late = taken_out("run = 'b' AND seq = 8");
+    let problem = late.first_bad.clone().unwrap().problem;
+    assert!(problem.contains("no record orders"), "{late}");
+    let report = taken_out("run = 'a' AND seq = 1");
+    assert_eq!(first_bad(&report), Some(1), "{report}");
+    assert!(!report.is_ok());
 }
