@@ -5,6 +5,7 @@ mod approvals;
 mod endings;
 mod exports;
 mod fmt;
+mod house;
 mod journal;
 mod language;
 mod operators;

@@ -13,7 +13,7 @@ pub struct Redactor {
 type Finder = fn(&str) -> Option<(usize, &'static str)>;
 
 /// The order matters: what contains another comes first.
-const FINDERS: [Finder; 7] = [digest, key, date, clock, span, milliseconds, process];
+const FINDERS: [Finder; 8] = [digest, key, date, clock, span, size, milliseconds, process];
 
 impl Redactor {
     /// Replaces these fixed texts too.
@@ -114,6 +114,9 @@ fn date(text: &str) -> Option<(usize, &'static str)> {
     if let Some(length) = begins(text, "9999-99-99T99:99:99.999999Z") {
         return Some((length, "[DATE]"));
     }
+    if let Some(length) = begins(text, "9999-99-99T99:99:99Z") {
+        return Some((length, "[DATE]"));
+    }
     let length = begins(text, "9999-99-99 99:99:99").or_else(|| begins(text, "9999-99-99 99:99"));
     Some((length?, "[DATE]"))
 }
@@ -131,6 +134,24 @@ fn span(text: &str) -> Option<(usize, &'static str)> {
         .iter()
         .find_map(|unit| begins(rest, unit))?;
     Some((digits + unit, "[SPAN]"))
+}
+
+/// `76.1 KiB`.
+fn size(text: &str) -> Option<(usize, &'static str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = text.get(digits..).filter(|_| digits > 0)?;
+    let unit = [".9 KiB", ".9 MiB", ".9 GiB"]
+        .iter()
+        .find_map(|unit| begins_as(rest, unit))?;
+    Some((digits + unit, "[SIZE]"))
+}
+
+/// As [`begins`], with letters that stand for themselves.
+fn begins_as(text: &str, pattern: &str) -> Option<usize> {
+    let (number, unit) = pattern.split_once(' ')?;
+    let at = begins(text, number)?;
+    let rest = text.get(at..)?.strip_prefix(' ')?;
+    rest.starts_with(unit).then_some(at + 1 + unit.len())
 }
 
 /// Milliseconds since 1970, as JSON has them.
@@ -173,6 +194,8 @@ mod tests {
                 "took [SPAN], [SPAN], [SPAN], [SPAN]",
             ),
             ("10s to end; attempt 2", "10s to end; attempt 2"),
+            ("had 76.1 KiB and has 4.0 MiB", "had [SIZE] and has [SIZE]"),
+            ("on 2026-11-22T01:12:03Z by", "on [DATE] by"),
             (
                 "/tmp/x/state owned by process 123 (",
                 "[DIR]/state owned by process [PID] (",

@@ -122,6 +122,7 @@ pub(crate) enum Command {
     TakeOver(command::take_over::Args),
     Acknowledge(command::acknowledge::Args),
     Export(command::export::Args),
+    Prune(command::prune::Args),
     Journal(command::journal::Args),
     Doctor(command::doctor::Args),
     Completions(command::completions::Args),

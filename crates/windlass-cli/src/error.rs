@@ -7,9 +7,9 @@ use windlass_core::rejection::Rejection;
 use windlass_engine::state_dir::StateDirError;
 use windlass_engine::{CommandError, ReplayError};
 use windlass_journal::{StorageError, VerifyError, WriteError};
-use windlass_server::SocketError;
 use windlass_server::client::ClientError;
 use windlass_server::wire::ErrorBody;
+use windlass_server::{HELP_WHEN_ERASED, SocketError};
 
 use crate::exit_codes::Exit;
 
@@ -99,7 +99,7 @@ impl Error {
             Error::Replay(error) => match error {
                 ReplayError::Storage(error) => of_storage(error),
                 ReplayError::Panicked => Exit::Internal,
-                ReplayError::Erased => Exit::Rejected,
+                ReplayError::Erased(_) => Exit::Rejected,
                 ReplayError::Damaged(_)
                 | ReplayError::Undecodable { .. }
                 | ReplayError::Illegal { .. } => Exit::Io,
@@ -129,6 +129,7 @@ impl Error {
             Error::OpenJournal(windlass_journal::OpenError::Filesystem { .. }) => Some(
                 "choose another --state-dir, or --allow-volatile-state for a rehearsal whose record may be lost",
             ),
+            Error::Replay(ReplayError::Erased(_)) => Some(HELP_WHEN_ERASED),
             Error::Bug(_) => Some("this is a bug of windlass: please report it with this message"),
             Error::Usage(_)
             | Error::Busy(_)
@@ -229,7 +230,8 @@ impl From<CommandError> for Error {
             CommandError::Rejected(Rejection::NotAuthorised { .. }) => Exit::NotAllowed,
             CommandError::Rejected(_)
             | CommandError::UnknownRun(_)
-            | CommandError::Erased(_)
+            | CommandError::Erased { .. }
+            | CommandError::NotErased(_)
             | CommandError::StillInFlight { .. }
             | CommandError::TooLarge(_) => Exit::Rejected,
             CommandError::Quarantined { .. }
@@ -266,8 +268,9 @@ fn help_of(error: &CommandError) -> Option<&'static str> {
         CommandError::Quarantined { .. } => {
             Some("`windlass journal verify` names the first bad record")
         }
+        CommandError::Erased { .. } => Some(HELP_WHEN_ERASED),
         CommandError::Rejected(_)
-        | CommandError::Erased(_)
+        | CommandError::NotErased(_)
         | CommandError::Faulted { .. }
         | CommandError::StillInFlight { .. }
         | CommandError::TooLarge(_)

@@ -9,7 +9,9 @@ use windlass_engine::Subscription;
 use windlass_engine::owner::{Owning, try_own};
 use windlass_engine::state_dir::{StateDir, StateDirError};
 use windlass_server::client::{Client, ClientError, Events};
-use windlass_server::wire::{Accepted, EventLine, RunView, StreamEnd, StreamLine};
+use windlass_server::wire::{
+    Accepted, EventLine, Prune, Pruned, RunView, SpaceGiven, StreamEnd, StreamLine,
+};
 
 use crate::args::Place;
 use crate::ask::Ask;
@@ -97,6 +99,22 @@ impl Link {
         match self {
             Link::Own(owned) => owned.send(run, ask).await,
             Link::Peer(client) => Ok(ask.send(client, run).await?),
+        }
+    }
+
+    /// Erases bodies and logs of ended runs.
+    pub(crate) async fn prune(&self, ask: &Prune) -> Result<Pruned, Error> {
+        match self {
+            Link::Own(owned) => owned.prune(ask).await,
+            Link::Peer(client) => Ok(client.prune(ask).await?),
+        }
+    }
+
+    /// Gives the space of erased bodies back.
+    pub(crate) async fn compact(&self) -> Result<SpaceGiven, Error> {
+        match self {
+            Link::Own(owned) => owned.compact().await,
+            Link::Peer(client) => Ok(client.compact().await?),
         }
     }
 

@@ -107,6 +107,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::TakeOver(args) => command::take_over::perform(args, &place).await,
         Command::Acknowledge(args) => command::acknowledge::perform(args, &place).await,
         Command::Export(args) => command::export::perform(args, &place),
+        Command::Prune(args) => command::prune::perform(args, &place).await,
         Command::Journal(args) => command::journal::perform(args, &place),
         Command::Doctor(args) => command::doctor::perform(args, &place).await,
         Command::Completions(args) => Ok(command::completions::perform(&args)),

@@ -13,10 +13,11 @@ use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::plan::IndexedPlan;
 use windlass_core::time::Timestamp;
 use windlass_engine::owner::OwnerLock;
+use windlass_engine::prune::Which;
 use windlass_engine::{Engine, GoOn, Options, Parked, Start};
 use windlass_journal::{RunIndexRow, RunKey, RunQuery, SqliteStore, Store};
-use windlass_server::view::{Overlay, view};
-use windlass_server::wire::{Accepted, RunView};
+use windlass_server::view::{Overlay, pruned, space_given, view};
+use windlass_server::wire::{Accepted, Prune, Pruned, RunView, SpaceGiven};
 use windlass_server::{Access, Server, Socket, accounts, server};
 
 use crate::args::Place;
@@ -155,6 +156,17 @@ impl Owned {
         })
     }
 
+    /// Erases bodies and logs of ended runs.
+    pub(crate) async fn prune(&self, ask: &Prune) -> Result<Pruned, Error> {
+        let which = which(ask);
+        Ok(pruned(self.engine.prune(&self.by, which).await?))
+    }
+
+    /// Gives the space of erased bodies back.
+    pub(crate) async fn compact(&self) -> Result<SpaceGiven, Error> {
+        Ok(space_given(self.engine.compact(&self.by).await?))
+    }
+
     /// The run as people see it.
     pub(crate) async fn view(&self, run: &RunId) -> Result<RunView, Error> {
         let snapshot = self.engine.view(run).await?;
@@ -258,6 +270,14 @@ async fn close(store: Arc<SqliteStore>) {
 pub(crate) struct ParkedView {
     pub(crate) parked: windlass_engine::ParkedRun,
     pub(crate) view: Option<RunView>,
+}
+
+/// Which runs are asked for; the command line lets nobody ask for both kinds.
+pub(crate) fn which(ask: &Prune) -> Which {
+    match ask.ended_by_ms {
+        Some(at) => Which::EndedBy(Timestamp(at)),
+        None => Which::Runs(ask.runs.iter().cloned().collect()),
+    }
 }
 
 /// This process's user, coming in by `door`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use windlass_core::id::{ActionName, NodeId, RunId};
 use windlass_core::rejection::Rejection;
+use windlass_core::time::Timestamp;
 use windlass_journal::{StorageError, WriteError};
 
 /// Why an engine was not opened.
@@ -29,8 +30,11 @@ pub enum CommandError {
     Rejected(#[from] Rejection),
     #[error("there is no run {0}")]
     UnknownRun(RunId),
-    #[error("the bodies of run {0} have been erased")]
-    Erased(RunId),
+    #[error("the bodies of run {run} were erased{}", erased_how(.erased.as_ref()))]
+    Erased { run: RunId, erased: Option<Erased> },
+    /// Bodies that were to be erased are all there.
+    #[error("erase bodies: {0}")]
+    NotErased(Arc<str>),
     /// Its records cannot be trusted or understood; the other runs go on.
     #[error("run {run} is quarantined: {reason}")]
     Quarantined { run: RunId, reason: Arc<str> },
@@ -62,6 +66,21 @@ pub enum CommandError {
     /// Outcomes and timers are the engine's own to tell.
     #[error("the command is not an operator's")]
     NotForCallers,
+}
+
+/// By whom and when the bodies of a run were erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    pub at: Timestamp,
+    /// In words, such as `ann (uid 1000)`.
+    pub by: String,
+}
+
+/// ` on TIME by PERSON`; nothing where no record that can be read tells.
+pub(crate) fn erased_how(erased: Option<&Erased>) -> String {
+    erased.map_or(String::new(), |Erased { at, by }| {
+        format!(" on {at} by {by}")
+    })
 }
 
 /// What ended the engine: the process is expected to end with it.

@@ -25,6 +25,7 @@ mod options;
 mod orphans;
 pub mod owner;
 pub mod ports;
+pub mod prune;
 mod redact;
 mod registry;
 pub mod rehearsal;
@@ -45,7 +46,7 @@ mod wheel;
 
 pub use clock::SystemClock;
 pub use engine::{Engine, Start};
-pub use error::{CommandError, Fatal, OpenError};
+pub use error::{CommandError, Erased, Fatal, OpenError};
 pub use index::row as index_row;
 pub use looking::ProgressLine;
 pub use options::{GoOn, Options};

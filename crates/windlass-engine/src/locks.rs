@@ -187,7 +187,7 @@ pub(crate) fn read(store: &dyn Store, target: &str) -> Result<Recorded, StorageE
                     ReplayError::Damaged(_)
                     | ReplayError::Undecodable { .. }
                     | ReplayError::Illegal { .. }
-                    | ReplayError::Erased
+                    | ReplayError::Erased(_)
                     | ReplayError::Panicked,
                 ) => recorded.holder = Some(run),
             }

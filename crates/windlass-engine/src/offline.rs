@@ -12,7 +12,7 @@ use windlass_core::state::RunState;
 use windlass_journal::{RunIndexRow, RunQuery, StorageError, Store};
 
 use crate::engine::Engine;
-use crate::error::{CommandError, OpenError};
+use crate::error::{CommandError, Erased, OpenError};
 use crate::index;
 use crate::locks;
 use crate::options::{GoOn, Options};
@@ -111,6 +111,15 @@ pub fn runs(store: &dyn Store, query: &RunQuery) -> Result<Vec<RunIndexRow>, Sto
         index::name_holder(row, holder.as_ref());
     }
     Ok(rows)
+}
+
+/// By whom and when the bodies of a run were erased, if they were and a record says so.
+/// Blocks for a read.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn erasure(store: &dyn Store, run: &RunId) -> Result<Option<Erased>, StorageError> {
+    replay::erasure_of(store, run)
 }
 
 /// Records of a run from `from_seq` on, at most `limit`. Blocks for a read.

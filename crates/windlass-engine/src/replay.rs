@@ -8,9 +8,9 @@ use windlass_core::id::RunId;
 use windlass_core::state::RunState;
 use windlass_core::time::Timestamp;
 use windlass_core::{IllegalEvent, evolve};
-use windlass_journal::{ReadError, Record, RunKey, StorageError, Store};
+use windlass_journal::{ReadError, Record, RunKey, StorageError, Store, erasures};
 
-use crate::error::{CommandError, Fatal};
+use crate::error::{CommandError, Erased, Fatal, erased_how};
 use crate::limits::REPLAY_PAGE_RECORDS;
 use crate::registry::Contained;
 use crate::shared::Shared;
@@ -27,8 +27,8 @@ pub enum ReplayError {
     Undecodable { seq: u64, source: DecodeError },
     #[error("the record at seq {seq}: {source}")]
     Illegal { seq: u64, source: IllegalEvent },
-    #[error("its bodies have been erased")]
-    Erased,
+    #[error("the bodies of the run were erased{}", erased_how(.0.as_ref()))]
+    Erased(Option<Erased>),
     #[error("reading it back panicked")]
     Panicked,
     #[error(transparent)]
@@ -61,7 +61,10 @@ impl ReplayError {
                 contain(Contained::Quarantined(reason.into()))
             }
             Self::Panicked => contain(Contained::Faulted(self.to_string().into())),
-            Self::Erased => CommandError::Erased(run.clone()),
+            Self::Erased(erased) => CommandError::Erased {
+                run: run.clone(),
+                erased,
+            },
             Self::Storage(error) => storage_failed(shared, &error),
         }
     }
@@ -93,12 +96,32 @@ pub(crate) fn read(
     limit: usize,
 ) -> Result<Vec<Recorded>, ReplayError> {
     let records = store.read(&run_key(run), from_seq, limit)?;
-    records.into_iter().map(decode).collect()
+    let decoded: Result<Vec<Recorded>, ReplayError> = records.into_iter().map(decode).collect();
+    match decoded {
+        Err(ReplayError::Erased(_)) => Err(ReplayError::Erased(erasure_of(store, run)?)),
+        decoded => decoded,
+    }
+}
+
+/// By whom and when the bodies of a run were erased for the last time, if a record that
+/// can be read says so. It reads the whole stream of the store.
+pub(crate) fn erasure_of(store: &dyn Store, run: &RunId) -> Result<Option<Erased>, StorageError> {
+    let erasures = match erasures(store) {
+        Ok(erasures) => erasures,
+        Err(ReadError::Quarantined { .. }) => return Ok(None),
+        Err(ReadError::Storage(error)) => return Err(error),
+    };
+    let key = run_key(run);
+    let last = erasures.into_iter().rfind(|it| it.runs.contains(&key));
+    Ok(last.map(|it| Erased {
+        at: Timestamp(it.at_ms),
+        by: it.by,
+    }))
 }
 
 fn decode(record: Record) -> Result<Recorded, ReplayError> {
     let header = &record.header;
-    let body = record.body.as_deref().ok_or(ReplayError::Erased)?;
+    let body = record.body.as_deref().ok_or(ReplayError::Erased(None))?;
     let undecodable = |source| ReplayError::Undecodable {
         seq: header.seq,
         source,

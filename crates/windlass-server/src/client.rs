@@ -14,9 +14,9 @@ pub use error::ClientError;
 pub use events::Events;
 
 use crate::wire::{
-    API_VERSION, Abandon, Accepted, Acknowledge, Approve, Attest, BringSecrets, Cancel, OwnerView,
-    Pause, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown, ShutdownAnswer,
-    StartRun, Started, TakeOver,
+    API_VERSION, Abandon, Accepted, Acknowledge, Approve, Attest, BringSecrets, Cancel, Compact,
+    OwnerView, Pause, Prune, Pruned, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView,
+    Shutdown, ShutdownAnswer, SpaceGiven, StartRun, Started, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -178,6 +178,16 @@ impl Client {
     ) -> Result<RunView, ClientError> {
         let path = format!("/v1/runs/{run}/secrets");
         self.http.post(&path, secrets, None).await
+    }
+
+    /// Erases bodies and logs of ended runs.
+    pub async fn prune(&self, ask: &Prune) -> Result<Pruned, ClientError> {
+        self.http.post("/v1/prune", ask, None).await
+    }
+
+    /// Gives the space of erased bodies back to the file system.
+    pub async fn compact(&self) -> Result<SpaceGiven, ClientError> {
+        self.http.post("/v1/compact", &Compact {}, None).await
     }
 
     /// Asks the owner to park its runs and end.

@@ -4,6 +4,7 @@ pub(crate) mod command;
 pub(crate) mod events;
 pub(crate) mod logs;
 pub(crate) mod owner;
+pub(crate) mod prune;
 pub(crate) mod runs;
 pub(crate) mod secrets;
 pub(crate) mod start;

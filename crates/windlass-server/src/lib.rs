@@ -28,5 +28,6 @@ pub mod view;
 pub mod wire;
 
 pub use client::{Client, ClientError};
+pub use refusal::HELP_WHEN_ERASED;
 pub use server::{Options, Server};
 pub use socket::{Access, Socket, SocketError};

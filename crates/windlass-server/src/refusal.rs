@@ -113,6 +113,10 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
     }
 }
 
+/// What is left of a run whose bodies were erased.
+pub const HELP_WHEN_ERASED: &str =
+    "its headers stay: `windlass runs` lists how it ended, `windlass export RUN` writes them out";
+
 impl From<CommandError> for Refusal {
     fn from(error: CommandError) -> Self {
         let message = error.to_string();
@@ -122,7 +126,8 @@ impl From<CommandError> for Refusal {
             CommandError::UnknownRun(_) => {
                 with(StatusCode::NOT_FOUND, "unknown_run").help("`windlass runs` lists the runs")
             }
-            CommandError::Erased(_) => with(StatusCode::GONE, "erased"),
+            CommandError::Erased { .. } => with(StatusCode::GONE, "erased").help(HELP_WHEN_ERASED),
+            CommandError::NotErased(_) => with(StatusCode::CONFLICT, "not_erased"),
             CommandError::Quarantined { .. } => with(StatusCode::CONFLICT, "quarantined")
                 .help("`windlass journal verify` names the first bad record"),
             CommandError::Faulted { .. } => with(StatusCode::INTERNAL_SERVER_ERROR, "faulted"),

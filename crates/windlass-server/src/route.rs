@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::access::Access;
 use crate::context::Context;
-use crate::handle::{command, events, logs, owner, runs, secrets, start};
+use crate::handle::{command, events, logs, owner, prune, runs, secrets, start};
 use crate::limits::REQUEST_TIME_MAX;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
@@ -82,6 +82,8 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/runs/{run}/take-over", Access::Direct, |m| on(m, command::carry_out::<TakeOver>)),
     post("/v1/runs/{run}/acknowledge", Access::Direct, |m| on(m, command::carry_out::<Acknowledge>)),
     post("/v1/runs/{run}/secrets", Access::Direct, |m| on(m, secrets::bring)),
+    post("/v1/prune", Access::Direct, |m| on(m, prune::prune)),
+    post("/v1/compact", Access::Direct, |m| on(m, prune::compact)),
     post("/v1/shutdown", Access::Direct, |m| on(m, owner::shutdown)),
 ];
 
@@ -215,6 +217,8 @@ mod tests {
             "POST /v1/runs/{run}/take-over Direct",
             "POST /v1/runs/{run}/acknowledge Direct",
             "POST /v1/runs/{run}/secrets Direct",
+            "POST /v1/prune Direct",
+            "POST /v1/compact Direct",
             "POST /v1/shutdown Direct",
         ];
         assert_eq!(lines, expected);

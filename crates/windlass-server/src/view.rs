@@ -2,6 +2,7 @@
 //! A pure function: the server shows live runs with it, the terminal stored ones.
 
 mod budget;
+mod house;
 mod list;
 mod needs;
 mod nodes;
@@ -16,6 +17,7 @@ use windlass_engine::{Lacks, ProgressLine, Snapshot};
 
 use crate::wire::{Debt, Lock, Person, RunView};
 
+pub use house::{pruned, space_given};
 pub use list::{list_of, query, summary};
 pub use words::waits_for;
 

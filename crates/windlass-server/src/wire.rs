@@ -6,6 +6,7 @@ mod command;
 mod error;
 mod node_text;
 mod owner;
+mod prune;
 mod run;
 mod secret;
 mod start;
@@ -17,6 +18,7 @@ pub use command::{
 };
 pub use error::ErrorBody;
 pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
+pub use prune::{Compact, Kept, Prune, Pruned, PrunedRun, SpaceGiven};
 pub use run::{
     Debt, Doubt, Gate, Item, Lock, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView,
     Step, Stop, StopCode,

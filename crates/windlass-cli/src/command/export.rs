@@ -5,13 +5,15 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use windlass_core::id::RunId;
+use windlass_engine::{Erased, offline};
 use windlass_journal::{ExportError, Exported, RunKey, SqliteStore, export};
 
 use crate::args::Place;
 use crate::error::{Error, io};
 use crate::exit_codes::Exit;
 use crate::look::Look;
-use crate::{output, text};
+use crate::{output, text, time};
 
 /// Write the whole record of a run as JSON lines, for keeping and for others to verify
 #[derive(Debug, clap::Args)]
@@ -44,12 +46,16 @@ pub(crate) fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         None => written(&store, &run, &mut std::io::stdout().lock(), Path::new("-")),
         Some(path) => to_file(&store, &run, path),
     }?;
-    tell(&run, &exported);
+    let erased = run.as_str().parse::<RunId>().ok();
+    let erased = erased
+        .map(|run| offline::erasure(&store, &run))
+        .transpose()?;
+    tell(&run, &exported, erased.flatten().as_ref());
     Ok(Exit::Success)
 }
 
 /// What was exported goes to standard error: standard output is the file.
-fn tell(run: &RunKey, exported: &Exported) {
+fn tell(run: &RunKey, exported: &Exported, erasure: Option<&Erased>) {
     let Exported {
         records,
         erased,
@@ -60,7 +66,11 @@ fn tell(run: &RunKey, exported: &Exported) {
         "{records} records of run {run}; run head {run_head}"
     ));
     if *erased > 0 {
-        output::err(&format!("{erased} bodies have been erased"));
+        let how = match erasure {
+            Some(Erased { at, by }) => format!(" on {} by {}", time::full(*at), text::line(by)),
+            None => String::new(),
+        };
+        output::err(&format!("{erased} bodies were erased{how}"));
     }
     let ended = exported.last_kind == ENDED || exported.last_kind == AFTER_END;
     if !ended && !run.is_store() {

@@ -11,5 +11,6 @@ mod driving;
 mod lock;
 mod outcomes;
 mod parked;
+mod pruning;
 mod rehearsals;
 mod stopping;
