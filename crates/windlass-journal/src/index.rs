@@ -85,9 +85,8 @@ pub struct RunQuery {
     pub started_before_ms: Option<i64>,
     /// Only runs that ended at or before this.
     pub ended_at_or_before_ms: Option<i64>,
-    /// Only runs that have not ended and whose state is one of these, or that wait for
-    /// something other than [`RunQuery::WAITS_ALONE`].
-    pub attention: Option<Vec<String>>,
+    /// Only runs that have not ended and of which any of this holds.
+    pub attention: Option<Attention>,
     /// Only runs with (or without) an unpaid debt.
     pub owes: Option<bool>,
     /// Only runs whose wake time is at or before this.
@@ -121,10 +120,23 @@ impl Default for RunQuery {
     }
 }
 
-impl RunQuery {
-    /// What a run waits for when time alone lets it go on.
-    pub const WAITS_ALONE: [&'static str; 2] = ["", "timer"];
+/// What makes a run one that somebody must look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Its state is one of these.
+    pub states: Vec<String>,
+    /// A part of what it waits for, of those that `; ` separates, begins with one of these.
+    pub waits_for: Vec<String>,
+}
 
+impl Attention {
+    /// The beginnings as they stand in a text that `; ` was put before.
+    pub(crate) fn beginnings(&self) -> impl Iterator<Item = String> {
+        self.waits_for.iter().map(|begins| format!("; {begins}"))
+    }
+}
+
+impl RunQuery {
     /// The key by which `row` is ordered, or `None` when the order leaves it out.
     pub fn order_key(&self, row: &RunIndexRow) -> Option<i64> {
         match self.order {

@@ -33,7 +33,7 @@ pub use export::{
 };
 pub use hash::{Hash, HashParseError};
 pub use header::{Header, HeaderError};
-pub use index::{RunIndexRow, RunOrder, RunQuery, RunState};
+pub use index::{Attention, RunIndexRow, RunOrder, RunQuery, RunState};
 pub use key::{IdempotencyKey, KeyError, RunKey};
 pub use limits::*;
 pub use memory::{Fault, MemoryStore};

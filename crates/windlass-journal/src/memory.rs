@@ -362,9 +362,10 @@ fn fits(query: &RunQuery, row: &RunIndexRow) -> bool {
     let ended_by = query
         .ended_at_or_before_ms
         .is_none_or(|limit| row.ended_at_ms.is_some_and(|at| at <= limit));
-    let attention = query.attention.as_ref().is_none_or(|states| {
-        let waits = !RunQuery::WAITS_ALONE.contains(&row.waiting_for.as_str());
-        row.ended_at_ms.is_none() && (waits || states.contains(&row.state))
+    let attention = query.attention.as_ref().is_none_or(|attention| {
+        let waiting_for = format!("; {}", row.waiting_for);
+        let waits = attention.beginnings().any(|it| waiting_for.contains(&it));
+        row.ended_at_ms.is_none() && (waits || attention.states.contains(&row.state))
     });
     ended
         && due

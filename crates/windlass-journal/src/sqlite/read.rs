@@ -251,15 +251,20 @@ fn select_runs(query: &RunQuery) -> (String, Vec<Value>) {
             vec![text(requester), text(&begins), text(&begins)],
         );
     }
-    if let Some(states) = &query.attention {
-        let marks = vec!["?"; states.len()].join(", ");
-        let waits = vec!["?"; RunQuery::WAITS_ALONE.len()].join(", ");
-        let alone = RunQuery::WAITS_ALONE.into_iter().map(text);
+    if let Some(attention) = &query.attention {
+        let mut any = vec!["FALSE"];
+        any.extend(attention.states.iter().map(|_| "state = ?"));
+        any.extend(
+            attention
+                .waits_for
+                .iter()
+                .map(|_| "instr('; ' || waiting_for, ?) > 0"),
+        );
+        let states = attention.states.iter().map(|it| text(it));
+        let beginnings = attention.beginnings().map(|it| text(&it));
         and(
-            &format!(
-                "ended_at_ms IS NULL AND (state IN ({marks}) OR waiting_for NOT IN ({waits}))"
-            ),
-            states.iter().map(|it| text(it)).chain(alone).collect(),
+            &format!("ended_at_ms IS NULL AND ({})", any.join(" OR ")),
+            states.chain(beginnings).collect(),
         );
     }
     if let Some(limit) = query.wake_at_or_before_ms {

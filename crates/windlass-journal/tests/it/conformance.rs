@@ -314,7 +314,12 @@ fn runs_are_found_by_requester_time_and_need(store: &dyn Store) {
         ("ann (uid 1)", "running", "", None),
         ("ann", "waiting", "timer", None),
         ("anna (uid 2)", "waiting", "gate go", None),
-        ("a_n (uid 3)", "running", "gate go", None),
+        (
+            "a_n (uid 3)",
+            "running",
+            "the lock of x; secrets a; gate go",
+            None,
+        ),
         ("bob (uid 4)", "needs_operator", "", None),
         ("ann (uid 1)", "failed", "gate go", Some(50)),
         ("ann (uid 1)", "succeeded", "", Some(60)),
@@ -357,12 +362,21 @@ fn runs_are_found_by_requester_time_and_need(store: &dyn Store) {
         ..RunQuery::default()
     };
     assert_eq!(names(ended), "5");
-    let attention = |states: &[&str]| RunQuery {
-        attention: Some(states.iter().map(|it| (*it).to_owned()).collect()),
+    let texts = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect();
+    let attention = |states: &[&str], waits_for: &[&str]| RunQuery {
+        attention: Some(Attention {
+            states: texts(states),
+            waits_for: texts(waits_for),
+        }),
         ..RunQuery::default()
     };
-    assert_eq!(names(attention(&["needs_operator", "paused"])), "432");
-    assert_eq!(names(attention(&[])), "32");
+    let states = ["needs_operator", "paused"];
+    assert_eq!(names(attention(&states, &["gate ", "secrets "])), "432");
+    assert_eq!(names(attention(&[], &["gate "])), "32");
+    assert_eq!(names(attention(&[], &["secrets "])), "3");
+    assert_eq!(names(attention(&[], &["go"])), "");
+    assert_eq!(names(attention(&states, &[])), "4");
+    assert_eq!(names(attention(&[], &[])), "");
 }
 
 fn the_outbox_keeps_rows_until_they_are_done(store: &dyn Store) {

@@ -1,13 +1,16 @@
 //! Lists of runs: from a filter to the query of the index, and from its rows to a list.
 //! The owner answers with them, and a terminal that reads the journal itself.
 
-use windlass_journal::{RunIndexRow, RunQuery, RunState as Ended};
+use windlass_journal::{Attention, RunIndexRow, RunQuery, RunState as Ended};
 
 use crate::limits::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 use crate::wire::{RunFilter, RunList, RunState, RunSummary};
 
 /// The states in which nothing goes on without a person, whatever else is waited for.
 const NEEDS_PERSON: [&str; 2] = ["needs_operator", "paused"];
+
+/// How the parts of what a run waits for begin that only a person can bring.
+const PERSON_WAITED_FOR: [&str; 3] = ["gate ", "secrets ", "plugin "];
 
 /// The query that a filter asks for: one row more than is shown, so that the list can say
 /// whether there are more.
@@ -23,9 +26,10 @@ pub fn query(filter: &RunFilter) -> RunQuery {
         requester: filter.requester.clone(),
         started_at_or_after_ms: filter.since_ms,
         started_before_ms: filter.until_ms,
-        attention: filter
-            .needs_person
-            .then(|| NEEDS_PERSON.map(str::to_owned).to_vec()),
+        attention: filter.needs_person.then(|| Attention {
+            states: NEEDS_PERSON.map(str::to_owned).to_vec(),
+            waits_for: PERSON_WAITED_FOR.map(str::to_owned).to_vec(),
+        }),
         limit: rows_shown(filter) + 1,
         ..RunQuery::default()
     }
