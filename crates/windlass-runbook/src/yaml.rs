@@ -20,10 +20,10 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
 use crate::yaml_hints;
 
-/// The largest runbook.
-pub const TEXT_BYTES_MAX: usize = 1 << 20;
-/// The most values, keys counted, that a runbook may hold.
-pub(crate) const NODES_MAX: usize = 50_000;
+/// The largest runbook: 10,000 steps of 800 bytes each.
+pub const TEXT_BYTES_MAX: usize = 8 << 20;
+/// The most values, keys counted, that a runbook may hold: 10,000 steps of 40 each.
+pub(crate) const NODES_MAX: usize = 400_000;
 /// The deepest nesting of lists and maps.
 pub(crate) const DEPTH_MAX: usize = 32;
 
