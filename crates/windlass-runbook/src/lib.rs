@@ -17,4 +17,4 @@ mod yaml;
 mod yaml_hints;
 
 pub use check::{Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with};
-pub use yaml::TEXT_BYTES_MAX;
+pub use yaml::{TEXT_BYTES_MAX, mistakes as yaml_mistakes};

@@ -48,6 +48,12 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
     }
 }
 
+/// What stands in the way of reading a text as YAML of the kind that runbooks are, without
+/// a look at what it means.
+pub fn mistakes(text: &str) -> Vec<Diagnostic> {
+    read(text).1
+}
+
 /// Reads the text of an inlined runbook, whose spans carry the number of its file.
 pub(crate) fn read_file(text: &str, file: u16) -> (Option<Node>, Vec<Diagnostic>) {
     let (mut node, mut diagnostics) = read(text);

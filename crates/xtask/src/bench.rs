@@ -62,6 +62,18 @@ const BENCHES: &[Bench] = &[
         lines: &["parked", "restart"],
         on_disk: true,
     },
+    Bench {
+        package: "windlass-runbook",
+        name: "check",
+        lines: &["check"],
+        on_disk: false,
+    },
+    Bench {
+        package: "windlass-cli",
+        name: "start",
+        lines: &["start"],
+        on_disk: true,
+    },
 ];
 
 /// One printed line: its fields by name.

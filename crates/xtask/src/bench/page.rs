@@ -9,6 +9,8 @@ use super::{Line, Lines};
 const APPEND_TIMES_RAW_AIM: f64 = 1.2;
 /// Syncs that a step of a sequential run costs; the run's own start is spread over them.
 const SYNCS_PER_STEP_AIM: f64 = 1.01;
+/// How much longer than reading its YAML the check of a runbook may take.
+const CHECK_TIMES_YAML_AIM: f64 = 1.5;
 /// What still counts as flat, from 100 steps to 10,000.
 const FLAT_AIM: f64 = 1.2;
 
@@ -32,6 +34,15 @@ Each run has done one step and waits at a gate that expires in a day; each numbe
 Resident memory holds what the allocator and SQLite keep from starting the runs, so the process that only took them over shows what waiting itself costs.
 ";
 
+const CHECK_NOTE: &str = "\
+`yaml` reads the text alone, strictly and with places; `check` makes the plan and every finding of it; `plan` makes the outline of that plan too.
+Each is the median of 15 turns; the memory is the most that a process of its own needed.
+";
+const START_NOTE: &str = "\
+Wall-clock from the start of the process; the median, all in turns.
+The first step counts when the record of its intent is shown, which is after the syncs that make it durable.
+";
+
 /// The whole page.
 pub(super) fn render(lines: &Lines, load_before: &str) -> anyhow::Result<String> {
     let mut page = Page(String::new());
@@ -43,6 +54,8 @@ pub(super) fn render(lines: &Lines, load_before: &str) -> anyhow::Result<String>
     steps(&mut page, lines)?;
     growth(&mut page, lines)?;
     parked(&mut page, lines)?;
+    check(&mut page, lines)?;
+    start(&mut page, lines)?;
     Ok(page.0)
 }
 
@@ -357,6 +370,51 @@ fn parked(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
     ];
     for (name, without, with) in rows {
         page.row(&[name.to_owned(), without, with]);
+    }
+    Ok(())
+}
+
+fn start(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## From the start to the first step\n");
+    page.line(START_NOTE);
+    page.head(&["what", "ms", "times Python"]);
+    for line in of(lines, "start")? {
+        page.row(&[
+            text(line, "what")?.to_owned(),
+            digits(number(line, "ms")?),
+            digits(number(line, "ratio")?),
+        ]);
+    }
+    Ok(())
+}
+
+fn check(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Checking and planning\n");
+    page.line("`cargo bench -p windlass-runbook --bench check`.\n");
+    page.line(CHECK_NOTE);
+    page.head(&[
+        "steps",
+        "KiB of text",
+        "what",
+        "ms",
+        "times YAML",
+        "peak MiB",
+        "aim",
+    ]);
+    for line in of(lines, "check")? {
+        let ratio = number(line, "ratio")?;
+        page.row(&[
+            whole(number(line, "steps")?),
+            whole(number(line, "bytes")? / 1024.0),
+            text(line, "what")?.to_owned(),
+            digits(number(line, "ms")?),
+            digits(ratio),
+            digits(number(line, "peak_kib")? / 1024.0),
+            match text(line, "what")? {
+                "yaml" => "the base".to_owned(),
+                _ => verdict(ratio, CHECK_TIMES_YAML_AIM),
+            },
+        ]);
     }
     Ok(())
 }
