@@ -5,6 +5,7 @@ use std::process::Command;
 
 use windlass_tests::binary::windlass;
 use windlass_tests::golden::Test;
+use windlass_tests::other_user::OtherUser;
 use windlass_tests::skip::skip;
 
 use crate::endings::id_of;
@@ -70,7 +71,7 @@ fn a_secret_is_brought_anew_after_a_restart() {
 /// Another user of the machine approves through the socket of a group.
 #[test]
 fn another_user_approves_through_the_groups_socket() {
-    let Some(other) = other_user() else {
+    let Some(other) = OtherUser::nobody() else {
         skip("approving as another user needs root, setpriv and the user `nobody`");
         return;
     };
@@ -85,13 +86,7 @@ fn another_user_approves_through_the_groups_socket() {
     let as_other = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command
-            .args([
-                "--reuid",
-                &other.uid,
-                "--regid",
-                &other.gid,
-                "--clear-groups",
-            ])
+            .args(other.words())
             .arg(&program)
             .arg("--state-dir")
             .arg(&state)
@@ -129,24 +124,4 @@ fn another_user_approves_through_the_groups_socket() {
     serve.signal("TERM");
     test.end_without_times(serve);
     test.check();
-}
-
-struct OtherUser {
-    uid: String,
-    gid: String,
-}
-
-/// `nobody`, when this process is root and may become him.
-fn other_user() -> Option<OtherUser> {
-    let id = |arguments: &[&str]| {
-        let output = Command::new("id").args(arguments).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        (output.status.success() && !text.is_empty()).then_some(text)
-    };
-    let is_root = id(&["-u"])? == "0";
-    let (uid, gid) = (id(&["-u", "nobody"])?, id(&["-g", "nobody"])?);
-    let tried = Command::new("setpriv")
-        .args(["--reuid", &uid, "--regid", &gid, "--clear-groups", "true"])
-        .status();
-    (is_root && tried.is_ok_and(|status| status.success())).then_some(OtherUser { uid, gid })
 }

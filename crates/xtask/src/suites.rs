@@ -85,7 +85,8 @@ const CHECKS: &[Check] = &[
     // Goldens of the built binary, kept journals, shipped runbooks, the shape of the sources.
     ("golden", |options| {
         let suites = [
-            "--lib", "--test", "tidy", "--test", "runbooks", "--test", "compat", "--test", "golden",
+            "--lib", "--test", "tidy", "--test", "runbooks", "--test", "compat", "--test",
+            "golden", "--test", "docs",
         ];
         test(options, &[&["-p", "windlass-tests"][..], &suites].concat())
     }),
