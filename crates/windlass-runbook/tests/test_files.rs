@@ -145,3 +145,47 @@ cases:
     assert_eq!(case.script.cues[1].by, "Ada");
     assert!(format!("{:?}", case.expected.calls).contains("Secret(SecretName(\"token\"))"));
 }
+
+/// Numbers that a seed repeats (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) % sides as u64) as usize
+    }
+}
+
+/// Whatever is written there, it is read or refused, and every refusal can be shown.
+#[test]
+fn no_text_makes_it_panic() {
+    let mut texts: Vec<Vec<char>> = Vec::new();
+    for path in files() {
+        let text = fs::read_to_string(path).expect("a test file is text");
+        texts.push(text.chars().collect());
+    }
+    let mut dice = Dice(7);
+    let mut refused = 0;
+    for _ in 0..1_500 {
+        let other = dice.below(texts.len());
+        let mut text = texts[dice.below(texts.len())].clone();
+        for _ in 0..=dice.below(3) {
+            let from = dice.below(text.len().max(1));
+            let to = (from + dice.below(12)).min(text.len());
+            let start = dice
+                .below(texts[other].len().max(1))
+                .min(texts[other].len());
+            let end = (start + dice.below(20)).min(texts[other].len());
+            let piece = texts[other][start..end].to_vec();
+            text.splice(from.min(to)..to, piece);
+        }
+        let text: String = text.into_iter().collect();
+        let checked = checked(&text);
+        drop(checked.render(Style::Plain));
+        refused += usize::from(checked.has_errors());
+    }
+    assert!(refused > 1_000, "the mutations do not reach the mistakes");
+}

@@ -38,16 +38,18 @@ pub(crate) fn document(report: &Report) -> String {
 
 fn details(file: &str, case: &CaseReport) -> Vec<(&'static str, Yaml)> {
     let differences = case.differences.iter().map(|found| found.line());
+    let story = case.story.iter().map(|line| line.trim_start().to_owned());
     vec![
         ("file", Yaml::Text(file.to_owned())),
         ("line", Yaml::Count(case.line)),
         ("differences", Yaml::Lines(differences.collect())),
-        ("story", Yaml::Lines(case.story.clone())),
+        ("story", Yaml::Lines(story.collect())),
     ]
 }
 
-/// A value of the YAML block that explains a failed point. Texts are written as JSON
-/// strings, which YAML reads as they are.
+/// A value of the YAML block that explains a failed point. One text is written as a JSON
+/// string, which YAML reads as it is; lines are a literal block, which older readers of TAP
+/// understand too.
 enum Yaml {
     Text(String),
     Count(usize),
@@ -73,11 +75,13 @@ impl Points {
             match value {
                 Yaml::Text(text) => self.body += &format!("  {key}: {}\n", quoted(text)),
                 Yaml::Count(count) => self.body += &format!("  {key}: {count}\n"),
-                Yaml::Lines(lines) if lines.is_empty() => self.body += &format!("  {key}: []\n"),
                 Yaml::Lines(lines) => {
-                    self.body += &format!("  {key}:\n");
-                    for line in lines {
-                        self.body += &format!("    - {}\n", quoted(line));
+                    self.body += &format!("  {key}: |\n");
+                    for (place, line) in lines.iter().enumerate() {
+                        let line = one_line(line);
+                        // The first line says how far the block is indented.
+                        let line = if place == 0 { line.trim_start() } else { &line };
+                        self.body += &format!("    {line}\n");
                     }
                 }
             }
@@ -91,10 +95,14 @@ fn description(name: &str) -> String {
     text::line(name).replace('\\', "\\\\").replace('#', "\\#")
 }
 
-/// Blanks at the beginning are kept: carets stand under what they point at.
 fn quoted(text: &str) -> String {
+    serde_json::Value::from(text::line(text)).to_string()
+}
+
+/// Blanks at the beginning are kept: carets stand under what they point at.
+fn one_line(text: &str) -> String {
     let line = text::lines(text).replace('\n', " ");
-    serde_json::Value::from(line.trim_end()).to_string()
+    line.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -108,7 +116,7 @@ mod tests {
             name: "a # SKIP \\ b\nBail out!".to_owned(),
             line: 3,
             differences: vec![Difference::Fault("it \"said\"\n...\nok 2".to_owned())],
-            story: vec!["  ---".to_owned()],
+            story: vec!["  ---".to_owned(), "  +0s  ...".to_owned()],
         };
         let report = Report {
             files: vec![FileReport {
@@ -122,8 +130,8 @@ mod tests {
             document(&report),
             "TAP version 14\n1..1\n\
              not ok 1 - x.test.yaml: a \\# SKIP \\\\ b Bail out!\n  ---\n  \
-             file: \"x.test.yaml\"\n  line: 3\n  differences:\n    \
-             - \"it \\\"said\\\" ... ok 2\"\n  story:\n    - \"  ---\"\n  ...\n"
+             file: \"x.test.yaml\"\n  line: 3\n  differences: |\n    \
+             it \"said\" ... ok 2\n  story: |\n    ---\n    +0s  ...\n  ...\n"
         );
     }
 }

@@ -639,3 +639,86 @@ fn coverage_counts_steps_and_both_sides_of_a_when() {
     // Four of seven.
     assert_eq!(coverage.percent(), 57);
 }
+
+/// Random plans and scripts: whatever is told, the story is a history that the core accepts,
+/// it is told twice alike, and it comes to rest or says why it does not.
+#[test]
+fn random_stories_are_true_and_repeat() {
+    let mut rests = std::collections::BTreeSet::new();
+    for seed in 0..200 {
+        let mut dice = Dice(seed);
+        let mut steps = Vec::new();
+        let mut told = Script::default();
+        for number in 0..=dice.roll(6) {
+            let name = format!("s{number}");
+            let before = format!("s{}", dice.roll(number.max(1)));
+            let needs: &[&str] = if number > 0 { &[&before] } else { &[] };
+            match dice.roll(6) {
+                0 => {
+                    steps.push(gate(&name, needs, Some(Millis::from_mins(30))));
+                    let reply = match dice.roll(3) {
+                        0 => GateReply::Leave,
+                        _ => approve(Millis::from_mins(dice.roll(40))),
+                    };
+                    told.gates.push(gated(&name, Series::Always(reply)));
+                    continue;
+                }
+                1 => steps.push(read(&name, needs)),
+                2 => steps.push(action(&name, EffectClass::Idempotent, needs)),
+                3 => {
+                    steps.push(wait(&name, needs, 60_000));
+                    continue;
+                }
+                _ => steps.push(change(&name, needs)),
+            }
+            let ending = match dice.roll(6) {
+                0 => Ending::Never,
+                1 => Ending::Crash {
+                    down: Millis::from_mins(dice.roll(3)),
+                    process_lives: Millis::from_mins(dice.roll(5)),
+                },
+                2 => fails(Effected::None).ending,
+                3 => fails(Effected::Unknown).ending,
+                _ => ok().ending,
+            };
+            let answer = match dice.roll(3) {
+                0 => happened(),
+                1 => Answer::NotHappened {
+                    evidence: Value::Null,
+                },
+                _ => Answer::Unknown {
+                    note: String::new(),
+                },
+            };
+            let look = LookReply {
+                said: Said::Answer(answer),
+                takes: Millis::from_secs(dice.roll(20)),
+            };
+            let reply = Reply {
+                ending,
+                takes: Millis::from_mins(dice.roll(15)),
+                looks: Some(Series::Always(look)),
+            };
+            told.mocks.push(Mock {
+                own: false,
+                ..mock(&name, Series::Always(reply))
+            });
+        }
+        told.gates.iter_mut().for_each(|gate| gate.own = false);
+        let plan = plan(steps);
+        let story = rehearse(&plan, &told);
+        assert!(story.state.audit().is_empty(), "seed {seed}");
+        let again = rehearse(&plan, &told);
+        assert_eq!(story.events, again.events, "seed {seed}");
+        // Every gate expires, so that no run waits for ever.
+        match story.rest() {
+            _ if !story.faults.is_empty() => {}
+            Some(rest) => drop(rests.insert(rest.as_str())),
+            None => panic!("seed {seed} stands still"),
+        }
+    }
+    assert_eq!(
+        rests.into_iter().collect::<Vec<_>>(),
+        ["failed", "needs_operator", "succeeded"]
+    );
+}

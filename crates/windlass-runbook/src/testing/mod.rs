@@ -108,10 +108,7 @@ impl CheckedTests {
 impl TestFile {
     /// Reads a test file.
     pub fn read(source_name: &str, text: &str) -> Self {
-        let (node, mut found) = yaml::read(text);
-        found
-            .iter_mut()
-            .for_each(|found| explain_items(text, found));
+        let (node, found) = yaml::read(text);
         let source = Source {
             name: source_name.to_owned(),
             text: text.to_owned(),
@@ -233,23 +230,6 @@ impl TestFile {
     fn line(&self, span: Span) -> usize {
         let before = self.source.text.get(..span.start).unwrap_or_default();
         before.matches('\n').count() + 1
-    }
-}
-
-/// The one mistake of YAML that this format invites: `each[0]` unquoted within brackets.
-fn explain_items(text: &str, found: &mut Diagnostic) {
-    let Some((span, _)) = found.labels.first().filter(|_| found.help.is_none()) else {
-        return;
-    };
-    let before = text
-        .get(..span.start)
-        .and_then(|text| text.chars().next_back());
-    let bracket = text
-        .get(span.start..)
-        .is_some_and(|rest| rest.starts_with('['));
-    if bracket && before.is_some_and(|before| before.is_ascii_alphanumeric() || before == '_') {
-        let help = "within [ ] and { } a name with an item needs quotes, such as \"each[0]\"";
-        found.help = Some(help.to_owned());
     }
 }
 
