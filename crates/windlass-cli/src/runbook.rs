@@ -26,7 +26,7 @@ pub(crate) struct Runbook {
 }
 
 /// The files of a directory and of those around it.
-struct Beside<'a>(&'a Path);
+pub(crate) struct Beside<'a>(pub(crate) &'a Path);
 
 impl Files for Beside<'_> {
     fn read(&self, path: &str) -> Result<String, String> {

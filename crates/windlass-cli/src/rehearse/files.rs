@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use windlass_runbook::TEXT_BYTES_MAX;
 use windlass_runbook::testing::TEST_FILE_ENDING;
-use windlass_runbook::{Files, TEXT_BYTES_MAX};
 
 use crate::error::{Error, io};
 
@@ -89,25 +89,6 @@ pub(super) fn runbook_of(test_file: &Path, named: Option<&str>) -> PathBuf {
             let name = test_file.file_name().unwrap_or_default().to_string_lossy();
             let stem = name.strip_suffix(TEST_FILE_ENDING).unwrap_or(&name);
             folder.join(format!("{stem}.yaml"))
-        }
-    }
-}
-
-/// The files beside a runbook, which it may inline.
-pub(super) struct Beside(PathBuf);
-
-impl Beside {
-    pub(super) fn of(runbook: &Path) -> Self {
-        Self(runbook.parent().unwrap_or(Path::new("")).to_owned())
-    }
-}
-
-impl Files for Beside {
-    fn read(&self, path: &str) -> Result<String, String> {
-        match read_if_there(&self.0.join(path)) {
-            Ok(Some(text)) => Ok(text),
-            Ok(None) => Err("there is no such file, or it is not UTF-8 text".to_owned()),
-            Err(error) => Err(error.to_string()),
         }
     }
 }

@@ -17,6 +17,7 @@ use windlass_runbook::render::Style;
 use windlass_runbook::testing::{Lack, PlannedCase, RunbookText, TestFile};
 
 use crate::error::Error;
+use crate::runbook::Beside;
 use crate::sources::catalog;
 use crate::text;
 
@@ -137,7 +138,7 @@ fn file_report(path: &Path, covered: &mut BTreeMap<String, Coverage>) -> Result<
         return Ok(wrong(checked.render(Style::Plain)));
     };
     let catalog = catalog();
-    let beside = files::Beside::of(&runbook_path);
+    let beside = Beside(runbook_path.parent().unwrap_or(Path::new("")));
     let book = RunbookText {
         name: &runbook,
         text: &runbook_text,
