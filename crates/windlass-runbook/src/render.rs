@@ -47,6 +47,10 @@ pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style, columns
                 .line(shown.line)
                 .char_column(shown.column);
             group = group.element(origin);
+            let said = labels.iter().map(|(_, _, label)| *label);
+            for label in said.filter(|label| !label.is_empty()) {
+                group = group.element(Level::NOTE.message(label));
+            }
         } else {
             let snippet = Snippet::source(part)
                 .path(&source.name)
