@@ -91,6 +91,54 @@ impl Type {
         }
     }
 
+    /// How many bytes [`Type::complete`] would add.
+    pub fn lacking_bytes(&self, value: &Value) -> usize {
+        match (self, value) {
+            (Type::Nullable(inner), value) => inner.lacking_bytes(value),
+            (Type::List(item), Value::List(items)) => {
+                items.iter().map(|value| item.lacking_bytes(value)).sum()
+            }
+            (Type::Map(inner), Value::Map(map)) => {
+                map.values().map(|value| inner.lacking_bytes(value)).sum()
+            }
+            (Type::Object(members), Value::Map(map)) => members
+                .iter()
+                .map(|(name, member)| match map.get(name) {
+                    Some(value) => member.lacking_bytes(value),
+                    None if member.has(&Value::Null) => name.len() + Value::Null.weight_bytes(),
+                    None => 0,
+                })
+                .sum(),
+            _ => 0,
+        }
+    }
+
+    /// Writes null where a declared member may be left out and is: who reads it finds null
+    /// then, and no error. [`Type::lacking_bytes`] says beforehand how much that is.
+    pub fn complete(&self, value: &mut Value) {
+        match (self, value) {
+            (Type::Nullable(inner), value) => inner.complete(value),
+            (Type::List(item), Value::List(items)) => {
+                items.iter_mut().for_each(|value| item.complete(value));
+            }
+            (Type::Map(inner), Value::Map(map)) => {
+                map.values_mut().for_each(|value| inner.complete(value));
+            }
+            (Type::Object(members), Value::Map(map)) => {
+                for (name, member) in members {
+                    match map.get_mut(name) {
+                        Some(value) => member.complete(value),
+                        None if member.has(&Value::Null) => {
+                            map.insert(name.clone(), Value::Null);
+                        }
+                        None => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Whether `value` has the type. A duration or a count of bytes is an integer that is
     /// not negative.
     pub fn has(&self, value: &Value) -> bool {
@@ -198,6 +246,22 @@ mod tests {
         // A member that is not there is null.
         let members = [("a".to_owned(), Type::Int.nullable())];
         assert!(Type::Object(members.into()).has(&Value::Map(BTreeMap::new())));
+    }
+
+    #[test]
+    fn members_that_are_left_out_become_null() {
+        let members = [
+            ("a".to_owned(), Type::Int.nullable()),
+            ("b".to_owned(), Type::Int),
+        ];
+        let ty = Type::list(Type::Object(members.into()));
+        let mut value: Value = serde_json::from_str(r#"[{"b": 1}, {"a": 2}, 3]"#).unwrap();
+        let before = value.weight_bytes();
+        let lacking = ty.lacking_bytes(&value);
+        ty.complete(&mut value);
+        assert_eq!(value.to_string(), r#"[{"a":null,"b":1},{"a":2},3]"#);
+        assert_eq!(value.weight_bytes(), before + lacking);
+        assert_eq!(ty.lacking_bytes(&value), 0);
     }
 
     #[test]

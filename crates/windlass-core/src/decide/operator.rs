@@ -526,6 +526,7 @@ fn attested(live: &Live, key: Key, outputs: Value) -> Result<Value, Rejection> {
         Value::Null => Value::Map(BTreeMap::new()),
         other => other,
     };
+    let outputs = live.completed(key, outputs, OUTPUTS_BYTES_MAX);
     if let Some(why) = live.lacks_declared(key, &outputs) {
         let node = live.id_of(key);
         return Err(Rejection::WrongOutputs { node, why });

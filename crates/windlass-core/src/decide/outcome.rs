@@ -59,7 +59,7 @@ impl Decider {
         let unknown = || Rejection::UnknownNode { node: node.clone() };
         let key = live.key_of(&node).ok_or_else(unknown)?;
         let state = live.nodes.get(&key).ok_or_else(unknown)?;
-        let outcome = bounded(live, key, outcome);
+        let outcome = bounded(live, key, completed(live, key, outcome));
         if let Some((_, resolution)) = state.resolved.iter().find(|(of, _)| *of == attempt) {
             let resolution = resolution.clone();
             return self.late(node, attempt, &resolution, &outcome);
@@ -364,10 +364,14 @@ impl Decider {
     /// A native look gives the action's own outputs, so that `expect` and declared outputs
     /// judge them as they judge the runner's; those of another action's read are not what it speaks of.
     fn happened(&self, live: &Live, key: Key, outputs: &Value) -> Result<Resolution, Rejection> {
-        let outputs = outputs.clone();
         let own = match live.call_of(key).map(|(call, _)| &call.reconcile) {
             Some(Reconcile::Native { .. }) => true,
             Some(Reconcile::Read { .. } | Reconcile::None) | None => false,
+        };
+        let outputs = if own {
+            live.completed(key, outputs.clone(), OUTPUTS_BYTES_MAX)
+        } else {
+            outputs.clone()
         };
         let judgement = if own {
             self.judge(key, &outputs)?
@@ -450,6 +454,17 @@ impl Decider {
             again_at,
         });
         Ok(())
+    }
+}
+
+/// A success with null for what its step declares and the runner left out.
+fn completed(live: &Live, key: Key, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Succeeded { outputs, log } => Outcome::Succeeded {
+            outputs: live.completed(key, outputs, OUTPUTS_BYTES_MAX),
+            log,
+        },
+        Outcome::Failed(failure) => Outcome::Failed(failure),
     }
 }
 

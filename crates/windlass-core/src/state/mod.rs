@@ -261,6 +261,41 @@ impl Live {
         }
     }
 
+    /// The outputs with null where the step declares something that may be left out, and it
+    /// is. Not beyond `bytes_max`: then they stay as they are, too large either way.
+    pub(crate) fn completed(&self, key: Key, mut outputs: Value, bytes_max: usize) -> Value {
+        let StepKind::Action {
+            outputs: declared, ..
+        } = &self.plan.step(key.step).kind
+        else {
+            return outputs;
+        };
+        if key.phase == Phase::Undo || declared.is_empty() {
+            return outputs;
+        }
+        // What else the action gives is its own, so the outputs are no closed map.
+        if let Value::Map(map) = &mut outputs {
+            for (name, ty) in declared {
+                if !map.contains_key(name) && ty.has(&Value::Null) {
+                    map.insert(name.clone(), Value::Null);
+                }
+            }
+            let lacking = |(name, ty): (&String, &Type)| {
+                map.get(name).map_or(0, |value| ty.lacking_bytes(value))
+            };
+            let lacking: usize = declared.iter().map(lacking).sum();
+            let weight: usize = map.values().map(Value::weight_bytes).sum();
+            if weight.saturating_add(lacking) <= bytes_max {
+                for (name, ty) in declared {
+                    if let Some(value) = map.get_mut(name) {
+                        ty.complete(value);
+                    }
+                }
+            }
+        }
+        outputs
+    }
+
     /// Why these outputs are not what the step declares, when they are not. An undo
     /// declares nothing.
     pub(crate) fn lacks_declared(&self, key: Key, outputs: &Value) -> Option<String> {
