@@ -32,6 +32,8 @@ pub(super) struct Around<'a> {
     pub(super) step: usize,
     /// The steps that surely precede it, by index.
     pub(super) before: Before<'a>,
+    /// Whether it is read only where the step's `when` held.
+    pub(super) when_held: bool,
     /// Whether the step runs over items, and the expression once for each.
     pub(super) item: bool,
     /// Whether the step's own outputs may be read by its id, as in an undo.

@@ -14,7 +14,7 @@ use super::graph::Before;
 use super::keys;
 use super::names::{Around, Outputs, bare, bare_for};
 use super::templates::{Wanted, template};
-use super::typed::Wants;
+use super::typed::{self, Wants};
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
     KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, UNKNOWN_PARAM,
@@ -35,6 +35,7 @@ pub(super) fn step(
     let once = Around {
         step: index,
         before,
+        when_held: true,
         item: false,
         itself: false,
         outputs: Outputs::None,
@@ -104,10 +105,8 @@ fn action_kind(
         item: draft.fields_has_each(),
         ..once
     };
-    let outputs = match action.and_then(|action| action.outputs.as_ref()) {
-        Some(outputs) => Outputs::Known(outputs),
-        None => Outputs::Unknown,
-    };
+    let stated = typed::stated(draft);
+    let outputs = stated.as_deref().map_or(Outputs::Unknown, Outputs::Known);
     let judge = Around { outputs, ..each };
     let call = call(world, called, fields, each, found);
     let expect = optional(world, fields, "expect", judge, found);

@@ -262,6 +262,7 @@ fn around<'g>(world: &World<'_>, graph: &'g Graph) -> Option<Around<'g>> {
     Some(Around {
         step,
         before: graph.before(step),
+        when_held: false,
         item: false,
         itself: false,
         outputs: Outputs::None,

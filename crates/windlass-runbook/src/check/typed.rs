@@ -1,9 +1,11 @@
 //! The types of the names around an expression of the runbook, and what typing finds as
 //! diagnostics. Typing itself is `expr::typing`'s; which names exist is `names`'.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use windlass_core::catalog::Output;
 use windlass_core::expr::Expr;
 use windlass_core::types::Type;
 
@@ -77,7 +79,7 @@ pub(super) fn check(
     place: &dyn Fn(windlass_core::expr::Span) -> Span,
 ) -> Vec<Diagnostic> {
     let names = Surroundings { world, around };
-    // A step runs only where its `when` held, so all its other expressions may rely on it.
+    // A step runs only where its `when` held, so its other expressions may rely on it.
     let known = match wants {
         Wants::Condition("when") => typing(expr, &names, &Facts::default()),
         _ => typing(expr, &names, &names.when_held()),
@@ -199,9 +201,10 @@ fn condition_help(ty: &Ty) -> Option<String> {
 
 fn value_help(ty: &Ty, wanted: &Type) -> Option<String> {
     let help = match (wanted, ty) {
-        (Type::Text, Ty::Int | Ty::Float | Ty::Number | Ty::Bool | Ty::Scalar) => {
-            "`string(x)` turns it into a string"
-        }
+        (
+            Type::Text,
+            Ty::Int | Ty::Duration | Ty::Bytes | Ty::Float | Ty::Number | Ty::Bool | Ty::Scalar,
+        ) => "`string(x)` turns it into a string",
         (Type::Duration, Ty::Text) => "an input of `type: duration` holds one",
         (Type::Bytes, Ty::Text) => "an input of `type: bytes` holds one",
         (Type::Int | Type::Duration | Type::Bytes, Ty::Float | Ty::Number | Ty::Text) => {
@@ -359,6 +362,9 @@ impl Surroundings<'_> {
 
     /// What the `when` of the step says where it held.
     fn when_held(&self) -> Facts {
+        if !self.around.when_held {
+            return Facts::default();
+        }
         let step = self.around.step;
         if let Some(facts) = self.world.knowledge.when.borrow().get(&step) {
             return facts.clone();
@@ -433,14 +439,7 @@ fn outputs(step: &StepDraft<'_>, name: Option<&str>) -> One {
     if let Some(ty) = name.and_then(|name| step.outputs.get(name)) {
         return One::Member(Ty::from(ty));
     }
-    let Form::Action {
-        action: Some(action),
-        ..
-    } = &step.form
-    else {
-        return One::All(Ty::Any);
-    };
-    let Some(outputs) = &action.outputs else {
+    let Some(outputs) = stated(step) else {
         return One::All(Ty::Any);
     };
     match name.and_then(|name| outputs.get(name)) {
@@ -451,6 +450,29 @@ fn outputs(step: &StepDraft<'_>, name: Option<&str>) -> One {
                 .map(|(name, output)| (name.clone(), Ty::from(&output.ty))),
         )),
     }
+}
+
+/// The outputs of a step's action, with the types that the step declares; `None` where they
+/// depend on the call.
+pub(super) fn stated<'a>(step: &StepDraft<'a>) -> Option<Cow<'a, BTreeMap<String, Output>>> {
+    let Form::Action {
+        action: Some(action),
+        ..
+    } = &step.form
+    else {
+        return None;
+    };
+    let outputs = action.outputs.as_ref()?;
+    if step.outputs.is_empty() {
+        return Some(Cow::Borrowed(outputs));
+    }
+    let mut stated = outputs.clone();
+    for (name, ty) in &step.outputs {
+        if let Some(output) = stated.get_mut(name) {
+            output.ty = ty.clone();
+        }
+    }
+    Some(Cow::Owned(stated))
 }
 
 /// The changes that ensure each step.

@@ -33,6 +33,7 @@ pub(in crate::check) fn call(
     let around = Around {
         step: index,
         before,
+        when_held: true,
         item: false,
         itself: false,
         outputs: Outputs::None,

@@ -348,6 +348,7 @@ pub(super) fn outputs(
     let around = Around {
         step,
         before: graph.before(step),
+        when_held: false,
         item: false,
         itself: false,
         outputs: Outputs::None,
