@@ -91,6 +91,34 @@ fn coverage_that_is_too_little() {
 }
 
 #[test]
+fn steps_of_inlined_runbooks() {
+    let mut test = Test::new("test_inlined");
+    let book = "windlass: 1\nname: book\nsteps:\n  part: {uses: ./part.yaml}\n";
+    test.file("book.yaml", book);
+    let part = "\
+windlass: 1
+name: part
+steps:
+  each:
+    uses: shell
+    effect: read
+    for_each: \"['a', 'b']\"
+    with: {argv: [echo, \"${{ item }}\"]}
+";
+    test.file("part.yaml", part);
+    let cases = "\
+windlass_test: 1
+cases:
+  both are echoed:
+    mocks: {part/each: ok}
+    expect: {end: succeeded, calls: {\"part/each[1]\": {argv: [echo, b]}}}
+";
+    test.file("book.test.yaml", cases);
+    test.call(&["test", "--coverage"]);
+    test.check();
+}
+
+#[test]
 fn files_that_cannot_be_used() {
     let mut test = written("test_wrong_file");
     test.file(
