@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use windlass_core::plan::{EffectClass, StepKind};
 
-use super::super::fields::Found;
+use super::super::fields::{DIAGNOSTICS_MAX, Found};
 use super::super::world::Form;
 use super::book::Book;
 use crate::codes::{DUPLICATE_NEED, GATE_WITHOUT_CHANGE, NO_ORDER, UNAPPROVED};
@@ -109,7 +109,12 @@ fn unapproved(book: &Book<'_>, gates: &[usize], found: &mut Found) {
         } else {
             format!("`{}` is irreversible, and nobody approves it", draft.id)
         };
-        let label = path_to(book, index);
+        // A path is as long as the runbook, and nobody reads a thousand of them.
+        let label = if found.len() < DIAGNOSTICS_MAX {
+            path_to(book, index)
+        } else {
+            "no gate precedes it".to_owned()
+        };
         let help = match gates.first() {
             Some(gate) => format!(
                 "let it need a gate, such as `{}`, directly or through others",
