@@ -34,11 +34,40 @@ impl Bench {
         }
     }
 
+    /// The shipped runbook.
+    fn shipped() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/postgres_minor_upgrade.yaml")
+    }
+
+    /// Looks with the whole flagship's reads, with some inputs changed.
+    fn preflight(&self, change: impl FnOnce(&mut Value)) -> (Output, Value) {
+        let mut inputs = self.lab.inputs();
+        change(&mut inputs);
+        let file = self.place.path().join("preflight.json");
+        std::fs::write(&file, inputs.to_string()).unwrap();
+        let mut command = Command::new(windlass());
+        command
+            .arg("--state-dir")
+            .arg(self.place.path().join("untouched"))
+            .arg("preflight")
+            .arg(Self::shipped())
+            .arg("--json")
+            .arg("--input-file")
+            .arg(&file);
+        for (name, secret) in self.lab.secret_files() {
+            let from = format!("{name}=file:{}", secret.display());
+            command.arg("--secret").arg(from);
+        }
+        let output = command.env_remove("WINDLASS_STATE_DIR").output().unwrap();
+        assert!(!self.place.path().join("untouched").exists());
+        let report = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", told(&output)));
+        (output, report)
+    }
+
     /// The flagship with one step only.
     fn only(&self, step: &str) -> PathBuf {
-        let shipped =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/postgres_minor_upgrade.yaml");
-        let text = std::fs::read_to_string(shipped).unwrap();
+        let text = std::fs::read_to_string(Self::shipped()).unwrap();
         let (head, steps) = text.split_once("\nsteps:\n").unwrap();
         let begin = steps.find(&format!("\n  {step}:\n")).unwrap() + 1;
         let end = steps[begin + 3..]
@@ -141,6 +170,48 @@ fn told(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+#[test]
+fn a_preflight_looks_at_real_servers_and_changes_nothing() {
+    let bench = Bench::new();
+    let servers = [Server::Primary, Server::Dr];
+    let before = servers.map(|server| bench.started(server));
+    let checksum = bench.lab.checksum(Server::Primary).unwrap();
+
+    let result = |report: &Value, step: &str| -> String {
+        let steps = report["steps"].as_array().unwrap();
+        let found = steps.iter().find(|found| found["id"] == step).unwrap();
+        found["result"].as_str().unwrap().to_owned()
+    };
+    let (well, report) = bench.preflight(|_| {});
+    assert_eq!(well.status.code(), Some(0), "{}", told(&well));
+    assert_eq!(
+        (&report["looked"], &report["failed"]),
+        (&4.into(), &0.into())
+    );
+    for step in ["builds", "primary_before", "standbys_before", "replication"] {
+        assert_eq!(result(&report, step), "ok", "{step}");
+    }
+    for step in [
+        "backup",
+        "go",
+        "upgrade_primary",
+        "standbys_after",
+        "report",
+    ] {
+        assert_eq!(result(&report, step), "left_out", "{step}");
+    }
+
+    // The wrong minor is expected: a look says so.
+    let (wrong, report) = bench.preflight(|inputs| inputs["old_version"] = "15.1".into());
+    assert_eq!(wrong.status.code(), Some(1), "{}", told(&wrong));
+    assert_eq!(result(&report, "primary_before"), "failed");
+    assert_eq!(result(&report, "replication"), "not_run");
+
+    assert_eq!(servers.map(|server| bench.started(server)), before);
+    assert_eq!(bench.lab.checksum(Server::Primary).unwrap(), checksum);
+    assert_eq!(bench.lab.version(Server::Primary).unwrap(), "15.16");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod language;
 mod operators;
 mod owners;
 mod plans;
+mod preflights;
 mod runbooks;
 mod telling;
 mod testing;

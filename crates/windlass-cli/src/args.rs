@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Fmt(command::fmt::Args),
     Plan(command::plan::Args),
     Test(command::test::Args),
+    Preflight(command::preflight::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),
     Serve(command::serve::Args),

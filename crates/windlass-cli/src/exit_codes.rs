@@ -8,14 +8,14 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// What was asked is done; a followed run succeeded.
     Success = 0,
-    /// The followed run failed, `doctor`, `fmt --check` or `journal verify` found something
-    /// bad, or a case of `test` is not as expected.
+    /// The followed run or a look of `preflight` failed, `doctor`, `fmt --check` or
+    /// `journal verify` found something bad, or a case of `test` is not as expected.
     Failed = 1,
     /// The command line, the inputs or the runbook are wrong; nothing was started.
     Usage = 2,
     /// The engine refused the command; nothing was recorded.
     Rejected = 3,
-    /// The followed run was cancelled.
+    /// The followed run was cancelled; a signal stopped a preflight.
     Cancelled = 4,
     /// The run waits for a person, and `--no-wait` said not to wait with it.
     WaitsForPerson = 5,
@@ -41,10 +41,10 @@ impl From<Exit> for ExitCode {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0   done; the followed run succeeded
-  1   the followed run failed; doctor, fmt --check, journal verify or test found something bad
+  1   the run or a look failed; doctor, fmt --check, journal verify or test found something bad
   2   the command line, an input or the runbook is wrong
   3   the engine refused the command; nothing was recorded
-  4   the followed run was cancelled
+  4   the followed run was cancelled, or a preflight stopped by a signal
   5   the run waits for a person (with --no-wait)
   6   parked by a signal; `windlass resume` goes on
   7   nobody listens, or you may not do this

@@ -10,6 +10,7 @@ mod command;
 mod diff;
 mod error;
 mod exit_codes;
+mod findings;
 mod follow;
 mod given;
 mod link;
@@ -20,6 +21,7 @@ mod output;
 mod owner;
 mod parting;
 mod place;
+mod private;
 mod rehearse;
 mod render;
 mod replace;
@@ -87,6 +89,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Fmt(args) => command::fmt::perform(&args),
         Command::Plan(args) => command::plan::perform(args),
         Command::Test(args) => command::test::perform(args),
+        Command::Preflight(args) => command::preflight::perform(args).await,
         Command::Run(args) => command::run::perform(args, &place).await,
         Command::Resume(args) => command::resume::perform(args, &place).await,
         Command::Serve(args) => command::serve::perform(args, &place).await,

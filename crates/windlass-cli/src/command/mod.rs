@@ -18,6 +18,7 @@ pub(crate) mod journal;
 pub(crate) mod logs;
 pub(crate) mod pause;
 pub(crate) mod plan;
+pub(crate) mod preflight;
 pub(crate) mod prune;
 pub(crate) mod reject;
 pub(crate) mod resolve;

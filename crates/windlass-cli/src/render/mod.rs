@@ -7,6 +7,7 @@ mod gate;
 mod page;
 mod paint;
 mod plan_page;
+mod preflight_page;
 mod run_list;
 mod run_page;
 
@@ -16,5 +17,6 @@ pub(crate) use gate::{gate, need};
 pub(crate) use page::page;
 pub(crate) use paint::Paint;
 pub(crate) use plan_page::plan_page;
+pub(crate) use preflight_page::preflight_page;
 pub(crate) use run_list::run_list;
 pub(crate) use run_page::{ending, owes, run_page};
