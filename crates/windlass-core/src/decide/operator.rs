@@ -83,11 +83,7 @@ impl Decider {
             Command::TakeOver { step, by, reason } => self.take_over(step, by, reason),
             Command::Acknowledge { node, by, reason } => {
                 self.direct(&by)?;
-                let live = self.live()?;
-                let key = live.key_of(&node);
-                if !key.is_some_and(|key| live.contradicted.contains(&key)) {
-                    return Err(Rejection::NothingToDecide);
-                }
+                self.contradicted(&node)?;
                 let reason = stated(reason)?;
                 self.emit(Event::ContradictionAcknowledged { node, by, reason });
                 Ok(())
@@ -316,6 +312,27 @@ impl Decider {
     }
 
     /// Whether a failed node may still be retried or attested.
+    /// Whether a recorded resolution of the node was contradicted.
+    fn contradicted(&self, node: &NodeId) -> Result<(), Rejection> {
+        let live = self.live()?;
+        let unknown = || Rejection::UnknownStep {
+            step: node.to_string(),
+        };
+        let key = live.key_of(node).ok_or_else(unknown)?;
+        if live.contradicted.contains(&key) {
+            return Ok(());
+        }
+        let state = match live.nodes.get(&key) {
+            Some(state) => state.phase.name(),
+            None => live.step(key.step).phase.name(),
+        };
+        Err(Rejection::WrongState {
+            node: node.clone(),
+            state,
+            expected: "nothing contradicts how a doubt about it was settled",
+        })
+    }
+
     fn failed(&self, node: &NodeId) -> Result<Key, Rejection> {
         let live = self.live()?;
         let unknown = || Rejection::UnknownStep {

@@ -92,6 +92,11 @@ impl RunState {
             .map(|ending| ending.reason.as_str())
     }
 
+    /// Whether the run's own timeout has passed: no step is tried again then.
+    pub fn is_timed_out(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.timed_out)
+    }
+
     /// Whether there is no policy, so that one person may approve his own run.
     pub fn is_single_user(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.single_user)

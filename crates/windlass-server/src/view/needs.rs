@@ -137,6 +137,12 @@ fn doubtful(state: &RunState, node: &NodeId) -> (String, Vec<String>) {
 }
 
 fn failed_late(state: &RunState, first: Option<&StepId>) -> (String, Vec<String>) {
+    let abandon = format!("windlass abandon {} {REASON}", state.run());
+    if state.is_timed_out() {
+        // No step may be tried again or attested then, whichever failed.
+        let text = "the run's time is over, and an irreversible step has succeeded".to_owned();
+        return (text, vec![abandon]);
+    }
     let text = match first {
         Some(step) => format!("{step} failed, and an irreversible step has succeeded"),
         None => "the run's time is over, and an irreversible step has succeeded".to_owned(),
@@ -149,7 +155,7 @@ fn failed_late(state: &RunState, first: Option<&StepId>) -> (String, Vec<String>
         .iter()
         .flat_map(|step| step_choices(state, step))
         .collect();
-    next.push(format!("windlass abandon {} {REASON}", state.run()));
+    next.push(abandon);
     (text, next)
 }
 

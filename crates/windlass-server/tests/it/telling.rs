@@ -552,6 +552,31 @@ fn every_state_has_its_sentence() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// The core refuses a retry and an attestation then: they are not offered.
+#[test]
+fn a_run_whose_time_is_over_is_only_given_up() {
+    let mut plan = plan(vec![change("do", &[]), read("look", &["do"])]);
+    plan.timeout = Some(Millis::from_mins(5));
+    let mut told = Told::of_plan(plan);
+    told.ends("do", None).after(6);
+    told.ends("look", Some(Effected::None));
+    let view = told.view();
+    assert_eq!(view.needs[0].code, "failed_after_irreversible");
+    let abandon = format!("windlass abandon {} --reason '...'", view.run);
+    assert_eq!(view.needs[0].next, [abandon]);
+    let refused = decide(
+        &told.state,
+        Command::Retry {
+            node: "look".parse().unwrap(),
+            by: ann(),
+            reason: "again".to_owned(),
+            nothing_remains: false,
+        },
+        told.now,
+    );
+    assert!(refused.is_err());
+}
+
 #[test]
 fn a_doubt_given_up_leaves_no_safe_time() {
     let mut told = Told::of(vec![change("do", &[]), change("b", &[])]);
