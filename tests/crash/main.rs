@@ -11,6 +11,7 @@
 mod audit;
 mod bench;
 mod flagship;
+mod lock;
 mod orphans;
 mod report;
 mod small;

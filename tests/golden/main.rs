@@ -8,6 +8,7 @@ mod fmt;
 mod house;
 mod journal;
 mod language;
+mod locks;
 mod operators;
 mod owners;
 mod plans;

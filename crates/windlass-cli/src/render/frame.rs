@@ -34,6 +34,10 @@ pub(crate) fn frame(
             paint.alarm(&wanted)
         ));
     }
+    if let Some(waits) = super::lock_awaited(run) {
+        let waits = paint.cut(&waits, paint.columns.saturating_sub(2));
+        lines.push(format!("{} {waits}", paint.glyph("waiting")));
+    }
     for open in &run.gates {
         let left = match open.expires_at_ms.map(Timestamp) {
             Some(at) => format!(", expires in {}", time::age(now, at)),

@@ -19,4 +19,4 @@ pub(crate) use paint::Paint;
 pub(crate) use plan_page::plan_page;
 pub(crate) use preflight_page::preflight_page;
 pub(crate) use run_list::run_list;
-pub(crate) use run_page::{ending, owes, run_page};
+pub(crate) use run_page::{ending, lock_awaited, owes, run_page};

@@ -1,11 +1,11 @@
-//! Gates and needs are told once, in full, when they come up.
+//! Gates, needs and locks that are waited for are told once, in full, when they come up.
 
 use std::collections::BTreeSet;
 
 use windlass_core::time::Timestamp;
 use windlass_server::wire::RunView;
 
-use crate::render::{Paint, gate, need};
+use crate::render::{Paint, gate, lock_awaited, need};
 
 /// What has been told of the run that is followed.
 #[derive(Debug, Default)]
@@ -39,6 +39,12 @@ impl Announced {
                 lines.extend(need(wanted, paint));
             }
             present.insert(key);
+        }
+        if let Some(waits) = lock_awaited(run) {
+            if !self.0.contains(&waits) {
+                lines.extend(paint.hanging("", "    ", &waits));
+            }
+            present.insert(waits);
         }
         // What has gone and comes again is told again.
         self.0 = present;

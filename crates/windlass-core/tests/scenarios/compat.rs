@@ -14,7 +14,7 @@ use windlass_core::time::Timestamp;
 use windlass_core::{evolve, outstanding};
 
 /// Runs that were kept: what was played to make them.
-const KEPT: [(&str, &str, &[&str]); 2] = [
+const KEPT: [(&str, &str, &[&str]); 4] = [
     (
         "upgrade",
         "look -> go?[expires=300 show=`steps.look.outputs.lag`] -> backup![rec] -> upgrade!![ensure=dr rec retry=2] \
@@ -51,6 +51,22 @@ const KEPT: [(&str, &str, &[&str]); 2] = [
             "@7 undo:b fail unknown",
             "@8 resolve undo:b give_up",
         ],
+    ),
+    (
+        "locked",
+        "opts: target=`steps.look.outputs.name`; look -> go? -> swap!![ensure=back] -> back~",
+        &[
+            "@0 start",
+            "@1 look ok {name: 'primary'}",
+            "@2 approve go by bob",
+            "@3 granted",
+            "@4 swap fail settled",
+        ],
+    ),
+    (
+        "unlocked",
+        "opts: target=db:main; look -> swap!!; finally: report~, see",
+        &["@0 start", "@1 look ok", "@2 cancel", "@3 held r2"],
     ),
 ];
 
