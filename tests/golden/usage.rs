@@ -11,6 +11,7 @@ fn help_names_the_commands_and_exit_codes() {
     test.call(&["--help"]);
     test.call(&["run", "--help"]);
     test.call(&["resolve", "--help"]);
+    test.call(&["schema", "--help"]);
     test.call(&["--version"]);
     test.check();
 }

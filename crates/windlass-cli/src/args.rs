@@ -103,6 +103,7 @@ pub(crate) enum Command {
     Plan(command::plan::Args),
     Test(command::test::Args),
     Preflight(command::preflight::Args),
+    Schema(command::schema::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),
     Serve(command::serve::Args),

@@ -90,6 +90,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Plan(args) => command::plan::perform(args),
         Command::Test(args) => command::test::perform(args),
         Command::Preflight(args) => command::preflight::perform(args).await,
+        Command::Schema(args) => Ok(command::schema::perform(&args)),
         Command::Run(args) => command::run::perform(args, &place).await,
         Command::Resume(args) => command::resume::perform(args, &place).await,
         Command::Serve(args) => command::serve::perform(args, &place).await,

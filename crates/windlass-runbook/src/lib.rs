@@ -11,6 +11,7 @@ pub mod picture;
 pub mod preflight;
 pub mod render;
 pub mod report;
+pub mod schema;
 mod suggest;
 pub mod testing;
 mod yaml;

@@ -148,9 +148,8 @@ pub(super) fn with(
 fn unknown_param(name: &ActionName, action: &Action, entry: &Entry, found: &mut Found) {
     let known = || action.params.keys().map(String::as_str);
     let of_step = keys::ACTION
-        .known
-        .contains(&entry.key.as_str())
-        .then(|| "it is a key of the step: write it beside `with`, not in it".to_owned());
+        .get(&entry.key)
+        .map(|_| "it is a key of the step: write it beside `with`, not in it".to_owned());
     let help = did_you_mean(&entry.key, known())
         .or(of_step)
         .unwrap_or_else(|| {

@@ -256,7 +256,7 @@ pub(super) fn looks_like_step(node: &Node) -> bool {
 /// Whether a key of the runbook stands among the steps, which is said then.
 fn misplaced_top_key(entry: &Entry, found: &mut Found) -> bool {
     let key = entry.key.as_str();
-    let misplaced = keys::TOP.known.contains(&key);
+    let misplaced = keys::TOP.get(key).is_some();
     if misplaced {
         let message = format!("`{key}` is a key of the runbook and no step");
         found.push(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use windlass_core::time::Millis;
 
 use super::hints;
-use super::keys::Keys;
+use super::keys::{Keys, Shape};
 use super::units;
 use crate::codes::{
     BAD_SPAN, BAD_VALUE, EXPR_IN_SCRIPT, LATER_KEY, MISSING_KEY, UNKNOWN_KEY, WRONG_SHAPE,
@@ -37,6 +37,7 @@ pub(crate) fn is_full(found: &Found) -> bool {
 pub(crate) struct Fields<'a> {
     /// What stands for the map in diagnostics: its key.
     pub(crate) span: Span,
+    keys: Keys,
     entries: BTreeMap<&'a str, &'a Entry>,
 }
 
@@ -62,7 +63,7 @@ impl<'a> Fields<'a> {
         let mut fields = BTreeMap::new();
         for entry in entries {
             let key = entry.key.as_str();
-            if keys.known.contains(&key) || keys.refused.contains(&key) {
+            if keys.get(key).is_some() || keys.refused.contains(&key) {
                 fields.insert(key, entry);
             } else if keys.later.contains(&key) {
                 let message = format!("`{key}` is not supported by this version");
@@ -72,12 +73,15 @@ impl<'a> Fields<'a> {
                         .help("a key is refused rather than ignored: take it out to go on"),
                 );
             } else {
-                let known = keys.known.iter().chain(keys.later).copied();
+                let known = keys.names().chain(keys.later.iter().copied());
                 let message = format!("{} has no key `{}`", keys.of, key.escape_debug());
                 let help = hint(entry)
                     .or_else(|| did_you_mean(key, known))
                     .or_else(|| hints::foreign_key(keys.of, key))
-                    .unwrap_or_else(|| format!("the keys are {}", keys.known.join(", ")));
+                    .unwrap_or_else(|| {
+                        let names: Vec<&str> = keys.names().collect();
+                        format!("the keys are {}", names.join(", "))
+                    });
                 found.push(
                     Diagnostic::error(UNKNOWN_KEY, message)
                         .at(entry.key_span, "unknown key")
@@ -87,12 +91,25 @@ impl<'a> Fields<'a> {
         }
         Some(Self {
             span,
+            keys: *keys,
             entries: fields,
         })
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&'a Entry> {
         self.entries.get(key).copied()
+    }
+
+    /// What a key's value is, as a sentence.
+    fn rule(&self, key: &str) -> String {
+        let words = match self.keys.get(key).map(|key| key.shape) {
+            // Which words there are is said when the value is one.
+            None | Some(Shape::Word(_) | Shape::Name) => "a string".to_owned(),
+            // Its bounds are said when the value is an integer.
+            Some(Shape::Count(..)) => "an integer".to_owned(),
+            Some(shape) => shape.words(),
+        };
+        format!("`{key}` is {words}")
     }
 
     /// The values of all keys.
@@ -121,7 +138,7 @@ impl<'a> Fields<'a> {
     /// Text that stays as it is written: nothing is filled into it.
     pub(crate) fn text(&self, key: &str, found: &mut Found) -> Option<&'a str> {
         let node = self.value(key)?;
-        let text = text(node, &format!("`{key}` is a string"), found)?;
+        let text = text(node, &self.rule(key), found)?;
         if text.contains("${{") {
             let message = format!("expressions are not filled into `{key}`");
             found.push(
@@ -139,7 +156,7 @@ impl<'a> Fields<'a> {
         if let NodeKind::Bool(value) = node.kind {
             return Some(value);
         }
-        let diagnostic = wrong_shape(node, &format!("`{key}` is true or false"));
+        let diagnostic = wrong_shape(node, &self.rule(key));
         found.push(diagnostic.maybe_help(hints::boolean(node)));
         None
     }
@@ -148,7 +165,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn count(&self, key: &str, least: u32, most: u32, found: &mut Found) -> Option<u32> {
         let node = self.value(key)?;
         let NodeKind::Int(value) = node.kind else {
-            found.push(wrong_shape(node, &format!("`{key}` is an integer")));
+            found.push(wrong_shape(node, &self.rule(key)));
             return None;
         };
         let count = u32::try_from(value)

@@ -99,8 +99,7 @@ fn source(entry: &Entry, found: &mut Found) -> Option<SecretSource> {
     }
     let fields = Fields::read(&entry.value, entry.key_span, &keys::SECRET, found)?;
     let given: Vec<&Entry> = keys::SECRET
-        .known
-        .iter()
+        .names()
         .filter_map(|key| fields.get(key))
         .collect();
     let [only] = given.as_slice() else {

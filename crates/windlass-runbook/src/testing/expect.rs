@@ -42,6 +42,29 @@ const NODE_STATES: [&str; 10] = [
     "failed",
     "stopped",
 ];
+/// States of anything.
+pub(super) const STATES: [&str; STEP_STATES.len() + NODE_STATES.len()] = {
+    let mut states = [""; STEP_STATES.len() + NODE_STATES.len()];
+    let mut place = 0;
+    while place < states.len() {
+        states[place] = if place < STEP_STATES.len() {
+            STEP_STATES[place]
+        } else {
+            NODE_STATES[place - STEP_STATES.len()]
+        };
+        place += 1;
+    }
+    states
+};
+/// What a run can come to; core's own words, which a test compares.
+pub(super) const ENDS: [&str; 6] = [
+    "succeeded",
+    "failed",
+    "cancelled",
+    "waiting",
+    "paused",
+    "needs_operator",
+];
 /// Why a person is needed.
 const NEEDS: [&str; 5] = [
     "in_doubt",
@@ -51,7 +74,7 @@ const NEEDS: [&str; 5] = [
     "contradicted",
 ];
 /// The most attempts that can be expected.
-const ATTEMPTS_MAX: u32 = 100_000;
+pub(super) const ATTEMPTS_MAX: u32 = 100_000;
 
 pub(super) fn expected(
     node: &Node,
@@ -296,4 +319,14 @@ fn need(node: &Node, book: &Book<'_>, found: &mut Found) -> Option<String> {
     };
     book.subject(of, node.span, found)?;
     Some(format!("{word} {of}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_those_of_core() {
+        assert_eq!(ENDS, Rest::ALL.map(Rest::as_str));
+    }
 }

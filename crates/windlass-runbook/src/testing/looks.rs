@@ -90,15 +90,7 @@ fn native(node: &Node, gives: &Gives<'_>, found: &mut Found) -> Option<LookReply
     }
     let fields = Fields::read(node, node.span, &keys::NATIVE_LOOK, found)?;
     let takes = fields.duration_or_zero("takes", found).unwrap_or_default();
-    let names = &[
-        "happened",
-        "not_happened",
-        "settled",
-        "in_progress",
-        "unknown",
-        "fails",
-    ];
-    let (key, node) = exactly_one_of(&fields, names, "the answer of a look", found)?;
+    let (key, node) = exactly_one_of(&fields, &keys::FINDINGS, "the answer of a look", found)?;
     let note = |found: &mut Found| {
         let rule = format!("`{key}` is a note");
         text(node, &rule, found).map(str::to_owned)
@@ -144,8 +136,7 @@ fn read(node: &Node, gives: &Gives<'_>, found: &mut Found) -> Option<LookReply> 
     }
     let fields = Fields::read(node, node.span, &keys::READ_LOOK, found)?;
     let takes = fields.duration_or_zero("takes", found).unwrap_or_default();
-    let names = &["outputs", "fails"];
-    let (key, node) = exactly_one_of(&fields, names, "the answer of a look", found)?;
+    let (key, node) = exactly_one_of(&fields, &keys::READINGS, "the answer of a look", found)?;
     let outcome = if key == "outputs" {
         Outcome::Succeeded {
             outputs: gives.read(node, found)?,

@@ -4,7 +4,7 @@
 
 mod book;
 mod expect;
-mod keys;
+pub(crate) mod keys;
 mod looks;
 mod mocks;
 mod operator;

@@ -83,8 +83,7 @@ fn gate_reply(node: &Node, found: &mut Found) -> Option<GateReply> {
     let fields = Fields::read(node, node.span, &keys::GATE, found)?;
     let by = fields.text("by", found).unwrap_or(APPROVER);
     let after = fields.duration_or_zero("after", found).unwrap_or_default();
-    let names = &["approve", "reject"];
-    let (key, node) = exactly_one_of(&fields, names, "the answer of a gate", found)?;
+    let (key, node) = exactly_one_of(&fields, &keys::DECISIONS, "the answer of a gate", found)?;
     let said = match &node.kind {
         NodeKind::Null => None,
         _ => Some(text(node, &format!("`{key}` is a text"), found)?),
@@ -125,6 +124,17 @@ const ACTS: [(&str, &[&str]); 13] = [
     ("crash", &["down"]),
 ];
 
+/// The words of all acts.
+pub(super) const ACT_WORDS: [&str; ACTS.len()] = {
+    let mut words = [""; ACTS.len()];
+    let mut place = 0;
+    while place < ACTS.len() {
+        words[place] = ACTS[place].0;
+        place += 1;
+    }
+    words
+};
+
 /// Keys that say when and by whom.
 const CIRCUMSTANCES: [&str; 6] = ["after", "at", "later", "do", "by", "refused"];
 
@@ -151,7 +161,7 @@ fn cue(node: &Node, book: &Book<'_>, found: &mut Found) -> Option<Cue> {
     let done = fields.required("do", "an entry of `operator`", found)?;
     let word = text(done, "`do` is a word", found)?;
     let Some((word, allowed)) = ACTS.into_iter().find(|(known, _)| *known == word) else {
-        let words = ACTS.map(|(word, _)| word);
+        let words = ACT_WORDS;
         let message = format!("nobody can do `{}`", word.escape_debug());
         let help = did_you_mean(word, words)
             .unwrap_or_else(|| format!("what can be done is {}", words.join(", ")));
@@ -163,8 +173,8 @@ fn cue(node: &Node, book: &Book<'_>, found: &mut Found) -> Option<Cue> {
         return None;
     };
     let before = found.len();
-    for key in keys::CUE.known {
-        let says_something = allowed.contains(key) || CIRCUMSTANCES.contains(key);
+    for key in keys::CUE.names() {
+        let says_something = allowed.contains(&key) || CIRCUMSTANCES.contains(&key);
         if let Some(entry) = fields.get(key).filter(|_| !says_something) {
             let message = format!("`{key}` is not for `{word}`");
             let label = "says nothing here";

@@ -20,7 +20,7 @@ use crate::node::{Node, NodeKind};
 use crate::suggest::did_you_mean;
 
 /// The words for types, in the order in which they are listed.
-const WORDS: [&str; 8] = [
+pub(in crate::check) const WORDS: [&str; 8] = [
     "string", "integer", "number", "boolean", "bytes", "duration", "list", "map",
 ];
 
@@ -41,7 +41,7 @@ const OTHER_WORDS: [(&str, &str); 12] = [
 ];
 
 /// The longest string or list that a rule may ask for.
-const LENGTH_MAX: u32 = 1_000_000;
+pub(in crate::check) const LENGTH_MAX: u32 = 1_000_000;
 
 /// Where a declaration stands: which keys it may have, and those inside of it.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
-pub(super) use declare::{bad_name, fault_in, input, plain_type};
+pub(super) use declare::{LENGTH_MAX, WORDS, bad_name, fault_in, input, plain_type};
 use pattern::Pattern;
 pub(super) use take::{Fault, shown_path};
 

@@ -1,0 +1,206 @@
+//! The keys of a runbook itself, of its change block and of its secrets.
+
+use windlass_core::plan::PARALLEL_MAX;
+
+use super::{INPUT, Keys, Shape, key, must};
+
+pub(crate) static TOP: Keys = Keys {
+    of: "a runbook",
+    known: &[
+        must(
+            "windlass",
+            Shape::Version,
+            "The version of the language.",
+            "1",
+        ),
+        must(
+            "name",
+            Shape::Name,
+            "The runbook's name, for lists and commands.",
+            "restart_replica",
+        ),
+        key(
+            "title",
+            Shape::Text,
+            "What the runbook does, in a line for people.",
+            "Restart a streaming replica",
+        ),
+        key(
+            "owner",
+            Shape::Text,
+            "Who answers for the runbook.",
+            "team-dba",
+        ),
+        key(
+            "labels",
+            Shape::Texts,
+            "Words by which runs are found.",
+            "{service: postgresql, risk: low}",
+        ),
+        key(
+            "inputs",
+            Shape::Declarations(&INPUT),
+            "What a run is given, by name: types, rules and defaults.",
+            "{host: string, max_lag: {type: bytes, default: 1MiB}}",
+        ),
+        key(
+            "secrets",
+            Shape::Secrets,
+            "Names of secret values, and where their values are found.",
+            "{password: {env: PGPASSWORD}}",
+        ),
+        key(
+            "change",
+            Shape::Map(&CHANGE),
+            "What a change form asks; an approval binds it.",
+            "{class: normal, outage: 5m, backout: Start the old version}",
+        ),
+        key(
+            "target",
+            Shape::Target,
+            "What the run changes; one run at a time holds a target.",
+            "\"postgres:${{ inputs.host }}\"",
+        ),
+        key(
+            "defaults",
+            Shape::Defaults,
+            "Parameters for every action of a family, where a step gives none of its own.",
+            "{postgres: {user: monitor}}",
+        ),
+        must(
+            "steps",
+            Shape::Steps,
+            "The steps by their ids; `needs` orders them, not their places.",
+            "{look: {uses: shell, effect: read, with: {argv: [uptime]}}}",
+        ),
+        key(
+            "outputs",
+            Shape::Expressions,
+            "What the runbook gives to one that uses it as a step.",
+            "{version: \"steps.look.outputs.stdout[0]\"}",
+        ),
+        key(
+            "finally",
+            Shape::Steps,
+            "Steps that run last, whatever became of the others; none is irreversible.",
+            "{report: {uses: shell, effect: read, with: {argv: [date]}}}",
+        ),
+        key(
+            "on_failure",
+            Shape::Word(&["stop", "undo"]),
+            "Whether a failed run undoes its reversible steps; without it nothing is undone.",
+            "undo",
+        ),
+        key(
+            "timeout",
+            Shape::Duration,
+            "How long a run may take; a change in flight is never cut off.",
+            "4h",
+        ),
+        key(
+            "max_parallel",
+            Shape::Count(1, PARALLEL_MAX),
+            "How many steps and items run at once.",
+            "4",
+        ),
+    ],
+    later: &[
+        "plugins",
+        "related_targets",
+        "policy",
+        "schedule",
+        "triggers",
+        "on",
+        "windows",
+        "guards",
+    ],
+    refused: &[],
+};
+
+pub(crate) static CHANGE: Keys = Keys {
+    of: "a change",
+    known: &[
+        must(
+            "class",
+            Shape::Word(&["standard", "normal", "emergency"]),
+            "How the change is approved.",
+            "normal",
+        ),
+        key(
+            "risk",
+            Shape::Word(&["low", "moderate", "high"]),
+            "How much can go wrong.",
+            "moderate",
+        ),
+        key(
+            "reason",
+            Shape::Text,
+            "Why the change is made.",
+            "Security fixes of the minor version",
+        ),
+        key(
+            "affects",
+            Shape::TextOrTexts,
+            "The services that the change is about.",
+            "[orders, billing]",
+        ),
+        key(
+            "impact",
+            Shape::Text,
+            "What their users notice.",
+            "Writes fail for some seconds",
+        ),
+        key(
+            "outage",
+            Shape::DurationOrZero,
+            "For how long, at most; 0s says that there is none.",
+            "5m",
+        ),
+        key(
+            "backout",
+            Shape::Text,
+            "How it is taken back, and until when.",
+            "Start the old binaries; not after the catalog changed",
+        ),
+        key(
+            "test",
+            Shape::Text,
+            "How it was tried, and how success is seen.",
+            "Rehearsed on the staging cluster",
+        ),
+        key(
+            "communication",
+            Shape::Text,
+            "Who is told, and when.",
+            "On-call is told an hour before",
+        ),
+    ],
+    later: &["ticket", "window"],
+    refused: &[],
+};
+
+pub(crate) static SECRET: Keys = Keys {
+    of: "a secret",
+    known: &[
+        key(
+            "env",
+            Shape::Text,
+            "The environment variable that holds the value.",
+            "PGPASSWORD",
+        ),
+        key(
+            "file",
+            Shape::Text,
+            "The file that holds the value; an absolute path.",
+            "/etc/windlass/pgpass",
+        ),
+        key(
+            "exec",
+            Shape::Words,
+            "The program that prints the value, and its arguments.",
+            "[pass, show, db/admin]",
+        ),
+    ],
+    later: &["vault"],
+    refused: &[],
+};

@@ -1,0 +1,343 @@
+//! The keys of steps: actions, waits and gates, and the maps inside of them.
+
+use windlass_core::plan::{ATTEMPTS_MAX, ITEMS_MAX, PARALLEL_MAX};
+
+use super::{Key, Keys, OUTPUT, Shape, key, must};
+
+const USES: Key = must(
+    "uses",
+    Shape::Uses,
+    "The action that the step calls.",
+    "shell",
+);
+const WITH: Key = key(
+    "with",
+    Shape::With,
+    "The action's parameters; `${{ }}` fills in values of the run.",
+    "{argv: [uptime]}",
+);
+const NEEDS: Key = key(
+    "needs",
+    Shape::Names,
+    "The steps that come before; each must have succeeded, or been skipped by its own `when`.",
+    "[look, go]",
+);
+const WHEN: Key = key(
+    "when",
+    Shape::Expression,
+    "The step is skipped where this is false.",
+    "inputs.host != ''",
+);
+const TITLE: Key = key(
+    "title",
+    Shape::Text,
+    "What the step does, in a line for people.",
+    "Restart the replica",
+);
+const RETRY_KEY: Key = key(
+    "retry",
+    Shape::Map(&RETRY),
+    "How often an attempt that changed nothing is made again.",
+    "{attempts: 3, backoff: 5s}",
+);
+const TIMEOUT: Key = key(
+    "timeout",
+    Shape::Duration,
+    "How long an attempt is waited for; of a change it ends the waiting, not the work.",
+    "10m",
+);
+const OBSERVE: Key = key(
+    "observe",
+    Shape::Duration,
+    "For how long a doubt is looked into before a person is asked.",
+    "15m",
+);
+const RECONCILE_KEY: Key = key(
+    "reconcile",
+    Shape::Map(&RECONCILE),
+    "How to see at the target whether a change in doubt happened.",
+    "{uses: shell, with: {argv: [pg_isready]}, happened: exit_code == 0}",
+);
+
+pub(crate) static ACTION: Keys = Keys {
+    of: "a step",
+    known: &[
+        USES,
+        WITH,
+        NEEDS,
+        WHEN,
+        key(
+            "expect",
+            Shape::Expression,
+            "The step fails where this is false of its outputs.",
+            "stdout.size() == 1",
+        ),
+        key(
+            "done",
+            Shape::Expression,
+            "Where this is true of a read that no change precedes, the run ends: nothing to do.",
+            "stdout[0] == 'up to date'",
+        ),
+        key(
+            "for_each",
+            Shape::Expression,
+            "The list of items; the step runs once for each, as `item`.",
+            "inputs.hosts",
+        ),
+        key(
+            "max_parallel",
+            Shape::Count(1, PARALLEL_MAX),
+            "How many items run at once; without it one after the other.",
+            "3",
+        ),
+        key(
+            "failure_budget",
+            // Items are bounded, so a greater budget would mean the same.
+            Shape::Count(0, ITEMS_MAX as u32),
+            "How many items may fail before no new one starts.",
+            "1",
+        ),
+        key(
+            "until",
+            Shape::Map(&UNTIL),
+            "A read is repeated until this holds of its outputs.",
+            "{that: ready, every: 5s, for: 10m}",
+        ),
+        RETRY_KEY,
+        TIMEOUT,
+        OBSERVE,
+        key(
+            "effect",
+            Shape::Word(&["read", "idempotent", "reversible", "irreversible"]),
+            "What the step does to the world: never less than its action says.",
+            "read",
+        ),
+        RECONCILE_KEY,
+        key(
+            "undo",
+            Shape::Map(&UNDO),
+            "How a reversible step is taken back.",
+            "{uses: shell, timeout: 1m, with: {argv: [systemctl, start, postgresql]}}",
+        ),
+        key(
+            "ensure",
+            Shape::Name,
+            "The step that must run once this change may have taken effect: a debt.",
+            "reconnect",
+        ),
+        key(
+            "outputs",
+            Shape::Declarations(&OUTPUT),
+            "Types of the action's outputs, where the action itself says less.",
+            "{json: {type: map, fields: {lag: bytes}}}",
+        ),
+        TITLE,
+    ],
+    later: &["window", "covers", "guards", "provides", "lock", "on"],
+    refused: &[],
+};
+
+/// A step that uses a runbook.
+pub(crate) static INLINED: Keys = Keys {
+    of: "a step that uses a runbook",
+    known: &[
+        must(
+            "uses",
+            Shape::Path,
+            "The runbook whose steps take this step's place.",
+            "./parts/restart.yaml",
+        ),
+        key(
+            "with",
+            Shape::With,
+            "The values of its inputs.",
+            "{host: \"${{ inputs.host }}\"}",
+        ),
+        NEEDS,
+        WHEN,
+        TITLE,
+    ],
+    later: &["window", "covers"],
+    // What is done to a step belongs to the steps inside.
+    refused: &[
+        "expect",
+        "done",
+        "for_each",
+        "max_parallel",
+        "failure_budget",
+        "until",
+        "retry",
+        "timeout",
+        "observe",
+        "effect",
+        "reconcile",
+        "undo",
+        "ensure",
+        "outputs",
+    ],
+};
+
+pub(crate) static WAIT: Keys = Keys {
+    of: "a wait",
+    known: &[
+        must("uses", Shape::Word(&["wait"]), "A wait.", "wait"),
+        must("with", Shape::With, "How long: `for`.", "{for: 30s}"),
+        NEEDS,
+        WHEN,
+        TITLE,
+    ],
+    later: &["window"],
+    refused: &[],
+};
+
+pub(crate) static GATE: Keys = Keys {
+    of: "a gate",
+    known: &[
+        must(
+            "approval",
+            Shape::Map(&APPROVAL),
+            "A person must approve before what needs the gate starts.",
+            "{expires: 30m}",
+        ),
+        NEEDS,
+        TITLE,
+    ],
+    later: &["window", "facts", "all_of"],
+    refused: &["when"],
+};
+
+pub(crate) static APPROVAL: Keys = Keys {
+    of: "an approval",
+    known: &[
+        key(
+            "expires",
+            Shape::Duration,
+            "How long the gate waits, and how long an approval holds unused.",
+            "30m",
+        ),
+        key(
+            "show",
+            Shape::Templates,
+            "What the approver is shown, by captions.",
+            "{Host: \"${{ inputs.host }}\"}",
+        ),
+        key(
+            "not_requester",
+            Shape::Boolean,
+            "Whether the person who asked for the run may not approve it.",
+            "true",
+        ),
+    ],
+    later: &["all_of", "any_of", "facts", "message", "count"],
+    refused: &[],
+};
+
+pub(crate) static RETRY: Keys = Keys {
+    of: "`retry`",
+    known: &[
+        must(
+            "attempts",
+            Shape::Count(1, ATTEMPTS_MAX),
+            "How many attempts there are, the first counted.",
+            "3",
+        ),
+        key(
+            "backoff",
+            Shape::DurationOrZero,
+            "The wait before the second attempt; it doubles before each further one.",
+            "5s",
+        ),
+        key(
+            "max_backoff",
+            Shape::Duration,
+            "The longest wait between two attempts.",
+            "1m",
+        ),
+    ],
+    later: &["on", "jitter"],
+    refused: &[],
+};
+
+pub(crate) static UNTIL: Keys = Keys {
+    of: "`until`",
+    known: &[
+        must(
+            "that",
+            Shape::Expression,
+            "What must hold of the step's outputs.",
+            "ready",
+        ),
+        must(
+            "every",
+            Shape::Duration,
+            "The wait between two looks.",
+            "5s",
+        ),
+        must(
+            "for",
+            Shape::Duration,
+            "How long it is looked before the step fails.",
+            "10m",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static RECONCILE: Keys = Keys {
+    of: "`reconcile`",
+    known: &[
+        must(
+            "uses",
+            Shape::Reads,
+            "The action that looks; it changes nothing.",
+            "shell",
+        ),
+        WITH,
+        must(
+            "happened",
+            Shape::Expression,
+            "Whether the look shows that the change took effect.",
+            "json.state == 'new'",
+        ),
+        key(
+            "not_happened",
+            Shape::Expression,
+            "Whether it shows that the change did not and will not take effect.",
+            "json.state == 'old'",
+        ),
+        key(
+            "in_progress",
+            Shape::Expression,
+            "Whether it shows that the change still goes on.",
+            "json.state == 'changing'",
+        ),
+        key(
+            "settled",
+            Shape::Expression,
+            "Whether it shows that the change acted and came to a known end that is no success.",
+            "json.state == 'failed'",
+        ),
+        key(
+            "settle",
+            Shape::DurationOrZero,
+            "How long after its send deadline an effect may still show.",
+            "30s",
+        ),
+        key(
+            "timeout",
+            Shape::Duration,
+            "How long one look may take.",
+            "10s",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static UNDO: Keys = Keys {
+    of: "`undo`",
+    known: &[USES, WITH, RETRY_KEY, TIMEOUT, OBSERVE, RECONCILE_KEY],
+    later: &["expect", "needs"],
+    refused: &[],
+};

@@ -1,0 +1,73 @@
+//! `docs/keys.md`: every key with its value, one line about it and an example.
+
+use std::fmt::Write as _;
+
+use crate::check::keys::{self, Keys};
+use crate::testing::keys as tests;
+
+/// Each map of the language, with its heading.
+fn maps() -> [(&'static str, &'static Keys); 23] {
+    [
+        ("A runbook", &keys::TOP),
+        ("The change block", &keys::CHANGE),
+        ("A secret's place", &keys::SECRET),
+        ("An input, or a field of a map", &keys::FIELD),
+        ("What a list or a map holds", &keys::ITEM),
+        ("A step that calls an action", &keys::ACTION),
+        ("A declared output", &keys::OUTPUT),
+        ("A repeated read: `until`", &keys::UNTIL),
+        ("Another attempt: `retry`", &keys::RETRY),
+        ("A look after a doubt: `reconcile`", &keys::RECONCILE),
+        ("The way back: `undo`", &keys::UNDO),
+        ("A step that uses a runbook", &keys::INLINED),
+        ("A wait", &keys::WAIT),
+        ("A gate", &keys::GATE),
+        ("A gate's `approval`", &keys::APPROVAL),
+        ("A test file", &tests::TOP),
+        ("A case", &tests::CASE),
+        ("How an attempt ends", &tests::REPLY),
+        ("A look by the action itself", &tests::NATIVE_LOOK),
+        ("A look by a `reconcile` block", &tests::READ_LOOK),
+        ("How a gate is answered", &tests::GATE),
+        ("What a person does", &tests::CUE),
+        ("What a case expects", &tests::EXPECT),
+    ]
+}
+
+/// The page, in Markdown.
+pub fn keys_page() -> String {
+    let mut page = String::from(
+        "# Every key\n\n\
+         Each kind of map in a runbook and in a test file, its keys and an example of each value.\n\
+         The page is made from the grammar that `windlass check` reads with, \
+         as is the schema that `windlass schema` prints for editors.\n\
+         An expression is bare text such as `rows.size() == 1`; \
+         elsewhere `${{ }}` fills a value in.\n",
+    );
+    for (heading, keys) in maps() {
+        let _infallible = write!(
+            page,
+            "\n## {heading}\n\n| key | value | what it says | example |\n|---|---|---|---|\n"
+        );
+        for key in keys.known {
+            let required = if key.is_required { " (required)" } else { "" };
+            let _infallible = writeln!(
+                page,
+                "| `{}` | {}{required} | {} | `{}` |",
+                key.name,
+                key.shape.words().replace('|', "\\|"),
+                key.doc.replace('|', "\\|"),
+                key.example.replace('|', "\\|"),
+            );
+        }
+        if !keys.later.is_empty() {
+            let later: Vec<String> = keys.later.iter().map(|key| format!("`{key}`")).collect();
+            let _infallible = writeln!(
+                page,
+                "\nNot supported by this version, and refused: {}.",
+                later.join(", ")
+            );
+        }
+    }
+    page
+}
