@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use windlass_runbook::TEXT_BYTES_MAX;
 use windlass_runbook::format::{Refusal, format};
 
 fn yaml_files(folder: &str) -> Vec<PathBuf> {
@@ -100,7 +101,7 @@ fn a_text_that_cannot_be_read_is_left_to_its_diagnostics() {
 #[test]
 fn a_text_that_would_grow_too_large_is_refused() {
     let lines = "- a\n".repeat(29_000);
-    let wide = format!("k: '{}'\nl:\n{lines}", "x".repeat((1 << 20) - 130_000));
+    let wide = format!("k: '{}'\nl:\n{lines}", "x".repeat(TEXT_BYTES_MAX - 130_000));
     assert_eq!(format(&wide), Err(Refusal::TooLarge));
 }
 
