@@ -203,3 +203,16 @@ fn the_longest_sources() {
         println!("{lines:>6} {}", path.display());
     }
 }
+
+/// A suite that CI does not name is never run.
+#[test]
+fn every_suite_is_run() {
+    let suites = std::fs::read_to_string(root().join("crates/xtask/src/suites.rs")).unwrap();
+    let manifest = std::fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
+    let (_, targets) = manifest.split_once("[[test]]").expect("there are suites");
+    for line in targets.lines() {
+        if let Some(name) = line.strip_prefix("name = ") {
+            assert!(suites.contains(name), "xtask does not run the suite {name}");
+        }
+    }
+}

@@ -127,6 +127,7 @@ pub(crate) enum Command {
     Prune(command::prune::Args),
     Journal(command::journal::Args),
     Doctor(command::doctor::Args),
+    Init(command::init::Args),
     Completions(command::completions::Args),
 }
 

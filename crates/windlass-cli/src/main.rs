@@ -82,8 +82,10 @@ fn start_runtime() -> Result<tokio::runtime::Runtime, Error> {
 }
 
 async fn perform(cli: Cli) -> Result<Exit, Error> {
-    let place = cli.global.place()?;
-    match cli.command {
+    let Cli { global, command } = cli;
+    // What needs no state directory needs no home for one either.
+    let place = || global.place();
+    match command {
         Command::Check(args) => command::check::perform(args),
         Command::Explain(args) => command::explain::perform(args),
         Command::Fmt(args) => command::fmt::perform(&args),
@@ -91,29 +93,30 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Test(args) => command::test::perform(args),
         Command::Preflight(args) => command::preflight::perform(args).await,
         Command::Schema(args) => Ok(command::schema::perform(&args)),
-        Command::Run(args) => command::run::perform(args, &place).await,
-        Command::Resume(args) => command::resume::perform(args, &place).await,
-        Command::Serve(args) => command::serve::perform(args, &place).await,
-        Command::Runs(args) => command::runs::perform(args, &place).await,
-        Command::Show(args) => command::show::perform(args, &place).await,
-        Command::Why(args) => command::why::perform(args, &place).await,
-        Command::Handover(args) => command::handover::perform(args, &place).await,
-        Command::Watch(args) => command::watch::perform(args, &place).await,
-        Command::Logs(args) => command::logs::perform(args, &place).await,
-        Command::Approve(args) => command::approve::perform(args, &place).await,
-        Command::Reject(args) => command::reject::perform(args, &place).await,
-        Command::Pause(args) => command::pause::perform(args, &place).await,
-        Command::Cancel(args) => command::cancel::perform(args, &place).await,
-        Command::Resolve(args) => command::resolve::perform(args, &place).await,
-        Command::Retry(args) => command::retry::perform(args, &place).await,
-        Command::Attest(args) => command::attest::perform(args, &place).await,
-        Command::Abandon(args) => command::abandon::perform(args, &place).await,
-        Command::TakeOver(args) => command::take_over::perform(args, &place).await,
-        Command::Acknowledge(args) => command::acknowledge::perform(args, &place).await,
-        Command::Export(args) => command::export::perform(args, &place),
-        Command::Prune(args) => command::prune::perform(args, &place).await,
-        Command::Journal(args) => command::journal::perform(args, &place),
-        Command::Doctor(args) => command::doctor::perform(args, &place).await,
+        Command::Run(args) => command::run::perform(args, &place()?).await,
+        Command::Resume(args) => command::resume::perform(args, &place()?).await,
+        Command::Serve(args) => command::serve::perform(args, &place()?).await,
+        Command::Runs(args) => command::runs::perform(args, &place()?).await,
+        Command::Show(args) => command::show::perform(args, &place()?).await,
+        Command::Why(args) => command::why::perform(args, &place()?).await,
+        Command::Handover(args) => command::handover::perform(args, &place()?).await,
+        Command::Watch(args) => command::watch::perform(args, &place()?).await,
+        Command::Logs(args) => command::logs::perform(args, &place()?).await,
+        Command::Approve(args) => command::approve::perform(args, &place()?).await,
+        Command::Reject(args) => command::reject::perform(args, &place()?).await,
+        Command::Pause(args) => command::pause::perform(args, &place()?).await,
+        Command::Cancel(args) => command::cancel::perform(args, &place()?).await,
+        Command::Resolve(args) => command::resolve::perform(args, &place()?).await,
+        Command::Retry(args) => command::retry::perform(args, &place()?).await,
+        Command::Attest(args) => command::attest::perform(args, &place()?).await,
+        Command::Abandon(args) => command::abandon::perform(args, &place()?).await,
+        Command::TakeOver(args) => command::take_over::perform(args, &place()?).await,
+        Command::Acknowledge(args) => command::acknowledge::perform(args, &place()?).await,
+        Command::Export(args) => command::export::perform(args, &place()?),
+        Command::Prune(args) => command::prune::perform(args, &place()?).await,
+        Command::Journal(args) => command::journal::perform(args, &place()?),
+        Command::Doctor(args) => command::doctor::perform(args, &place()?).await,
+        Command::Init(args) => command::init::perform(&args),
         Command::Completions(args) => Ok(command::completions::perform(&args)),
     }
 }

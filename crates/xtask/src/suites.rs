@@ -85,8 +85,21 @@ const CHECKS: &[Check] = &[
     // Goldens of the built binary, kept journals, shipped runbooks, the shape of the sources.
     ("golden", |options| {
         let suites = [
-            "--lib", "--test", "tidy", "--test", "runbooks", "--test", "compat", "--test",
-            "golden", "--test", "docs",
+            "--lib",
+            "--test",
+            "tidy",
+            "--test",
+            "runbooks",
+            "--test",
+            "compat",
+            "--test",
+            "golden",
+            "--test",
+            "diagnostics",
+            "--test",
+            "schema",
+            "--test",
+            "docs",
         ];
         test(options, &[&["-p", "windlass-tests"][..], &suites].concat())
     }),

@@ -14,6 +14,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fmt;
 pub(crate) mod handover;
+pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod logs;
 pub(crate) mod pause;

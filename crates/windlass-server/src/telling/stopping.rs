@@ -20,7 +20,9 @@ fn words(told: &Telling<'_>, stop: &Stop) -> String {
     };
     let irreversible = stop.effect.as_deref() == Some("irreversible");
     match stop.code {
-        StopCode::Nothing => "it changes nothing, so it can be stopped at any time".to_owned(),
+        StopCode::Nothing => {
+            "every step of it may be repeated, so it can be stopped at any time".to_owned()
+        }
         StopCode::Before => format!(
             "nothing has been changed yet, and the last safe time to stop is {}",
             last_time(told, stop)

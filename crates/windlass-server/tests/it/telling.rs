@@ -444,7 +444,7 @@ fn every_state_has_its_sentence() {
             },
             "the owner of the state directory to type `windlass resume R`, as this owner was not \
              given the secrets token; and for attempt 1 of look, in flight since 00:00 and given \
-             up after 00:10; it changes nothing, so it can be stopped at any time.",
+             up after 00:10; every step of it may be repeated, so it can be stopped at any time.",
         ),
         (
             "a plugin",
@@ -458,7 +458,7 @@ fn every_state_has_its_sentence() {
             "the owner of the state directory, as this owner has no plugin for rds/x: start it \
              with one; and for an approval of gate go by anybody who may decide gates, as there \
              is no second person (`windlass approve R go`) until 00:30, when it expires and \
-             fails; it changes nothing, so it can be stopped at any time.",
+             fails; every step of it may be repeated, so it can be stopped at any time.",
         ),
         (
             "nobody drives it",
