@@ -65,3 +65,29 @@ fn shipped_runbooks_pass_check() {
         );
     }
 }
+
+/// The first record of a run holds its plan: what can be checked can be started.
+#[test]
+fn a_plan_of_ten_thousand_steps_fits_its_record() {
+    use std::fmt::Write as _;
+    let mut text =
+        "windlass: 1\nname: fleet\nsteps:\n  step_0: {uses: wait, with: {for: 1s}}\n".to_owned();
+    for step in 1..windlass_core::plan::STEPS_MAX {
+        let _ = write!(
+            text,
+            "  step_{step}:\n    title: Bring db-{step:05} to the new release\n    uses: shell\n    \
+             needs: step_{}\n    effect: irreversible\n    timeout: 20m\n    observe: 30m\n    \
+             retry: {{attempts: 2}}\n    with:\n      script: |\n        \
+             ssh \"$SERVER\" rpm --query postgresql15-server\n        \
+             ssh \"$SERVER\" /usr/local/sbin/upgrade \"$RELEASE\"\n      \
+             env: {{SERVER: db-{step:05}.example.net, RUN: \"${{{{ run.id }}}}\"}}\n      \
+             no_effect_exit_codes: [3]\n",
+            step - 1
+        );
+    }
+    let catalog = NativeSteps::new().catalog();
+    let checked = check("fleet.yaml", &text, Some(&BTreeMap::new()), &catalog);
+    let plan = checked.plan.expect("the fleet is right");
+    let bytes = serde_json::to_vec(&plan).unwrap().len();
+    assert!(bytes < windlass_journal::RECORD_BODY_BYTES_MAX, "{bytes}");
+}

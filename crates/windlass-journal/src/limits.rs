@@ -2,11 +2,11 @@
 //! What is larger is refused with `AppendError::TooLarge` before it is queued.
 
 /// Largest body of one record.
-pub const RECORD_BODY_BYTES_MAX: usize = 4 << 20;
+pub const RECORD_BODY_BYTES_MAX: usize = 16 << 20;
 /// Most records in one append.
 pub const APPEND_RECORDS_MAX: usize = 1_024;
 /// Most bytes of bodies, answer and outbox rows together in one append.
-pub const APPEND_BYTES_MAX: usize = 8 << 20;
+pub const APPEND_BYTES_MAX: usize = 24 << 20;
 /// Most outbox rows in one append.
 pub const APPEND_OUTBOX_ROWS_MAX: usize = 256;
 /// Most runs whose bodies one append may erase.

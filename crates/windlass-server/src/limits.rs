@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The longest path of a socket, which the kernel gives 108 bytes with their end.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Largest body of a request that starts a run: a plan, its runbook and its secrets.
-pub const START_BODY_BYTES_MAX: usize = 6 << 20;
+pub const START_BODY_BYTES_MAX: usize = 26 << 20;
 /// Largest body of any other request.
 pub const BODY_BYTES_MAX: usize = 512 << 10;
 /// Largest plan, as JSON: it must fit into one record with something around it.
@@ -49,4 +49,4 @@ pub const STREAM_SILENCE_MAX: Duration = Duration::from_secs(50);
 /// Largest answer that a client reads.
 pub const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Longest line of a stream that a client reads.
-pub const LINE_BYTES_MAX: usize = 16 << 20;
+pub const LINE_BYTES_MAX: usize = 24 << 20;
