@@ -10,6 +10,9 @@ use windlass_runbook::Given;
 
 use crate::error::{Error, io};
 
+/// The most bytes of a file of inputs.
+const INPUTS_BYTES_MAX: u64 = 8 << 20;
+
 /// `NAME=VALUE` of `--input`.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedText {
@@ -63,11 +66,25 @@ pub(crate) fn inputs(
 ) -> Result<BTreeMap<String, Given>, Error> {
     let mut inputs = BTreeMap::new();
     if let Some(path) = file {
-        let text = std::fs::read_to_string(&path).map_err(io("read", &path))?;
-        let read: BTreeMap<String, Value> = serde_json::from_str(&text).map_err(|error| {
+        let refused = |why: &dyn std::fmt::Display| {
             let path = path.display();
-            Error::Usage(format!("{path} is no JSON object of inputs: {error}"))
-        })?;
+            Error::Usage(format!("{path} is no JSON object of inputs: {why}"))
+        };
+        let mut text = String::new();
+        // One more than is allowed, so that what is too long is seen to be.
+        let file = std::fs::File::open(&path).map_err(io("read", &path))?;
+        let mut file = std::io::Read::take(file, INPUTS_BYTES_MAX + 1);
+        std::io::Read::read_to_string(&mut file, &mut text).map_err(io("read", &path))?;
+        if text.len() as u64 > INPUTS_BYTES_MAX {
+            return Err(refused(&format_args!(
+                "it is larger than {INPUTS_BYTES_MAX} bytes"
+            )));
+        }
+        // A value refuses keys that stand twice; a map by itself would take the last.
+        let value: Value = serde_json::from_str(&text).map_err(|error| refused(&error))?;
+        let Value::Map(read) = value else {
+            return Err(refused(&format_args!("it holds a {}", value.type_name())));
+        };
         inputs.extend(
             read.into_iter()
                 .map(|(name, value)| (name, Given::Value(value))),

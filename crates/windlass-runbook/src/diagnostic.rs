@@ -93,11 +93,18 @@ impl Diagnostic {
     }
 }
 
+/// The longest message, label or help, in characters: names may be as long as a runbook.
+const TEXT_CHARS_MAX: usize = 2_000;
+
 /// Text of the author in a message must not steer the reader's terminal: control
 /// characters and those that change the direction of writing are spelled out.
 fn clean(text: &str) -> String {
-    let mut cleaned = String::with_capacity(text.len());
-    for char in text.chars() {
+    let mut cleaned = String::with_capacity(text.len().min(TEXT_CHARS_MAX));
+    for (place, char) in text.chars().enumerate() {
+        if place == TEXT_CHARS_MAX {
+            cleaned.push('…');
+            break;
+        }
         let steers = char.is_control() && char != '\n'
             || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if steers {

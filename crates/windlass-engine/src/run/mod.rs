@@ -36,7 +36,11 @@ pub(crate) use message::Message;
 use crate::error::CommandError;
 use crate::limits::RUN_MESSAGES_MAX;
 use crate::registry::{Contained, Driven, Registry};
+use crate::replay;
 use crate::shared::Shared;
+
+/// How many tasks are made for a message whose run cannot be loaded.
+const DELIVERIES_MAX: usize = 3;
 
 /// Hands a message to the run's task, which is made if there is none.
 pub(crate) async fn deliver(
@@ -44,19 +48,30 @@ pub(crate) async fn deliver(
     run: &RunId,
     message: Message,
 ) -> Result<(), CommandError> {
-    if let Some(refusal) = shared.refusal(run) {
-        return Err(refusal);
-    }
-    let mailbox = {
-        let mut registry = shared.registry();
-        match registry.driven.get(run) {
-            Some(driven) => driven.mailbox.clone(),
-            None => spawn(shared, &mut registry, run, None),
+    let mut message = message;
+    for _ in 0..DELIVERIES_MAX {
+        if let Some(refusal) = shared.refusal(run) {
+            return Err(refusal);
         }
-    };
-    // The task cannot leave while this sender exists; it can only fail.
-    let gone = |_| shared.refusal(run).unwrap_or(CommandError::Stopping);
-    mailbox.send(message).await.map_err(gone)
+        let mailbox = {
+            let mut registry = shared.registry();
+            match registry.driven.get(run) {
+                Some(driven) => driven.mailbox.clone(),
+                None => spawn(shared, &mut registry, run, None),
+            }
+        };
+        // The task cannot leave while this sender exists; it can only fail.
+        match mailbox.send(message).await {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::SendError(back)) => message = back,
+        }
+        // It failed before it was asked, so nobody was told why.
+        if let Some(refusal) = shared.refusal(run) {
+            return Err(refusal);
+        }
+        replay::load(shared, run).await?;
+    }
+    Err(shared.refusal(run).unwrap_or(CommandError::Stopping))
 }
 
 /// Makes a task for a run whose timer is due.

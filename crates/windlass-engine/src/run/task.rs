@@ -69,7 +69,7 @@ pub(super) async fn live(
 ) {
     let snapshot = match load(&shared, &run, permit).await {
         Ok(snapshot) => snapshot,
-        Err(error) => return refuse_all(&shared, &run, &mut messages, &error),
+        Err(error) => return refuse_all(&shared, &run, &mut messages, &error).await,
     };
     let mut orphan_poll = interval(ORPHAN_POLL);
     orphan_poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -92,7 +92,7 @@ pub(super) async fn live(
     }
     if let Err(refused) = task.work().await {
         let error = refused.for_caller();
-        refuse_all(&task.shared, &task.run, &mut task.messages, &error);
+        refuse_all(&task.shared, &task.run, &mut task.messages, &error).await;
     }
 }
 
@@ -117,7 +117,7 @@ async fn load(
 }
 
 /// Ends a task that cannot go on: whoever waits is told why.
-fn refuse_all(
+async fn refuse_all(
     shared: &Shared,
     run: &RunId,
     messages: &mut mpsc::Receiver<Message>,
@@ -134,7 +134,8 @@ fn refuse_all(
         }
     }
     messages.close();
-    while let Ok(message) = messages.try_recv() {
+    // Also what is on its way: a sender that found room before the close.
+    while let Some(message) = messages.recv().await {
         match message {
             Message::Ask { answer, .. } => {
                 // A caller who has gone needs no answer.
