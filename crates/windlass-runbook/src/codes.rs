@@ -87,6 +87,7 @@ codes! {
     YAML_DOCUMENTS = "WL0105", "A runbook is one YAML document.";
     YAML_DUPLICATE_KEY = "WL0106", "A key stands twice in the same map.";
     YAML_NUMBER = "WL0107", "A number does not fit: integers have 64 bits.";
+    YAML_UNSEEN = "WL0108", "A character that nobody sees changes how the text reads.";
     UNKNOWN_KEY = "WL0201", "The key does not exist.";
     LATER_KEY = "WL0202", "The key belongs to the language but is not supported by this version.";
     MISSING_KEY = "WL0203", "A required key is missing.";

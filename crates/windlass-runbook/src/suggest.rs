@@ -28,7 +28,14 @@ pub(crate) fn did_you_mean<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
+    let nearest = nearest(name, known)?;
+    // A letter of another script may look exactly like the one that is meant.
+    let strange = name.chars().find(|char| !char.is_ascii());
+    let strange = strange.map(|char| format!(" `{char}` is U+{:04X}", u32::from(char)));
+    Some(format!(
+        "did you mean `{nearest}`?{}",
+        strange.unwrap_or_default()
+    ))
 }
 
 /// Edit distance in which exchanging two neighbours counts once; `None` when

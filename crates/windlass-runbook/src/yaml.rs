@@ -14,7 +14,7 @@ use serde_yaml::{
 
 use crate::codes::{
     WRONG_SHAPE, YAML_ALIAS, YAML_DOCUMENTS, YAML_DUPLICATE_KEY, YAML_LIMIT, YAML_NUMBER,
-    YAML_SYNTAX, YAML_TAG,
+    YAML_SYNTAX, YAML_TAG, YAML_UNSEEN,
 };
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
@@ -24,6 +24,8 @@ use crate::yaml_hints;
 pub const TEXT_BYTES_MAX: usize = 8 << 20;
 /// The most values, keys counted, that a runbook may hold: 10,000 steps of 40 each.
 pub(crate) const NODES_MAX: usize = 400_000;
+/// How many unseen characters are told; a text that is written from right to left has many.
+const UNSEEN_TOLD_MAX: usize = 10;
 /// The deepest nesting of lists and maps.
 pub(crate) const DEPTH_MAX: usize = 32;
 
@@ -34,6 +36,10 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("the runbook is larger than {TEXT_BYTES_MAX} bytes");
         return (None, vec![Diagnostic::error(YAML_LIMIT, message)]);
+    }
+    let unseen = unseen(text);
+    if !unseen.is_empty() {
+        return (None, unseen);
     }
     match serde_yaml::from_str_with_options::<RawNode>(text, options()) {
         Ok(raw) => {
@@ -46,6 +52,30 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
         }
         Err(error) => (None, vec![reader_error(text, &error)]),
     }
+}
+
+/// Characters that turn the direction of writing, or have no width: what a reviewer sees
+/// is then not what the text says, in comments and scripts too.
+fn unseen(text: &str) -> Vec<Diagnostic> {
+    let turns = |char: &char| {
+        matches!(char, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}' | '\u{2066}'..='\u{2069}')
+    };
+    text.char_indices()
+        .filter(|(_, char)| turns(char))
+        .take(UNSEEN_TOLD_MAX)
+        .map(|(at, char)| {
+            let code = u32::from(char);
+            let span = Span::new(at, at + char.len_utf8());
+            let message =
+                format!("the character U+{code:04X} is not seen and changes how the text reads");
+            Diagnostic::error(YAML_UNSEEN, message)
+                .at(span, "stands here, unseen")
+                .help(format!(
+                    "take it out; where it is meant, write it as \"\\u{code:04x}\" in double quotes"
+                ))
+        })
+        .collect()
 }
 
 /// What stands in the way of reading a text as YAML of the kind that runbooks are, without
