@@ -152,3 +152,17 @@ fn a_shell_completes_commands() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.trim(), "take-over", "{output:?}");
 }
+
+/// A report that is cut for want of room must not look like a whole one.
+#[test]
+fn a_full_output_is_an_error() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let output = std::process::Command::new(windlass_tests::binary::windlass())
+        .args(["explain", "WL0601"])
+        .stdout(full.expect("Linux has /dev/full"))
+        .output()
+        .expect("windlass can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(74), "{said}");
+    assert!(said.contains("no room"), "{said}");
+}

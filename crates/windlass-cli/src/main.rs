@@ -66,6 +66,10 @@ fn main() -> ExitCode {
     };
     terminal::keys::restore();
     match done {
+        Ok(Exit::Success) if output::is_cut() => {
+            output::err("windlass: standard output has no room: what was printed is cut");
+            Exit::Io.into()
+        }
         Ok(exit) => exit.into(),
         Err(error) => {
             report(&error);

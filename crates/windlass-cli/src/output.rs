@@ -1,23 +1,44 @@
 //! Standard output and error, written so that a reader who went away is no error:
-//! `windlass runs | head` ends well, and a hang-up does not stop a park.
+//! `windlass runs | head` ends well, and a hang-up does not stop a park. A full disk is one:
+//! a cut report must not look like a whole one.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something could not be printed for want of room.
+static CUT: AtomicBool = AtomicBool::new(false);
+
+/// Whether standard output lacks something for want of room.
+pub(crate) fn is_cut() -> bool {
+    CUT.load(Ordering::Relaxed)
+}
+
+fn note(done: io::Result<()>) {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    if let Err(error) = done
+        && matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+    {
+        CUT.store(true, Ordering::Relaxed);
+    }
+}
 
 /// One line on standard output.
 pub(crate) fn out(line: &str) {
     let mut stdout = io::stdout().lock();
-    let _gone = stdout
+    let done = stdout
         .write_all(line.as_bytes())
         .and_then(|()| stdout.write_all(b"\n"))
         .and_then(|()| stdout.flush());
+    note(done);
 }
 
 /// A text that ends with its own line end on standard output, if it is not empty.
 pub(crate) fn raw(text: &str) {
     let mut stdout = io::stdout().lock();
-    let _gone = stdout
+    let done = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+    note(done);
 }
 
 /// One line on standard error.

@@ -30,10 +30,16 @@ pub(crate) struct Beside<'a>(pub(crate) &'a Path);
 
 impl Files for Beside<'_> {
     fn read(&self, path: &str) -> Result<String, String> {
-        let file = std::fs::File::open(self.0.join(path)).map_err(|error| match error.kind() {
+        let path = self.0.join(path);
+        let said = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
             _ => error.to_string(),
-        })?;
+        };
+        // Opening a pipe would wait for somebody who writes.
+        if !std::fs::metadata(&path).map_err(said)?.is_file() {
+            return Err("it is no regular file".to_owned());
+        }
+        let file = std::fs::File::open(&path).map_err(said)?;
         let mut bytes = Vec::new();
         file.take(TEXT_BYTES_MAX as u64 + 1)
             .read_to_end(&mut bytes)

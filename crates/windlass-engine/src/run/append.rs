@@ -219,7 +219,8 @@ mod tests {
         let many: Vec<NewRecord> = (0..APPEND_RECORDS_MAX + 1).map(|_| record(1)).collect();
         let (full, all) = (APPEND_RECORDS_MAX, many.len());
         assert_eq!(ends(&many), [(0, full), (full, all)]);
-        let large = [record(4 << 20), record(4 << 20), record(1)];
+        let half = APPEND_BYTES_MAX / 2;
+        let large = [record(half), record(half), record(1)];
         assert_eq!(ends(&large), [(0, 1), (1, 3)]);
     }
 }

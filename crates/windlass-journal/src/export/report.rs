@@ -92,13 +92,20 @@ impl fmt::Display for ExportReport {
                 "BAD: the given head {expected} is not of this run: it was cut or rewritten"
             )?,
         }
+        if self.is_ok() {
+            f.write_str(SHOWS)?;
+        }
         f.write_str(LIMITS)
     }
 }
 
+/// Stated when nothing bad was found.
+const SHOWS: &str = "\
+what this shows: no record or body of this run was edited, removed, inserted or moved alone
+";
+
 /// Stated with every result, good or bad.
 const LIMITS: &str = "\
-what this shows: no record or body of this run was edited, removed, inserted or moved alone
 what it cannot show without help: a file written anew with new hashes (needs the run's head, noted elsewhere);
   that the journal holds these records (compare the run head with the journal's own, `windlass export` again);
   what erased bodies said, and that retention erased them; what other runs did; whether what was recorded was true
