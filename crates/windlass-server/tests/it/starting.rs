@@ -44,7 +44,7 @@ fn a_plan_that_says_less_than_the_catalog_is_refused() {
         let circle = plan(vec![read("a", &["b"]), read("b", &["a"])]);
         assert_eq!(refusal(&house, circle).await, "bad_plan");
         let mut large = plan(vec![read("a", &[])]);
-        large.title = "x".repeat(4 << 20);
+        large.title = "x".repeat(windlass_journal::RECORD_BODY_BYTES_MAX);
         assert_eq!(refusal(&house, large).await, "plan_too_large");
     });
 }

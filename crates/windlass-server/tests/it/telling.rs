@@ -227,8 +227,8 @@ fn every_state_has_its_sentence() {
         (
             "a run that changes nothing",
             Told::of(vec![read("look", &[]), read("again", &["look"])]),
-            "attempt 1 of look, in flight since 00:00 and given up after 00:10; it changes \
-             nothing, so it can be stopped at any time.",
+            "attempt 1 of look, in flight since 00:00 and given up after 00:10; every \
+             step of it may be repeated, so it can be stopped at any time.",
         ),
         (
             "a gate",
@@ -243,7 +243,7 @@ fn every_state_has_its_sentence() {
             Told::of(vec![read("look", &[]), gate("go", &[])]),
             "attempt 1 of look, in flight since 00:00 and given up after 00:10; and for an \
              approval of gate go by anybody who may decide gates, as there is no second person \
-             (`windlass approve R go`) until 00:30, when it expires and fails; it changes nothing, \
+             (`windlass approve R go`) until 00:30, when it expires and fails; every step of it may be repeated, \
              so it can be stopped at any time.",
         ),
         (
@@ -480,7 +480,7 @@ fn every_state_has_its_sentence() {
                 told
             },
             "an approval of gate go by anybody who may decide gates, as there is no second person \
-             (`windlass approve R go`) until 00:30, when it expires and fails; it changes nothing, \
+             (`windlass approve R go`) until 00:30, when it expires and fails; every step of it may be repeated, \
              so it can be stopped at any time.",
         ),
         (
