@@ -25,7 +25,7 @@ steps:
   look:
     uses: shell
     effect: read
-    with: {script: \"echo looking; echo no such table >&2; exit 3\"}
+    with: {script: \"echo looking >&2; echo no such table >&2; exit 3\"}
   never:
     needs: look
     uses: shell
