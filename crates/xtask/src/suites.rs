@@ -82,7 +82,8 @@ const CHECKS: &[Check] = &[
     ("lab", |options| {
         test(options, &["-p", "rds-lab", "-p", "xtask"])
     }),
-    // Goldens of the built binary, kept journals, shipped runbooks, the shape of the sources.
+    // Goldens of the built binary, kept journals, shipped runbooks, the pages of `docs`, the
+    // shape of the sources.
     ("golden", |options| {
         let suites = [
             "--lib",
