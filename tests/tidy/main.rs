@@ -12,7 +12,11 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ("windlass-runbook", &["windlass-core"]),
     ("windlass-journal", &["windlass-core"]),
     ("windlass-engine", &["windlass-core", "windlass-journal"]),
-    ("windlass-steps", &["windlass-core", "windlass-engine"]),
+    ("windlass-http", &[]),
+    (
+        "windlass-steps",
+        &["windlass-core", "windlass-engine", "windlass-http"],
+    ),
     (
         "windlass-server",
         &[
@@ -29,6 +33,7 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
             "windlass-runbook",
             "windlass-journal",
             "windlass-engine",
+            "windlass-http",
             "windlass-steps",
             "windlass-server",
         ],
