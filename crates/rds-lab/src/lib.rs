@@ -35,6 +35,7 @@ mod lab;
 mod passwords;
 mod probe;
 mod processes;
+pub mod proxy;
 mod query;
 mod server;
 mod snapshot;

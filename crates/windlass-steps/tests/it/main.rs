@@ -4,8 +4,8 @@
     reason = "a helper that cannot go on fails its test"
 )]
 
+mod network;
 mod postgres;
-mod proxy;
 mod server;
 mod shell;
 mod shell_ends;

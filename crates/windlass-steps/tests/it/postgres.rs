@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use rds_lab::proxy::{Fault, Moment, Proxy, Way};
 use serde_json::json;
 use windlass_core::outcome::Effected;
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
 use windlass_engine::SimClock;
 
-use crate::proxy::{Proxy, Weather};
 use crate::server::{PASSWORD, server};
 use crate::support::{Ended, json as value, within};
 
@@ -495,24 +495,24 @@ async fn what_cannot_be_meant_is_refused() {
 async fn a_cut_after_sending_leaves_a_doubt() {
     let server = server();
     server.prepare("create table cut_t (n int)").await;
-    let proxy = Proxy::to(server.port).await;
+    let proxy = Proxy::to(server.port).unwrap();
     let sql = "insert into cut_t select 1 from pg_sleep(1)";
     let running = server
-        .execute(json!({"sql": sql, "port": proxy.port}))
+        .execute(json!({"sql": sql, "port": proxy.port()}))
         .step("cut")
         .start();
     until_active(&server, "cut").await;
-    proxy.weather.send_replace(Weather::Cut);
+    proxy.arm(Moment::Now, Fault::HangUp);
     running
         .end()
         .await
         .failed(Effected::Unknown, "connection_lost");
 
     // The same before the statement was handed over: nothing can have happened.
-    let proxy = Proxy::to(server.port).await;
-    proxy.weather.send_replace(Weather::Cut);
+    let proxy = Proxy::to(server.port).unwrap();
+    proxy.arm(Moment::Now, Fault::HangUp);
     let ended = server
-        .execute(json!({"sql": sql, "port": proxy.port}))
+        .execute(json!({"sql": sql, "port": proxy.port()}))
         .run()
         .await;
     ended.failed(Effected::None, "connect_failed");
@@ -533,17 +533,17 @@ async fn until_active(server: &crate::server::Server, step: &str) {
 async fn a_statement_is_not_sent_after_its_send_deadline() {
     let server = server();
     server.prepare("create table too_late_t (n int)").await;
-    let proxy = Proxy::to(server.port).await;
-    proxy.weather.send_replace(Weather::Held);
+    let proxy = Proxy::to(server.port).unwrap();
+    proxy.arm(Moment::Now, Fault::HoldOneWay(Way::ToClient));
     let clock = SimClock::at(Timestamp(1_000));
     let by = Timestamp(31_000);
-    let change = json!({"sql": "insert into too_late_t values (1)", "port": proxy.port});
-    let read = json!({"sql": "select 1", "port": proxy.port});
+    let change = json!({"sql": "insert into too_late_t values (1)", "port": proxy.port()});
+    let read = json!({"sql": "select 1", "port": proxy.port()});
     let running = server.execute(change).send_by(&clock, by).start();
     let looking = server.query(read).start();
     // Both are connecting when the deadline passes; no read has one.
     clock.set(by);
-    proxy.weather.send_replace(Weather::Fine);
+    proxy.disarm();
     let ended = running.end().await;
     let failure = ended.failed(Effected::None, "not_sent");
     assert!(failure.message.contains("send deadline"), "{failure:?}");
@@ -556,16 +556,16 @@ async fn a_statement_is_not_sent_after_its_send_deadline() {
 async fn a_change_is_waited_for_past_its_deadline() {
     let server = server();
     server.prepare("create table late_t (n int)").await;
-    let proxy = Proxy::to(server.port).await;
+    let proxy = Proxy::to(server.port).unwrap();
     let sql = "insert into late_t select 1 from pg_sleep(0.5)";
-    let with = json!({"sql": sql, "port": proxy.port});
+    let with = json!({"sql": sql, "port": proxy.port()});
     let running = server.execute(with).step("late").timeout_ms(2_000).start();
     until_active(&server, "late").await;
-    proxy.weather.send_replace(Weather::Held);
+    proxy.arm(Moment::Now, Fault::HoldOneWay(Way::ToClient));
     running.cancel.send_replace(true);
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert!(!running.outcome.is_finished());
-    proxy.weather.send_replace(Weather::Fine);
+    proxy.disarm();
     let ended = running.end().await;
     assert_eq!(*ended.output("rows_affected"), Value::Int(1));
     assert_eq!(
