@@ -15,6 +15,11 @@ use windlass_core::value::Value;
 use super::call::{Mode, first_word};
 use crate::ending::Ending;
 
+/// No connection, a certificate that is not trusted, a password that is refused.
+pub(super) const CONNECT_FAILED: &str = "connect_failed";
+/// The connection ended without an answer.
+const CONNECTION_LOST: &str = "connection_lost";
+
 /// How far the statement had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -33,7 +38,7 @@ pub(super) fn ending(error: &Error, stage: Stage, mode: Mode, sql: &str) -> Endi
     let code = if sqlstate.is_some() {
         "server_error"
     } else {
-        "connection_lost"
+        CONNECTION_LOST
     };
     let ending = Ending::new(effect, code, describe(error));
     match evidence(error) {
@@ -73,6 +78,12 @@ fn leaves_doubt(sqlstate: &str) -> bool {
         || ["08", "57P", "58", "F0", "XX"]
             .iter()
             .any(|class| sqlstate.starts_with(class))
+}
+
+/// Whether the server could not be asked at all, or stopped answering: what a read may
+/// report instead of failing.
+pub(super) fn is_unreachable(ending: &Ending) -> bool {
+    matches!(ending.code, CONNECT_FAILED | CONNECTION_LOST)
 }
 
 /// The error for people, with its causes.

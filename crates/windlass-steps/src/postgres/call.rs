@@ -45,6 +45,8 @@ pub(super) struct Call {
     pub(super) mode: Mode,
     pub(super) statement_timeout: Duration,
     pub(super) connect_timeout: Duration,
+    /// Whether a server that cannot be asked is an answer, too.
+    pub(super) reports_unreachable: bool,
 }
 
 impl Call {
@@ -79,6 +81,15 @@ impl Call {
                 .duration("statement_timeout")?
                 .unwrap_or(STATEMENT_TIMEOUT),
             connect_timeout: with.duration("connect_timeout")?.unwrap_or(CONNECT_TIMEOUT),
+            reports_unreachable: match with.text("unreachable")?.as_deref() {
+                None | Some("fail") => false,
+                Some("report") => true,
+                Some(other) => {
+                    return Err(BadWith::new(format!(
+                        "`unreachable` is `fail` or `report`, not {other:?}"
+                    )));
+                }
+            },
         };
         with.finish()?;
         Ok(call)

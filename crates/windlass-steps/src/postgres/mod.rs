@@ -24,7 +24,7 @@ use windlass_engine::ports::{StepContext, StepRunner, Work};
 
 use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, required, secret, touching};
 use crate::detach::detached;
-use crate::ending::Ending;
+use crate::ending::{Ending, succeeded};
 
 /// The name of the read.
 pub(crate) const QUERY: &str = "postgres/query";
@@ -143,10 +143,13 @@ fn connection_params() -> BTreeMap<String, Param> {
 
 /// What the front end knows of `postgres/query`.
 pub(crate) fn query_entry() -> Action {
+    let mut params = connection_params();
+    let unreachable = "`fail` (when left out), or `report`: a server that cannot be asked is no failure, and the output `unreachable` says why";
+    params.insert("unreachable".to_owned(), optional(Type::Text, unreachable));
     Action {
         summary: "Ask a PostgreSQL server, in a read-only transaction".to_owned(),
         effect: Some(EffectClass::Read),
-        params: connection_params(),
+        params,
         outputs: Some(outputs([
             ("rows", rows(), "Each row as a map by its columns' names"),
             (
@@ -155,6 +158,11 @@ pub(crate) fn query_entry() -> Action {
                 "The columns' names, in the statement's order",
             ),
             ("row_count", Type::Int, "How many rows there are"),
+            (
+                "unreachable",
+                Type::Text.nullable(),
+                "Why the server could not be asked, with `unreachable: report`; null when it was",
+            ),
             ("value", Type::Any, VALUE),
         ])),
         reconciles: false,
@@ -214,9 +222,16 @@ impl StepRunner for Postgres {
                 Ok(call) => call,
                 Err(error) => return Ending::not_sent(error.to_string()).into_outcome(&log),
             };
+            let reports = call.reports_unreachable;
             statement::perform(token, &context, call, stops)
                 .await
-                .unwrap_or_else(|ending| ending.into_outcome(&log))
+                .unwrap_or_else(|ending| {
+                    if reports && answer::is_unreachable(&ending) {
+                        log.line(&ending.message);
+                        return succeeded(&log, statement::unanswered(ending.message));
+                    }
+                    ending.into_outcome(&log)
+                })
         }))
     }
 }

@@ -17,7 +17,7 @@ use windlass_core::outcome::Effected;
 use windlass_engine::attempt::AttemptLog;
 use windlass_engine::ports::StepContext;
 
-use super::answer::{describe, evidence};
+use super::answer::{CONNECT_FAILED, describe, evidence};
 use super::call::{Call, Mode, Trust};
 use crate::ending::Ending;
 use crate::text::{printable, truncate};
@@ -82,7 +82,7 @@ impl Session {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => {
                 let message = format!("cannot connect: {}", describe(&error));
-                let ending = Ending::new(Effected::None, "connect_failed", message);
+                let ending = Ending::new(Effected::None, CONNECT_FAILED, message);
                 return Err(match evidence(&error) {
                     Some(evidence) => ending.with_evidence(evidence),
                     None => ending,
@@ -90,7 +90,7 @@ impl Session {
             }
             Err(_) => {
                 let message = "cannot connect: no answer in time";
-                return Err(Ending::new(Effected::None, "connect_failed", message));
+                return Err(Ending::new(Effected::None, CONNECT_FAILED, message));
             }
         };
         Ok(Self {

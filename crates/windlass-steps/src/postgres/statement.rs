@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use tokio::time::Instant;
 use tokio_postgres::{Row, Statement};
-use windlass_core::outcome::{Effected, OUTPUTS_BYTES_MAX, Outcome};
+use windlass_core::outcome::{Effected, MESSAGE_BYTES_MAX, OUTPUTS_BYTES_MAX, Outcome};
 use windlass_core::value::Value;
 use windlass_engine::attempt::{DispatchToken, HandedOver};
 use windlass_engine::ports::StepContext;
@@ -22,6 +22,7 @@ use super::cell::{Cell, is_known};
 use super::session::Session;
 use crate::detach::{Stop, Stops};
 use crate::ending::{Ending, succeeded};
+use crate::text::{printable, truncate};
 
 /// The most bytes of rows; the rest of an attempt's 256 KiB is for names and counts.
 const ROWS_BYTES_MAX: usize = OUTPUTS_BYTES_MAX - 16 * 1024;
@@ -261,6 +262,7 @@ fn outputs(mode: Mode, statement: &Statement, answer: Answer) -> BTreeMap<String
         Mode::ReadOnly => {
             outputs.insert("columns".to_owned(), Value::List(columns));
             outputs.insert("row_count".to_owned(), count(answer.rows.len()));
+            outputs.insert("unreachable".to_owned(), Value::Null);
         }
         Mode::Transaction | Mode::Autocommit => {
             let affected = i64::try_from(answer.affected).unwrap_or(i64::MAX);
@@ -269,6 +271,19 @@ fn outputs(mode: Mode, statement: &Statement, answer: Answer) -> BTreeMap<String
     }
     outputs.insert("rows".to_owned(), Value::List(answer.rows));
     outputs
+}
+
+/// The outputs of a query that no server answered.
+pub(super) fn unanswered(mut why: String) -> BTreeMap<String, Value> {
+    why = printable(&why);
+    truncate(&mut why, MESSAGE_BYTES_MAX);
+    BTreeMap::from([
+        ("rows".to_owned(), Value::List(Vec::new())),
+        ("columns".to_owned(), Value::List(Vec::new())),
+        ("row_count".to_owned(), Value::Int(0)),
+        ("value".to_owned(), Value::Null),
+        ("unreachable".to_owned(), Value::Text(why)),
+    ])
 }
 
 #[cfg(test)]

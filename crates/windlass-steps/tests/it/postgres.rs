@@ -430,6 +430,50 @@ async fn what_never_connected_has_no_effect() {
 }
 
 #[tokio::test]
+async fn a_query_may_report_that_nobody_can_be_asked() {
+    let server = server();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let report =
+        |sql: &str, port| server.query(json!({"sql": sql, "port": port, "unreachable": "report"}));
+
+    let stopped = report("select 1", closed).run().await;
+    let why = stopped.output("unreachable").as_text().unwrap();
+    assert!(why.contains("refused"), "{why}");
+    assert_eq!(stopped.output("rows"), &value("[]"));
+    assert_eq!(stopped.output("row_count"), &Value::Int(0));
+    assert_eq!(stopped.output("value"), &Value::Null);
+
+    let mut wrong = report("select 1", server.port);
+    wrong.secrets = vec![("password", "wrong-canary-password".to_owned())];
+    let wrong = wrong.run().await;
+    assert!(wrong.output("unreachable").as_text().is_some());
+    assert!(!wrong.everything().contains("canary"));
+
+    // It was sent, and the connection is lost before the answer.
+    let proxy = Proxy::to(server.port).await;
+    let running = report("select pg_sleep(1)::text", proxy.port)
+        .step("report")
+        .start();
+    until_active(&server, "report").await;
+    proxy.weather.send_replace(Weather::Cut);
+    let cut = running.end().await;
+    assert!(cut.output("unreachable").as_text().is_some());
+
+    // A server that answers, be it with an error, was asked.
+    let well = report("select 7 as n", server.port).run().await;
+    assert_eq!(well.output("unreachable"), &Value::Null);
+    assert_eq!(well.output("value"), &Value::Int(7));
+    let error = report("select 1 / 0", server.port).run().await;
+    error.failed(Effected::None, "server_error");
+    let misspelt = server.query(json!({"sql": "select 1", "unreachable": "ignore"}));
+    misspelt.run().await.failed(Effected::None, "not_sent");
+}
+
+#[tokio::test]
 async fn what_cannot_be_meant_is_refused() {
     let server = server();
     let bare = |with: serde_json::Value| {
