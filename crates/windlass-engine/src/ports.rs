@@ -11,8 +11,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use windlass_core::catalog::Catalog;
 use windlass_core::id::{ActionName, NodeId, RunId, SecretName};
-use windlass_core::outcome::{Answer, Outcome};
-use windlass_core::plan::{EffectClass, Input};
+use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
+use windlass_core::plan::{EffectClass, HostPattern, Input};
 use windlass_core::time::Timestamp;
 
 use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
@@ -100,31 +100,117 @@ impl fmt::Debug for StepContext {
     }
 }
 
-/// The resolved secrets of one attempt, by name. Never printed.
+/// The resolved secrets of one attempt, by name, and the hosts that each may go to.
+/// Never printed.
+///
+/// A runner asks for a value at the moment at which it knows where it will send it, and
+/// before it sends anything: [`Secrets::for_host`]. A host is the name as the author or a
+/// step gave it, never an address that it resolved to; a client that is led elsewhere, by
+/// a redirect or otherwise, asks again for that host before it takes the value along. A
+/// refusal ends the attempt with [`NotGranted::into_outcome`].
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<BTreeMap<SecretName, SecretString>>);
+pub struct Secrets(Arc<Held>);
+
+#[derive(Default)]
+struct Held {
+    values: BTreeMap<SecretName, SecretString>,
+    hosts: BTreeMap<SecretName, Vec<HostPattern>>,
+}
 
 impl Secrets {
-    /// Secrets for an attempt.
-    pub fn new(secrets: BTreeMap<SecretName, SecretString>) -> Self {
-        Self(Arc::new(secrets))
+    /// Secrets that may go anywhere.
+    pub fn new(values: BTreeMap<SecretName, SecretString>) -> Self {
+        Self::limited(values, BTreeMap::new())
     }
 
-    /// The value behind a handle.
-    pub fn get(&self, name: &SecretName) -> Option<&SecretString> {
-        self.0.get(name)
+    /// Secrets of which some may only go to the hosts that are named for them.
+    pub fn limited(
+        values: BTreeMap<SecretName, SecretString>,
+        hosts: BTreeMap<SecretName, Vec<HostPattern>>,
+    ) -> Self {
+        Self(Arc::new(Held { values, hosts }))
+    }
+
+    /// The value behind a handle, for sending it to `host` and nowhere else.
+    pub fn for_host(&self, name: &SecretName, host: &str) -> Result<&SecretString, NotGranted> {
+        match self.0.hosts.get(name) {
+            Some(granted) if !granted.iter().any(|pattern| pattern.permits(host)) => {
+                Err(NotGranted::Host {
+                    secret: name.clone(),
+                    host: host.to_owned(),
+                    granted: granted.clone(),
+                })
+            }
+            Some(_) | None => self.value(name),
+        }
+    }
+
+    /// The value behind a handle, for a use after which it could go anywhere, such as the
+    /// environment of a command. Refused for every secret that has `hosts`.
+    pub fn for_anywhere(&self, name: &SecretName) -> Result<&SecretString, NotGranted> {
+        match self.0.hosts.get(name) {
+            Some(granted) => Err(NotGranted::Anywhere {
+                secret: name.clone(),
+                granted: granted.clone(),
+            }),
+            None => self.value(name),
+        }
     }
 
     /// All values, for redaction.
     pub fn values(&self) -> impl Iterator<Item = &SecretString> {
-        self.0.values()
+        self.0.values.values()
     }
+
+    fn value(&self, name: &SecretName) -> Result<&SecretString, NotGranted> {
+        let missing = || NotGranted::Missing(name.clone());
+        self.0.values.get(name).ok_or_else(missing)
+    }
+}
+
+/// Why a runner gets no secret. It tells names and hosts, never a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotGranted {
+    #[error("the secret `{0}` was not given")]
+    Missing(SecretName),
+    #[error("the secret `{secret}` may not go to `{host}`, only to {}", listed(.granted))]
+    Host {
+        secret: SecretName,
+        host: String,
+        granted: Vec<HostPattern>,
+    },
+    #[error("the secret `{secret}` may only go to {}, and from here it could go anywhere", listed(.granted))]
+    Anywhere {
+        secret: SecretName,
+        granted: Vec<HostPattern>,
+    },
+}
+
+impl NotGranted {
+    /// The code of the failure.
+    pub const CODE: &str = "secret_not_granted";
+
+    /// The attempt's end: nothing was sent.
+    pub fn into_outcome(self) -> Outcome {
+        Outcome::Failed(Failure {
+            effect: Effected::None,
+            code: Self::CODE.to_owned(),
+            message: self.to_string(),
+            evidence: None,
+            log: None,
+        })
+    }
+}
+
+fn listed(hosts: &[HostPattern]) -> String {
+    let hosts: Vec<&str> = hosts.iter().map(HostPattern::as_str).collect();
+    hosts.join(", ")
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(self.0.keys().map(SecretName::as_str))
+            .entries(self.0.values.keys().map(SecretName::as_str))
             .finish()
     }
 }

@@ -174,6 +174,10 @@ codes! {
     POLL_TOO_SLOW = "WL0625", "The time of a repeated look is over before its second one.";
     LONGER_THAN_RUN = "WL0626", "Something may take longer than the whole run.";
     IDLE_RETRY = "WL0627", "A retry says something that has no effect.";
+    SECRET_HOST = "WL0640", "An entry of a secret's `hosts` is no host.";
+    SECRET_NOT_GRANTED = "WL0641", "A secret is handed to a host that its `hosts` do not name.";
+    SECRET_UNBOUND = "WL0642", "A secret with `hosts` is handed to an action that could send it anywhere.";
+    INLINED_HOSTS = "WL0643", "An inlined runbook allows a secret fewer hosts than the runbook around does.";
     DECLARED_OUTPUT = "WL0650", "A declared output is none of the action's, or has a type that it never has.";
     TEST_RUNBOOK = "WL0801", "The runbook of a test file cannot be read or has mistakes.";
     TEST_INPUTS = "WL0802", "The inputs of a case do not fit the runbook.";

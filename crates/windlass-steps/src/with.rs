@@ -6,17 +6,34 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use windlass_core::id::SecretName;
+use windlass_core::outcome::Effected;
 use windlass_core::plan::Input;
 use windlass_core::value::Value;
+use windlass_engine::ports::NotGranted;
+
+use crate::ending::Ending;
 
 /// Why a `with` cannot be used; nothing was sent.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct BadWith(pub(crate) String);
+pub(crate) enum BadWith {
+    #[error("{0}")]
+    Unfit(String),
+    #[error(transparent)]
+    NotGranted(#[from] NotGranted),
+}
 
 impl BadWith {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self::Unfit(message.into())
+    }
+
+    /// The attempt's end.
+    pub(crate) fn into_ending(self) -> Ending {
+        let code = match &self {
+            BadWith::Unfit(_) => return Ending::not_sent(self.to_string()),
+            BadWith::NotGranted(_) => NotGranted::CODE,
+        };
+        Ending::new(Effected::None, code, self.to_string())
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn with_inputs(steps: Vec<Step>, inputs: BTreeMap<String, Value>) -> 
         inputs,
         secrets: BTreeSet::new(),
         secret_sources: BTreeMap::new(),
+        secret_hosts: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

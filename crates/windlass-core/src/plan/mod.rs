@@ -3,6 +3,7 @@
 //! of the author's intent. Not responsible for reading YAML (`windlass-runbook`).
 
 mod change;
+mod host;
 mod index;
 mod step;
 mod target;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use change::{Change, ChangeClass, Risk};
+pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
@@ -61,6 +63,10 @@ pub struct Plan {
     /// Where those are found that the runbook itself says the place of.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secret_sources: BTreeMap<SecretName, SecretSource>,
+    /// The hosts that a secret may go to. One that stands here without any goes nowhere;
+    /// one that does not stand here goes wherever a step that is given it sends it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_hosts: BTreeMap<SecretName, Vec<HostPattern>>,
     /// What a change form asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,

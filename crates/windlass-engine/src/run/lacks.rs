@@ -86,12 +86,20 @@ fn missing<'a>(
     named.into_iter().filter(is_missing).cloned().collect()
 }
 
-/// The values of the secrets that an input names, as far as they are there.
-pub(super) fn secrets_for(shared: &Shared, run: &RunId, input: &Input) -> Secrets {
+/// The values of the secrets that an input names, as far as they are there, and the hosts
+/// that the plan lets each go to.
+pub(super) fn secrets_for(
+    shared: &Shared,
+    run: &RunId,
+    state: &RunState,
+    input: &Input,
+) -> Secrets {
     let registry = shared.registry();
     let held = registry.secrets.get(run);
     let value = |name| Some((Clone::clone(name), held?.get(name)?.clone()));
-    Secrets::new(input.secrets().into_iter().filter_map(value).collect())
+    let values = input.secrets().into_iter().filter_map(value).collect();
+    let hosts = state.plan().map(|plan| plan.secret_hosts.clone());
+    Secrets::limited(values, hosts.unwrap_or_default())
 }
 
 /// Every secret that the run was given: a step may come upon one that another step had,

@@ -55,7 +55,7 @@ impl Task {
         let (cancel, signal) = CancelSignal::new();
         let (progress, line) = Progress::new();
         let (checkpoints, requests) = Checkpoints::new();
-        let secrets = secrets_for(shared, &self.run, &attempt.call.input);
+        let secrets = secrets_for(shared, &self.run, &self.snapshot.state, &attempt.call.input);
         let path = shared
             .dir
             .attempt_log(&self.run, &attempt.node, attempt.attempt);

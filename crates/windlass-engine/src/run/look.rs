@@ -45,7 +45,7 @@ impl Task {
         let (progress, _line) = Progress::new();
         // A look has nothing to keep: what it would checkpoint is refused.
         let (checkpoints, _) = Checkpoints::new();
-        let secrets = secrets_for(shared, &self.run, &call.input);
+        let secrets = secrets_for(shared, &self.run, &self.snapshot.state, &call.input);
         let path = shared.dir.look_log(&self.run, &node, attempt);
         let log = AttemptLog::new(path, &all_secrets(shared, &self.run), progress.clone());
         let context = StepContext {

@@ -142,6 +142,7 @@ fn raw_plan(steps: Vec<Step>) -> Plan {
         inputs: BTreeMap::new(),
         secrets: Default::default(),
         secret_sources: BTreeMap::new(),
+        secret_hosts: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

@@ -5,6 +5,7 @@ mod calls;
 mod change;
 mod drafts;
 pub(crate) mod fields;
+mod grants;
 mod graph;
 mod hints;
 mod inline;
@@ -226,6 +227,7 @@ fn runbook(
         inputs: inputs::types(&declared),
         values: inputs.clone(),
         secrets: secrets.names,
+        secret_hosts: secrets.hosts,
         defaults,
         by_id: by_id(&drafts),
         steps: drafts,
@@ -236,6 +238,9 @@ fn runbook(
     inline::outputs(&world, &graph, &fields, outputs_at, found);
     let target = target::target(&world, &graph, &fields, found);
     let steps = lower(&world, &graph, &fields, on_failure, outputs_at, found);
+    if let Some(flat) = &steps {
+        grants::check(&world, &world.secret_hosts, &flat.steps, found);
+    }
     let name = name?;
     let plan = Plan {
         title: title.unwrap_or_else(|| name.clone()),
@@ -246,6 +251,11 @@ fn runbook(
         inputs: inputs?,
         secrets: world.secrets.clone(),
         secret_sources: secrets.sources,
+        secret_hosts: world
+            .secret_hosts
+            .iter()
+            .map(|(name, (hosts, _))| (name.clone(), hosts.clone()))
+            .collect(),
         change,
         target,
         includes: std::mem::take(&mut loader.digests),

@@ -1,14 +1,15 @@
-//! The secrets that steps may use, and where their values are found when the runbook says
-//! so. The values themselves are never seen here.
+//! The secrets that steps may use: where their values are found when the runbook says so,
+//! and the hosts that they may go to. The values themselves are never seen here. Which step
+//! hands which secret to which host is `grants`'.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::id::SecretName;
-use windlass_core::plan::SecretSource;
+use windlass_core::plan::{HostPattern, SECRET_HOSTS_MAX, SecretSource};
 
 use super::fields::{Fields, Found, text, wrong_shape};
 use super::{hints, keys};
-use crate::codes::{BAD_NAME, EXPR_IN_SCRIPT, SECRET_SOURCE};
+use crate::codes::{BAD_NAME, EXPR_IN_SCRIPT, SECRET_HOST, SECRET_SOURCE};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
 
@@ -24,7 +25,11 @@ pub(super) struct Secrets {
     pub(super) sources: BTreeMap<SecretName, SecretSource>,
     /// Where each is declared.
     pub(super) spans: BTreeMap<SecretName, Span>,
+    pub(super) hosts: Hosts,
 }
+
+/// The hosts that secrets are limited to, and where that is said.
+pub(super) type Hosts = BTreeMap<SecretName, (Vec<HostPattern>, Span)>;
 
 /// The list or map under `secrets`.
 pub(super) fn secrets(fields: &Fields<'_>, found: &mut Found) -> Secrets {
@@ -47,10 +52,12 @@ pub(super) fn secrets(fields: &Fields<'_>, found: &mut Found) -> Secrets {
                 if entry.value.kind == NodeKind::Null {
                     continue;
                 }
-                let source = source(entry, found);
-                if let (Some(name), Some(source)) = (name, source) {
-                    secrets.sources.insert(name, source);
-                }
+                let (source, hosts) = about(entry, found);
+                let Some(name) = name else { continue };
+                secrets
+                    .sources
+                    .extend(source.map(|source| (name.clone(), source)));
+                secrets.hosts.extend(hosts.map(|hosts| (name, hosts)));
             }
         }
         NodeKind::Null
@@ -86,8 +93,13 @@ impl Secrets {
     }
 }
 
-fn source(entry: &Entry, found: &mut Found) -> Option<SecretSource> {
-    const HELP: &str = "write {env: VARIABLE}, {file: /path} or {exec: [program, argument]}";
+const HELP: &str = "write {env: VARIABLE}, {file: /path} or {exec: [program, argument]}";
+
+/// What stands behind a secret's name: where its value is, and where it may go.
+fn about(
+    entry: &Entry,
+    found: &mut Found,
+) -> (Option<SecretSource>, Option<(Vec<HostPattern>, Span)>) {
     if let NodeKind::Text(_) = &entry.value.kind {
         let message = format!("`{}` says no place", entry.key.escape_debug());
         found.push(
@@ -95,11 +107,21 @@ fn source(entry: &Entry, found: &mut Found) -> Option<SecretSource> {
                 .at(entry.key_span, "a secret's value never stands in a runbook")
                 .help(HELP),
         );
-        return None;
+        return (None, None);
     }
-    let fields = Fields::read(&entry.value, entry.key_span, &keys::SECRET, found)?;
+    let Some(fields) = Fields::read(&entry.value, entry.key_span, &keys::SECRET, found) else {
+        return (None, None);
+    };
+    let hosts = fields
+        .get("hosts")
+        .and_then(|hosts| Some((hosts_in(&hosts.value, found)?, hosts.key_span)));
+    (source(entry, &fields, found), hosts)
+}
+
+fn source(entry: &Entry, fields: &Fields<'_>, found: &mut Found) -> Option<SecretSource> {
     let given: Vec<&Entry> = keys::SECRET
         .names()
+        .filter(|key| *key != "hosts")
         .filter_map(|key| fields.get(key))
         .collect();
     let [only] = given.as_slice() else {
@@ -177,6 +199,42 @@ fn exec(node: &Node, found: &mut Found) -> Option<Vec<String>> {
         return None;
     }
     Some(words.into_iter().map(str::to_owned).collect())
+}
+
+/// The list under `hosts`.
+fn hosts_in(node: &Node, found: &mut Found) -> Option<Vec<HostPattern>> {
+    let NodeKind::List(items) = &node.kind else {
+        found.push(
+            wrong_shape(node, "`hosts` is a list of strings")
+                .help("write [api.example.com, \"*.internal.example\"]"),
+        );
+        return None;
+    };
+    if items.is_empty() || items.len() > SECRET_HOSTS_MAX {
+        let message = format!("`hosts` names 1 to {SECRET_HOSTS_MAX} hosts");
+        found.push(
+            Diagnostic::error(SECRET_HOST, message)
+                .at(node.span, format!("{} hosts", items.len()))
+                .help("without `hosts` the secret goes wherever a step sends it"),
+        );
+        return None;
+    }
+    let hosts: Vec<Option<HostPattern>> = items.iter().map(|item| host(item, found)).collect();
+    hosts.into_iter().collect()
+}
+
+fn host(node: &Node, found: &mut Found) -> Option<HostPattern> {
+    let word = place(node, "hosts", found)?;
+    word.parse::<HostPattern>()
+        .map_err(|why| {
+            let message = format!("`{}` is no host", word.escape_debug());
+            found.push(
+                Diagnostic::error(SECRET_HOST, message)
+                    .at(node.span, "not a host")
+                    .help(why.to_string()),
+            );
+        })
+        .ok()
 }
 
 /// A literal string within the bound.

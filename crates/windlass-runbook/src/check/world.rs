@@ -12,6 +12,7 @@ use windlass_core::value::Value;
 
 use super::fields::Fields;
 use super::inline::Fragment;
+use super::secrets::Hosts;
 use super::typed::Knowledge;
 use crate::diagnostic::{Source, Span};
 use crate::node::Node;
@@ -27,6 +28,7 @@ pub(super) struct World<'a> {
     /// The inputs' values, when all are known.
     pub(super) values: Option<BTreeMap<String, Value>>,
     pub(super) secrets: BTreeSet<SecretName>,
+    pub(super) secret_hosts: Hosts,
     /// Parameters by the first word of an action's name.
     pub(super) defaults: BTreeMap<&'a str, &'a Node>,
     /// In the author's order, those of `finally` last.

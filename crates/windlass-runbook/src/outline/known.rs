@@ -3,9 +3,10 @@
 //! text of its expression.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use windlass_core::expr::{Expr, Scope};
-use windlass_core::plan::{Input, Part, Plan, Template};
+use windlass_core::plan::{Input, Part, Template};
 use windlass_core::value::Value;
 
 /// What is known of a value before the run.
@@ -21,7 +22,7 @@ pub(crate) enum Known {
 /// The names that have values before a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names<'a> {
-    pub(crate) plan: &'a Plan,
+    pub(crate) inputs: &'a BTreeMap<String, Value>,
     pub(crate) item: Option<&'a Value>,
 }
 
@@ -29,8 +30,8 @@ impl Scope for Names<'_> {
     fn resolve<'a>(&'a self, path: &[&str]) -> Option<(Cow<'a, Value>, usize)> {
         match *path.first()? {
             "inputs" => match path.get(1) {
-                Some(name) => Some((Cow::Borrowed(self.plan.inputs.get(*name)?), 2)),
-                None => Some((Cow::Owned(Value::Map(self.plan.inputs.clone())), 1)),
+                Some(name) => Some((Cow::Borrowed(self.inputs.get(*name)?), 2)),
+                None => Some((Cow::Owned(Value::Map(self.inputs.clone())), 1)),
             },
             "item" => Some((Cow::Borrowed(self.item?), 1)),
             _ => None,

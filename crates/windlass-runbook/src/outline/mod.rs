@@ -16,17 +16,17 @@ use serde::Serialize;
 use windlass_core::catalog::Catalog;
 use windlass_core::id::{SecretName, StepId};
 use windlass_core::plan::{
-    Change, ChangeClass, Digest, EffectClass, IndexedPlan, OnFailure, Plan, Risk, SecretSource,
-    StepKind, Target,
+    Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, OnFailure, Plan, Risk,
+    SecretSource, StepKind, Target,
 };
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
 
 use crate::preflight;
-use known::{Known, Names};
+pub(crate) use known::{Known, Names};
 use order::{Order, PROTECTED_MAX, effect, indices};
 
-pub(crate) use touched::secrets as secrets_of;
+pub(crate) use touched::{Called, called as calls_of, member, secrets as secrets_of, secrets_in};
 
 pub use order::Stage;
 pub use spans::{Duration, Span, Unbounded};
@@ -102,6 +102,8 @@ pub struct SecretOutline {
     pub name: SecretName,
     /// Where its value is found, when the runbook says it.
     pub source: Option<SecretSource>,
+    /// The hosts that it may go to; empty when nothing limits it.
+    pub hosts: Vec<HostPattern>,
     /// The steps that are given it.
     pub steps: Vec<StepId>,
 }
@@ -280,7 +282,7 @@ fn items(plan: &IndexedPlan, at: u32) -> Option<Vec<Value>> {
         return None;
     };
     let names = Names {
-        plan: plan.plan(),
+        inputs: &plan.plan().inputs,
         item: None,
     };
     match names.expr(&each.items) {
@@ -307,7 +309,12 @@ fn change(change: &Change) -> ChangeOutline {
 fn target(plan: &Plan, target: &Target) -> TargetOutline {
     let text = format!("{}:{}", target.scheme, known::parts_text(&target.name));
     let name = windlass_core::plan::Template::Text(target.name.clone());
-    let value = match (Names { plan, item: None }).template(&name) {
+    let value = match (Names {
+        inputs: &plan.inputs,
+        item: None,
+    })
+    .template(&name)
+    {
         Known::Now(Value::Text(name)) => Some(format!("{}:{name}", target.scheme)),
         Known::Now(_) | Known::Later(_) | Known::Never(_) => None,
     };
@@ -324,6 +331,7 @@ fn secrets(plan: &Plan) -> Vec<SecretOutline> {
     let names: BTreeSet<SecretName> = plan.secrets.iter().chain(steps.keys()).cloned().collect();
     let outline = |name: SecretName| SecretOutline {
         source: plan.secret_sources.get(&name).cloned(),
+        hosts: plan.secret_hosts.get(&name).cloned().unwrap_or_default(),
         steps: steps.get(&name).cloned().unwrap_or_default(),
         name,
     };

@@ -135,7 +135,12 @@ pub(crate) fn span(plan: &Plan, kind: &StepKind, items: Option<usize>) -> Span {
                 },
             }
         }
-        StepKind::Wait { span } => match (Names { plan, item: None }).template(span) {
+        StepKind::Wait { span } => match (Names {
+            inputs: &plan.inputs,
+            item: None,
+        })
+        .template(span)
+        {
             Known::Now(Value::Int(span)) => bounded(Millis(u64::try_from(span).unwrap_or(0))),
             Known::Now(_) | Known::Never(_) => Span {
                 unbounded: Some("its span is no duration".to_owned()),

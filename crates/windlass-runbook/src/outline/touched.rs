@@ -47,13 +47,14 @@ pub struct Touched {
 }
 
 /// A call of a step: which action, with what.
-struct Called<'a> {
-    doing: Doing,
-    uses: &'a ActionName,
-    with: &'a Template,
+pub(crate) struct Called<'a> {
+    pub(crate) doing: Doing,
+    pub(crate) uses: &'a ActionName,
+    pub(crate) with: &'a Template,
 }
 
-fn called(step: &Step) -> Vec<Called<'_>> {
+/// All calls of a step: its own, its undo's, and their looks.
+pub(crate) fn called(step: &Step) -> Vec<Called<'_>> {
     let StepKind::Action { call, undo, .. } = &step.kind else {
         return Vec::new();
     };
@@ -109,7 +110,7 @@ pub(crate) fn touched(
 }
 
 /// What a call gives for a parameter.
-fn member<'a>(with: &'a Template, name: &str) -> Option<Cow<'a, Template>> {
+pub(crate) fn member<'a>(with: &'a Template, name: &str) -> Option<Cow<'a, Template>> {
     match with {
         Template::Map(with) => with.get(name).map(Cow::Borrowed),
         Template::Literal(with) => {
@@ -142,11 +143,14 @@ fn of_param(
             .iter()
             .take(ITEMS_MAX)
             .map(|item| Names {
-                plan,
+                inputs: &plan.inputs,
                 item: Some(item),
             })
             .collect(),
-        None => vec![Names { plan, item: None }],
+        None => vec![Names {
+            inputs: &plan.inputs,
+            item: None,
+        }],
     };
     let mut seen = BTreeSet::new();
     for names in scopes {
@@ -184,7 +188,8 @@ pub(crate) fn secrets(step: &Step) -> BTreeSet<SecretName> {
     found
 }
 
-fn secrets_in(template: &Template, found: &mut BTreeSet<SecretName>) {
+/// The secrets that stand in a template.
+pub(crate) fn secrets_in(template: &Template, found: &mut BTreeSet<SecretName>) {
     match template {
         Template::Literal(_) | Template::Expr(_) | Template::Text(_) => {}
         Template::Secret(name) => {

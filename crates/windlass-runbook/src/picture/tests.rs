@@ -67,6 +67,7 @@ fn outline(steps: Vec<Step>) -> Outline {
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
         secret_sources: BTreeMap::new(),
+        secret_hosts: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

@@ -136,8 +136,14 @@ impl Schema<'_> {
     fn secrets(&mut self) -> Value {
         let name = json!({"type": "string", "pattern": NAME});
         let mut place = self.map(&crate::check::keys::SECRET);
-        // One place, not two and not none.
-        super::extend(&mut place, json!({"minProperties": 1, "maxProperties": 1}));
+        // One place at most, not two; and not nothing at all.
+        super::extend(
+            &mut place,
+            json!({
+                "minProperties": 1,
+                "anyOf": [{"maxProperties": 1}, {"required": ["hosts"], "maxProperties": 2}],
+            }),
+        );
         let place = self.define("secret", |_| place);
         json!({"anyOf": [
             {"type": "array", "items": name},

@@ -244,6 +244,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
         secret_sources: BTreeMap::new(),
+        secret_hosts: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

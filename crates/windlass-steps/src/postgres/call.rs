@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
+use windlass_core::id::SecretName;
 use windlass_core::value::Value;
 use windlass_engine::ports::StepContext;
 
@@ -57,10 +58,7 @@ impl Call {
         let (trust, insecure_reason) = read_trust(&mut with, &mut server)?;
         let password = match with.secret("password")? {
             None => None,
-            Some(name) => {
-                let missing = || BadWith::new(format!("the secret `{name}` was not given"));
-                Some(context.secrets.get(&name).cloned().ok_or_else(missing)?)
-            }
+            Some(name) => Some(granted(context, &name, &server, &trust)?),
         };
         let sql = with.text("sql")?.unwrap_or_default();
         check_sql(&sql)?;
@@ -94,6 +92,30 @@ impl Call {
         with.finish()?;
         Ok(call)
     }
+}
+
+/// The password, when it may go to the server that is named.
+fn granted(
+    context: &StepContext,
+    name: &SecretName,
+    server: &Config,
+    trust: &Trust,
+) -> Result<SecretString, BadWith> {
+    let named = server.get_hosts().first().map(|host| match host {
+        Host::Tcp(host) => host.clone(),
+        Host::Unix(directory) => directory.to_string_lossy().into_owned(),
+    });
+    // With TLS only the bearer of the host's certificate gets it, whatever the address.
+    let address = server
+        .get_hostaddrs()
+        .first()
+        .filter(|_| *trust == Trust::Plaintext)
+        .map(ToString::to_string);
+    if let Some(address) = address {
+        context.secrets.for_host(name, &address)?;
+    }
+    let host = named.unwrap_or_default();
+    Ok(context.secrets.for_host(name, &host)?.clone())
 }
 
 fn read_server(with: &mut Fields) -> Result<Config, BadWith> {

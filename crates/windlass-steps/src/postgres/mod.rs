@@ -24,7 +24,7 @@ use windlass_engine::ports::{StepContext, StepRunner, Work};
 
 use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, required, secret, touching};
 use crate::detach::detached;
-use crate::ending::{Ending, succeeded};
+use crate::ending::succeeded;
 
 /// The name of the read.
 pub(crate) const QUERY: &str = "postgres/query";
@@ -220,7 +220,7 @@ impl StepRunner for Postgres {
             let log = context.log.clone();
             let call = match call::Call::read(kind, &context) {
                 Ok(call) => call,
-                Err(error) => return Ending::not_sent(error.to_string()).into_outcome(&log),
+                Err(error) => return error.into_ending().into_outcome(&log),
             };
             let reports = call.reports_unreachable;
             statement::perform(token, &context, call, stops)

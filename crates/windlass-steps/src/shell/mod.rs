@@ -21,7 +21,6 @@ use windlass_engine::ports::{StepContext, StepRunner, Work};
 
 use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, secret, touching};
 use crate::detach::detached;
-use crate::ending::Ending;
 
 pub use capture::{DRAIN, POLL, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};
 pub use process::KILL_GRACE;
@@ -157,7 +156,7 @@ impl StepRunner for Shell {
             let log = context.log.clone();
             let call = match call::Call::read(&context) {
                 Ok(call) => call,
-                Err(error) => return Ending::not_sent(error.to_string()).into_outcome(&log),
+                Err(error) => return error.into_ending().into_outcome(&log),
             };
             process::perform(&owner, token, &context, call, stops)
                 .await

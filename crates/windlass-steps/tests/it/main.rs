@@ -6,6 +6,7 @@
 
 mod network;
 mod postgres;
+mod secret_hosts;
 mod server;
 mod shell;
 mod shell_ends;

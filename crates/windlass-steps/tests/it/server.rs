@@ -1,6 +1,7 @@
 //! A real PostgreSQL server with TLS, started by the first test that needs it and
 //! stopped when the last one lets go.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -44,6 +45,7 @@ pub(crate) fn over_tls(port: u16) -> Attempt {
             "host": "localhost", "port": port, "user": "postgres", "password": "$secret:password",
         }),
         secrets: vec![("password", PASSWORD.to_owned())],
+        hosts: BTreeMap::new(),
         timeout: Duration::from_secs(60),
         send_by: None,
         step: "step",
@@ -171,6 +173,7 @@ impl Server {
             effect,
             with: self.with(more),
             secrets: vec![("password", PASSWORD.to_owned())],
+            hosts: BTreeMap::new(),
             timeout: Duration::from_secs(60),
             send_by: None,
             step: "step",

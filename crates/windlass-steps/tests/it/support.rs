@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
-use windlass_core::id::NodeId;
+use windlass_core::id::{NodeId, SecretName};
 use windlass_core::outcome::{Effected, Failure, Outcome};
-use windlass_core::plan::{EffectClass, Input};
+use windlass_core::plan::{EffectClass, HostPattern, Input};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
 use windlass_engine::SimClock;
@@ -25,6 +25,7 @@ pub(crate) struct Attempt {
     pub(crate) effect: EffectClass,
     pub(crate) with: serde_json::Value,
     pub(crate) secrets: Vec<(&'static str, String)>,
+    pub(crate) hosts: BTreeMap<SecretName, Vec<HostPattern>>,
     pub(crate) timeout: Duration,
     /// When its send deadline is, and by which clock; never, when it says nothing.
     pub(crate) send_by: Option<(SimClock, Timestamp)>,
@@ -39,6 +40,7 @@ pub(crate) fn shell(with: serde_json::Value) -> Attempt {
         effect: EffectClass::Read,
         with,
         secrets: Vec::new(),
+        hosts: BTreeMap::new(),
         timeout: Duration::from_secs(60),
         send_by: None,
         step: "step",
@@ -58,6 +60,13 @@ impl Attempt {
 
     pub(crate) fn secret(mut self, name: &'static str, value: &str) -> Self {
         self.secrets.push((name, value.to_owned()));
+        self
+    }
+
+    /// Limits a secret to these hosts.
+    pub(crate) fn granted(mut self, name: &str, hosts: &[&str]) -> Self {
+        let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        self.hosts.insert(name.parse().unwrap(), hosts);
         self
     }
 
@@ -83,7 +92,7 @@ impl Attempt {
             .secrets
             .into_iter()
             .map(|(name, value)| (name.parse().unwrap(), SecretString::from(value)));
-        let secrets = Secrets::new(secrets.collect());
+        let secrets = Secrets::limited(secrets.collect(), self.hosts);
         let (cancel, cancel_signal) = CancelSignal::new();
         let (checkpoints, checkpoint_requests) = Checkpoints::new();
         let (progress, progress_line) = Progress::new();

@@ -1,6 +1,6 @@
 //! What follows from the order: gates, point of no return, debts, undo, duration, secrets.
 
-use windlass_core::plan::{OnFailure, SecretSource};
+use windlass_core::plan::{HostPattern, OnFailure, SecretSource};
 use windlass_runbook::outline::Outline;
 
 use super::{MARKED_MAX, NAMES_MAX, names_of};
@@ -76,7 +76,13 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
             names if names.is_empty() => "no step".to_owned(),
             names => names,
         };
-        lines.extend(paint.labelled("secret", &format!("{}{source} to {to}", secret.name)));
+        let hosts: Vec<&str> = secret.hosts.iter().map(HostPattern::as_str).collect();
+        let only = match hosts.as_slice() {
+            [] => String::new(),
+            hosts => format!(", only for {}", hosts.join(", ")),
+        };
+        let text = format!("{}{source} to {to}{only}", secret.name);
+        lines.extend(paint.labelled("secret", &text));
     }
     lines
 }

@@ -38,6 +38,7 @@ pub(crate) fn raw_plan(text: &str) -> Plan {
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
         secret_sources: BTreeMap::new(),
+        secret_hosts: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

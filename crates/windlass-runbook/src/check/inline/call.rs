@@ -15,7 +15,7 @@ use crate::check::shapes::fault_in;
 use crate::check::steps::optional;
 use crate::check::templates::{Wanted, template};
 use crate::check::world::World;
-use crate::codes::{INLINED_SECRET, INPUT_MISSING};
+use crate::codes::{INLINED_HOSTS, INLINED_SECRET, INPUT_MISSING};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
 
@@ -60,6 +60,28 @@ fn secrets(world: &World<'_>, fragment: &Fragment, uses_span: Span, found: &mut 
                 Diagnostic::error(INLINED_SECRET, message)
                     .at(uses_span, format!("`{name}` is not under `secrets` here"))
                     .at(*span, "declared there"),
+            );
+        }
+    }
+    for (name, (allowed, span)) in &fragment.secret_hosts {
+        let around = world.secret_hosts.get(name);
+        let within = around.is_some_and(|(hosts, _)| {
+            hosts
+                .iter()
+                .all(|host| allowed.iter().any(|allowed| allowed.covers(host)))
+        });
+        if !within && world.secrets.contains(name) {
+            let message = format!(
+                "`{}` allows the secret `{name}` fewer hosts than this runbook does",
+                fragment.name
+            );
+            found.push(
+                Diagnostic::error(INLINED_HOSTS, message)
+                    .at(uses_span, "inlined here")
+                    .at(*span, "its hosts there")
+                    .help(format!(
+                        "say here under `secrets` to which of them `{name}` may go"
+                    )),
             );
         }
     }

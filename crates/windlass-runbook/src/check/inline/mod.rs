@@ -47,6 +47,7 @@ pub(super) struct Fragment {
     name: String,
     inputs: Vec<Declared>,
     pub(super) secrets: BTreeMap<SecretName, Span>,
+    secret_hosts: secrets::Hosts,
     /// `None` when something is wrong with it, which has been said.
     steps: Option<Vec<Step>>,
     pub(super) outputs: BTreeMap<String, Output>,
@@ -230,6 +231,7 @@ impl<'a> Loader<'a> {
             inputs: inputs::types(&declared),
             values: None,
             secrets: secrets.names,
+            secret_hosts: secrets.hosts.clone(),
             defaults,
             by_id: super::by_id(&steps),
             steps,
@@ -257,6 +259,7 @@ impl<'a> Loader<'a> {
             }),
             inputs: declared,
             secrets: secrets.spans,
+            secret_hosts: secrets.hosts,
             steps,
             outputs,
             checks,

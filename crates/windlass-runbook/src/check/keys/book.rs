@@ -200,6 +200,12 @@ pub(crate) static SECRET: Keys = Keys {
             "The program that prints the value, and its arguments.",
             "[pass, show, db/admin]",
         ),
+        key(
+            "hosts",
+            Shape::Words,
+            "The hosts that the value may be sent to; without it, any that a step names.",
+            "[api.example.com, \"*.internal.example\"]",
+        ),
     ],
     later: &["vault"],
     refused: &[],
