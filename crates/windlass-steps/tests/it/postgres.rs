@@ -454,12 +454,12 @@ async fn a_query_may_report_that_nobody_can_be_asked() {
     assert!(!wrong.everything().contains("canary"));
 
     // It was sent, and the connection is lost before the answer.
-    let proxy = Proxy::to(server.port).await;
-    let running = report("select pg_sleep(1)::text", proxy.port)
+    let proxy = Proxy::to(server.port).unwrap();
+    let running = report("select pg_sleep(1)::text", proxy.port())
         .step("report")
         .start();
     until_active(&server, "report").await;
-    proxy.weather.send_replace(Weather::Cut);
+    proxy.arm(Moment::Now, Fault::HangUp);
     let cut = running.end().await;
     assert!(cut.output("unreachable").as_text().is_some());
 
