@@ -42,3 +42,9 @@ fn value_of<'a>(text: &'a str, key: &str) -> &'a str {
 fn the_rules_hold_as_told() {
     told("docs/semantics.md");
 }
+
+#[test]
+fn steps_do_as_their_pages_say() {
+    told("docs/steps/assert.md");
+    told("docs/steps/set.md");
+}

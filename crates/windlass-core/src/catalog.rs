@@ -32,8 +32,21 @@ pub struct Action {
     pub effect: Option<EffectClass>,
     /// Its parameters by name.
     pub params: BTreeMap<String, Param>,
+    /// What a parameter of any other name is; `None` when there are no others.
+    #[serde(default)]
+    pub rest: Option<Param>,
     /// Its outputs by name, or `None` when they depend on the call.
     pub outputs: Option<BTreeMap<String, Output>>,
+    /// Whether it gives back its parameters, by their names and as they were given.
+    #[serde(default)]
+    pub echoes: bool,
+    /// Whether it only computes from its parameters: it looks at nothing, and a rehearsal
+    /// performs it without a mock.
+    #[serde(default)]
+    pub computes: bool,
+    /// What it may do on the engine's machine and on the network.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
     /// Whether its runner can look whether a change happened.
     pub reconciles: bool,
     /// Whether its runner can undo.
@@ -46,6 +59,23 @@ pub struct Action {
     pub observe: Millis,
     /// How an attempt that was sent can still be known to have changed nothing.
     pub no_effect: NoEffect,
+}
+
+impl Action {
+    /// The parameter of this name, were it given.
+    pub fn param(&self, name: &str) -> Option<&Param> {
+        self.params.get(name).or(self.rest.as_ref())
+    }
+}
+
+/// What an action may do to its surroundings, whatever its parameters say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// It starts processes on the engine's machine, with the rights of the engine's user.
+    Processes,
+    /// It connects to where the parameters of these names say, and to nothing else.
+    Connects(Vec<String>),
 }
 
 /// How an attempt of a change that was sent can end with effect *none*, which alone lets
@@ -81,6 +111,10 @@ pub struct Param {
     /// Whether expressions are refused in it, as in a script's body.
     #[serde(default)]
     pub literal: bool,
+    /// Whether it is a map of checks: each a condition by its name, with what is said and
+    /// done where it is false. The plan holds a list of them, in the author's order.
+    #[serde(default)]
+    pub checks: bool,
     /// What of the world its value names.
     #[serde(default)]
     pub touches: Option<Touch>,

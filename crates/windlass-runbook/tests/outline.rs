@@ -31,6 +31,7 @@ fn catalog() -> Catalog {
             required: false,
             secret: false,
             literal: false,
+            checks: false,
             touches: Some(touches),
         };
         action.params.insert(name.to_owned(), param);

@@ -11,6 +11,9 @@ pub(crate) const SETTLE: Millis = Millis::from_secs(30);
 /// How long a doubt is looked into before a person is asked.
 pub(crate) const OBSERVE: Millis = Millis::from_mins(15);
 
+/// The timeout of what is only computed: it is there for a machine that stands still.
+pub(crate) const COMPUTE_TIMEOUT: Millis = Millis::from_secs(30);
+
 /// Parameters by name.
 pub(crate) fn params<const N: usize>(entries: [(&str, Param); N]) -> BTreeMap<String, Param> {
     entries
@@ -40,6 +43,7 @@ pub(crate) fn optional(ty: Type, summary: &str) -> Param {
         required: false,
         secret: false,
         literal: false,
+        checks: false,
         touches: None,
     }
 }

@@ -47,6 +47,19 @@ impl Ending {
         }
     }
 
+    /// The outcome where no secret can be in it and nothing was logged.
+    pub(crate) fn into_plain_outcome(self) -> Outcome {
+        let mut message = printable(&self.message);
+        truncate(&mut message, MESSAGE_BYTES_MAX);
+        Outcome::Failed(Failure {
+            effect: self.effect,
+            code: self.code.to_owned(),
+            message,
+            evidence: self.evidence,
+            log: None,
+        })
+    }
+
     /// The outcome, fit for the journal.
     pub(crate) fn into_outcome(self, log: &AttemptLog) -> Outcome {
         let mut message = log.redact(&printable(&log.redact(&self.message)));

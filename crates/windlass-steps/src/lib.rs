@@ -1,10 +1,12 @@
 //! Native step kinds: their catalog entries and their runners.
-//! Responsible for processes (`shell`) and PostgreSQL statements (`postgres/query`,
-//! `postgres/execute`); not for retries, timeouts of changes or the journal, which
+//! Responsible for processes (`shell`), PostgreSQL statements (`postgres/query`,
+//! `postgres/execute`) and what is only computed (`assert`, `set`); not for retries, timeouts of changes or the journal, which
 //! are the engine's. One rule holds everywhere: an attempt sends at most once, and
 //! says `none` only when nothing was sent or the target itself refused.
 
+mod assert;
 mod catalog;
+mod computed;
 mod detach;
 mod ending;
 mod json;
@@ -12,11 +14,13 @@ mod native;
 #[cfg(feature = "test-support")]
 mod noop;
 mod postgres;
+mod set;
 mod shell;
 mod text;
 mod wait;
 mod with;
 
+pub use assert::CHECKS_MAX;
 pub use native::NativeSteps;
 pub use postgres::{CONNECT_TIMEOUT, ROWS_MAX, STATEMENT_TIMEOUT};
 pub use shell::{DRAIN, KILL_GRACE, POLL, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::ActionName;
+use windlass_core::outcome::Outcome;
+use windlass_core::plan::Input;
 use windlass_engine::ports::{CatalogSource, StepRunner};
 
+use crate::computed::Computed;
 use crate::postgres::{self, Postgres};
 use crate::shell::{self, Owner, Shell};
-use crate::wait;
+use crate::{assert, set, wait};
 
-/// The native step kinds: `shell`, `postgres/query`, `postgres/execute`, and the
-/// entry of `wait`, which the engine itself performs.
+/// The native step kinds: `shell`, `postgres/query`, `postgres/execute`, `assert`, `set`,
+/// and the entry of `wait`, which the engine itself performs.
 #[derive(Clone, Debug)]
 pub struct NativeSteps {
     owner: Arc<Owner>,
@@ -29,6 +32,8 @@ impl NativeSteps {
 
     fn entries() -> Vec<(&'static str, Action)> {
         vec![
+            (assert::NAME, assert::entry()),
+            (set::NAME, set::entry()),
             (shell::NAME, shell::entry()),
             (postgres::QUERY, postgres::query_entry()),
             (postgres::EXECUTE, postgres::execute_entry()),
@@ -36,6 +41,15 @@ impl NativeSteps {
             #[cfg(feature = "test-support")]
             (crate::noop::NAME, crate::noop::entry()),
         ]
+    }
+
+    /// The actions that only compute.
+    fn computed(action: &ActionName) -> Option<Computed> {
+        match action.as_str() {
+            assert::NAME => Some(Computed(assert::ending)),
+            set::NAME => Some(Computed(set::ending)),
+            _ => None,
+        }
     }
 }
 
@@ -57,8 +71,15 @@ impl CatalogSource for NativeSteps {
         Catalog { actions }
     }
 
+    fn compute(&self, action: &ActionName, input: &Input) -> Option<Outcome> {
+        Some(Self::computed(action)?.outcome(input))
+    }
+
     /// `None` also for `wait`: the engine has its timer and calls no runner.
     fn runner(&self, action: &ActionName) -> Option<Arc<dyn StepRunner>> {
+        if let Some(computed) = Self::computed(action) {
+            return Some(Arc::new(computed));
+        }
         match action.as_str() {
             shell::NAME => Some(Arc::new(Shell::new(self.owner.clone()))),
             postgres::QUERY => Some(Arc::new(Postgres::Query)),
@@ -73,6 +94,7 @@ impl CatalogSource for NativeSteps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use windlass_core::value::Value;
 
     #[test]
     fn every_entry_but_wait_has_a_runner() {
@@ -84,6 +106,10 @@ mod tests {
                 name.as_str() == "wait",
                 "{name}"
             );
+        }
+        for (name, action) in &catalog.actions {
+            let computed = steps.compute(name, &Input::Value(Value::Null));
+            assert_eq!(computed.is_some(), action.computes, "{name}");
         }
         let shell = catalog.get(&"shell".parse().unwrap()).unwrap();
         assert_eq!(shell.effect, None);

@@ -21,6 +21,10 @@ pub(crate) fn entry() -> Action {
             required(Type::Duration, "How long, such as `30s` or `2h`"),
         )]),
         outputs: Some(outputs([])),
+        rest: None,
+        echoes: false,
+        computes: false,
+        grants: Vec::new(),
         reconciles: false,
         undoes: false,
         // The plan has no attempt that could time out.

@@ -18,7 +18,7 @@ use windlass_runbook::testing::{Lack, PlannedCase, RunbookText, TestFile};
 
 use crate::error::Error;
 use crate::runbook::Beside;
-use crate::sources::catalog;
+use crate::sources::{catalog, sources};
 use crate::text;
 
 pub(crate) use files::find;
@@ -180,7 +180,7 @@ fn case_report(
             "the checker let a plan pass that has no meaning: {error}"
         ))
     })?;
-    let told = rehearse(&plan, &case.script);
+    let told = rehearse(&plan, &case.script, &sources());
     covered
         .entry(runbook.to_owned())
         .or_insert_with(|| Coverage::of(plan.plan()))

@@ -68,6 +68,8 @@ pub struct Expected {
     pub attempts: Vec<(Subject, u32)>,
     /// What attempts are given: a part of `with` after its expressions were evaluated.
     pub calls: Vec<(Subject, Series<Input>)>,
+    /// What steps and items gave: a part of it.
+    pub outputs: Vec<(Subject, BTreeMap<String, Value>)>,
     /// What an approver is shown: a part of it.
     pub shown: Vec<(StepId, BTreeMap<String, Value>)>,
     /// Everything that is owed at the end.
@@ -90,6 +92,7 @@ impl Expected {
             states: Vec::new(),
             attempts: Vec::new(),
             calls: Vec::new(),
+            outputs: Vec::new(),
             shown: Vec::new(),
             owes: None,
             needs: Vec::new(),

@@ -35,6 +35,7 @@ pub fn judge(expected: &Expected, story: &Story) -> Vec<Miss> {
     judge.states(&expected.states);
     judge.attempts(&expected.attempts);
     judge.calls(&expected.calls);
+    judge.outputs(&expected.outputs);
     judge.shown(&expected.shown);
     judge.owes(expected.owes.as_deref());
     judge.needs(&expected.needs);
@@ -257,6 +258,31 @@ impl Judge<'_> {
             {
                 let expected = format!("{stated} calls of {subject}");
                 self.miss("calls", expected, latest.to_string());
+            }
+        }
+    }
+
+    /// Of a step with items, each that succeeded gave it.
+    fn outputs(&mut self, expected: &[(Subject, BTreeMap<String, Value>)]) {
+        for (subject, wanted) in expected {
+            let mut given: BTreeMap<NodeId, Value> = BTreeMap::new();
+            for event in self.events_of() {
+                if let Event::AttemptSucceeded { node, outputs, .. } = event
+                    && subject.is(node)
+                {
+                    given.insert(node.clone(), outputs.clone());
+                }
+            }
+            if given.is_empty() {
+                let expected = format!("{subject} gives something");
+                self.miss("outputs", expected, "it never succeeded");
+            }
+            let wanted = Input::Value(Value::Map(wanted.clone()));
+            for (node, given) in given {
+                for (path, wanted, found) in differences(&wanted, &Input::Value(given)) {
+                    let path = path.join(".");
+                    self.miss("outputs", format!("{node}: {path} = {wanted}"), found);
+                }
             }
         }
     }

@@ -19,6 +19,8 @@ use windlass_core::rehearsal::{Rest, Script};
 use windlass_core::state::{RunState, RunStatus};
 use windlass_core::time::Timestamp;
 
+use crate::ports::CatalogSource;
+
 pub use coverage::{Coverage, Missing};
 pub use fault::Fault;
 pub use judge::{Miss, judge};
@@ -53,7 +55,12 @@ impl Story {
     }
 }
 
-/// Rehearses a plan until nothing more happens.
-pub fn rehearse(plan: &Arc<IndexedPlan>, script: &Script) -> Story {
-    world::World::new(script).play(plan)
+/// Rehearses a plan until nothing more happens. What only computes is performed by the
+/// sources, unless the script says how it ends.
+pub fn rehearse(
+    plan: &Arc<IndexedPlan>,
+    script: &Script,
+    sources: &[Arc<dyn CatalogSource>],
+) -> Story {
+    world::World::new(script, sources).play(plan)
 }

@@ -16,6 +16,8 @@ use windlass_core::state::RunState;
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::{decide, evolve, outstanding};
 
+use crate::ports::CatalogSource;
+
 use super::agenda::{Agenda, Coming, Place};
 use super::cast::Cast;
 use super::fault::Fault;
@@ -35,6 +37,8 @@ enum Stoppable {
 
 pub(super) struct World<'a> {
     script: &'a Script,
+    /// Who performs what is only computed.
+    sources: &'a [Arc<dyn CatalogSource>],
     cast: Cast<'a>,
     state: RunState,
     events: Vec<(Event, Timestamp)>,
@@ -61,9 +65,10 @@ fn other_run() -> RunId {
 }
 
 impl<'a> World<'a> {
-    pub(super) fn new(script: &'a Script) -> Self {
+    pub(super) fn new(script: &'a Script, sources: &'a [Arc<dyn CatalogSource>]) -> Self {
         Self {
             script,
+            sources,
             cast: Cast::new(script),
             state: fresh(),
             events: Vec::new(),
@@ -260,9 +265,24 @@ impl<'a> World<'a> {
         else {
             return;
         };
+        let computed = || {
+            let mut sources = self.sources.iter();
+            sources.find_map(|source| source.compute(&call.uses, &call.input))
+        };
         let reply = match self.cast.reply(&node, attempt) {
             Ok(reply) => reply,
             Err(stated) => {
+                if let Some(outcome) = stated.is_none().then(computed).flatten() {
+                    let coming = Coming::Ended {
+                        node: node.clone(),
+                        attempt,
+                        outcome,
+                    };
+                    let place = self.agenda.put(self.now, coming);
+                    self.stoppable
+                        .insert(Stoppable::Attempt(node, attempt), place);
+                    return;
+                }
                 let call = Box::new(call);
                 return self.faults.push(Fault::NoReply {
                     node,

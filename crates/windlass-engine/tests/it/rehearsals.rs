@@ -127,7 +127,7 @@ fn kinds_of(story: &Story) -> Vec<String> {
 }
 
 fn faults(plan: &Arc<IndexedPlan>, script: &Script) -> Vec<String> {
-    let story = rehearse(plan, script);
+    let story = rehearse(plan, script, &[]);
     assert!(story.state.audit().is_empty());
     story.faults.iter().map(ToString::to_string).collect()
 }
@@ -159,6 +159,7 @@ fn a_rehearsal_has_the_events_of_a_real_run() {
             ),
             mock("c", Series::Always(fails(Effected::None))),
         ]),
+        &[],
     );
     assert_eq!(story.faults, []);
     assert_eq!(story.rest(), Some(Rest::NeedsOperator));
@@ -186,6 +187,7 @@ fn the_clock_jumps_and_a_gate_expires() {
                 gates,
                 ..Script::default()
             },
+            &[],
         )
     };
     let story = told(Series::Always(approve(Millis::from_mins(29))));
@@ -215,7 +217,7 @@ fn another_run_holds_the_target() {
             target_held,
             ..Script::default()
         };
-        rehearse(&plan, &script)
+        rehearse(&plan, &script, &[])
     };
     let mocks = vec![
         mock("c", Series::Always(ok())),
@@ -265,7 +267,7 @@ fn an_engine_that_dies_takes_what_was_in_flight_with_it() {
         mock("i", Series::Each(vec![slow.clone(), slow])),
         mock("c", Series::Each(vec![dies])),
     ]);
-    let story = rehearse(&plan, &told);
+    let story = rehearse(&plan, &told, &[]);
     assert_eq!(story.faults, []);
     assert_eq!(story.rest(), Some(Rest::Ended(End::Succeeded)));
     let kinds = kinds_of(&story);
@@ -276,7 +278,11 @@ fn an_engine_that_dies_takes_what_was_in_flight_with_it() {
     assert_eq!(count("orphan_found"), 2);
     assert_eq!(count("orphan_ended"), 2);
     assert_eq!(count("doubt_opened"), 1);
-    assert_eq!(kinds_of(&rehearse(&plan, &told)), kinds, "told twice alike");
+    assert_eq!(
+        kinds_of(&rehearse(&plan, &told, &[])),
+        kinds,
+        "told twice alike"
+    );
 }
 
 #[test]
@@ -452,6 +458,7 @@ fn two_steps() -> (Arc<IndexedPlan>, Story) {
             mock("early", Series::Always(ok())),
             mock("late", Series::Always(fails(Effected::Settled))),
         ]),
+        &[],
     );
     assert_eq!(story.faults, []);
     (plan, story)
@@ -622,7 +629,7 @@ fn coverage_counts_steps_and_both_sides_of_a_when() {
         mock("taken", Series::Always(ok())),
         mock("plain", Series::Always(ok())),
     ];
-    let story = rehearse(&plan, &script(mocks));
+    let story = rehearse(&plan, &script(mocks), &[]);
     let mut coverage = Coverage::of(plan.plan());
     assert_eq!(coverage.percent(), 0);
     coverage.add(story.events.iter().map(|(event, _)| event));
@@ -706,9 +713,9 @@ fn random_stories_are_true_and_repeat() {
         }
         told.gates.iter_mut().for_each(|gate| gate.own = false);
         let plan = plan(steps);
-        let story = rehearse(&plan, &told);
+        let story = rehearse(&plan, &told, &[]);
         assert!(story.state.audit().is_empty(), "seed {seed}");
-        let again = rehearse(&plan, &told);
+        let again = rehearse(&plan, &told, &[]);
         assert_eq!(story.events, again.events, "seed {seed}");
         // Every gate expires, so that no run waits for ever.
         match story.rest() {

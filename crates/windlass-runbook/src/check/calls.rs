@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 
 use windlass_core::catalog::Action;
+use windlass_core::expr::is_identifier;
 use windlass_core::id::ActionName;
 use windlass_core::plan::{ATTEMPTS_MAX, Call, EffectClass, Reconcile, Retry, Template, Verb};
 use windlass_core::time::Millis;
 
+use super::checks::checks;
 use super::drafts::action;
 use super::fields::{Fields, Found, wrong_shape};
 use super::keys;
 use super::names::{Around, Outputs, bare};
+use super::shapes::bad_name;
 use super::templates::{Wanted, folded_map, template};
 use super::world::World;
 use crate::codes::{MISSING_PARAM, NO_TIMEOUT, NOT_A_READ, UNKNOWN_PARAM};
@@ -110,10 +113,24 @@ pub(super) fn with(
                 secret: true,
                 ..Wanted::any(name)
             },
-            Some(action) => match action.params.get(name) {
-                Some(param) => Wanted::param(name, param),
+            Some(action) => match action.param(name) {
                 // Defaults are for all actions of a family, not each for all.
-                None if is_default => continue,
+                _ if is_default && !action.params.contains_key(name) => continue,
+                Some(param) if param.checks => {
+                    match checks(world, &entry.value, around, found) {
+                        Some(value) => {
+                            map.insert(name.to_owned(), value);
+                        }
+                        None => whole = false,
+                    }
+                    continue;
+                }
+                Some(_) if action.echoes && !is_identifier(name) => {
+                    found.push(bad_name(name, "an output", entry.key_span));
+                    whole = false;
+                    continue;
+                }
+                Some(param) => Wanted::param(name, param),
                 None => {
                     unknown_param(called.name, action, entry, found);
                     whole = false;
@@ -129,6 +146,18 @@ pub(super) fn with(
         }
     }
     let action = called.action?;
+    if action.echoes && map.is_empty() && whole {
+        let span = entry.map_or(called.uses_span, |entry| entry.key_span);
+        let message = format!("`{}` is given nothing to name", called.name);
+        found.push(
+            Diagnostic::error(MISSING_PARAM, message)
+                .at(span, "no values")
+                .help(
+                    "write `with: {NAME: VALUE}`; later steps read it as `steps.STEP.outputs.NAME`",
+                ),
+        );
+        return None;
+    }
     for (name, param) in &action.params {
         let given = |entries: &[Entry]| entries.iter().any(|entry| &entry.key == name);
         if param.required && !given(own) && !given(defaults) {
@@ -260,6 +289,9 @@ fn reconcile_read(
             effect.as_str()
         );
         found.push(Diagnostic::error(NOT_A_READ, message).at(uses_span, "not a read"));
+    } else if action.is_some_and(|action| action.computes) {
+        let message = format!("`{name}` only computes: it looks at nothing");
+        found.push(Diagnostic::error(NOT_A_READ, message).at(uses_span, "looks at nothing"));
     }
     let called = Called {
         name: &name,

@@ -3,7 +3,9 @@
 
 mod calls;
 mod change;
+mod checks;
 mod drafts;
+mod echoed;
 pub(crate) mod fields;
 mod grants;
 mod graph;

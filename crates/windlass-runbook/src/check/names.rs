@@ -313,16 +313,8 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
         Some("outputs") => {}
         Some(name) => {
             let message = format!("a step has no `{name}` to read");
-            let is_output = match &step.form {
-                Form::Action {
-                    action: Some(action),
-                    ..
-                } => action
-                    .outputs
-                    .as_ref()
-                    .is_some_and(|all| all.contains_key(name)),
-                _ => false,
-            };
+            let is_output = typed::stated(world, index, around)
+                .is_some_and(|outputs| outputs.contains_key(name));
             let help = if is_output {
                 format!("did you mean `steps.{id}.outputs.{name}`?")
             } else if matches!(name, "status" | "result" | "conclusion" | "outcome") {
@@ -353,8 +345,8 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
     let Some(output) = path.get(3) else {
         return Ok(());
     };
-    let action = match &step.form {
-        Form::Action { action, .. } => action,
+    match &step.form {
+        Form::Action { .. } => {}
         Form::Inlined { .. } => return Ok(()),
         Form::Gate | Form::Wait => {
             let message = format!("`{id}` is {} and has no outputs", step.form.describe());
@@ -362,7 +354,7 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
         }
         // Said already.
         Form::Broken => return Ok(()),
-    };
+    }
     if step.fields_has_each() {
         let message = format!("the outputs of `{id}` are a list, one for each item");
         return fail(
@@ -371,7 +363,7 @@ fn step_exists(world: &World<'_>, path: &[&str], span: Span, around: Around<'_>)
                 .help(format!("write `steps.{id}.outputs.map(x, x.{output})`")),
         );
     }
-    let Some(outputs) = action.and_then(|action| action.outputs.as_ref()) else {
+    let Some(outputs) = typed::stated(world, index, around) else {
         return Ok(());
     };
     if outputs.contains_key(*output) {

@@ -1,12 +1,14 @@
 //! What a step declares that its action gives: types, where the action itself says less.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use windlass_core::catalog::Action;
+use windlass_core::catalog::{Action, Output};
 use windlass_core::expr::is_identifier;
 use windlass_core::id::ActionName;
 use windlass_core::types::Type;
 
+use super::echoed;
 use super::fields::{Fields, Found, wrong_shape};
 use super::shapes::{bad_name, plain_type};
 use crate::codes::DECLARED_OUTPUT;
@@ -30,7 +32,8 @@ pub(super) fn declared(
         found.push(wrong_shape(node, rule));
         return declared;
     };
-    let known = action.and_then(|action| action.outputs.as_ref());
+    let known = action.and_then(|action| known(action, fields));
+    let known = known.as_deref();
     for entry in entries {
         if !is_identifier(&entry.key) {
             found.push(bad_name(&entry.key, "an output", entry.key_span));
@@ -66,6 +69,23 @@ pub(super) fn declared(
         declared.insert(entry.key.clone(), ty);
     }
     declared
+}
+
+/// The outputs of the action by itself, before anything is known of the step's values.
+fn known<'a>(action: &'a Action, fields: &Fields<'_>) -> Option<Cow<'a, BTreeMap<String, Output>>> {
+    if !action.echoes {
+        return action.outputs.as_ref().map(Cow::Borrowed);
+    }
+    let any = Output {
+        summary: "what it is given".to_owned(),
+        ty: Type::Any,
+    };
+    let given = echoed::given(fields).iter();
+    Some(Cow::Owned(
+        given
+            .map(|entry| (entry.key.clone(), any.clone()))
+            .collect(),
+    ))
 }
 
 /// Whether every value of `declared` could be one of `given`.

@@ -105,7 +105,7 @@ fn action_kind(
         item: draft.fields_has_each(),
         ..once
     };
-    let stated = typed::stated(draft);
+    let stated = typed::stated(world, once.step, each);
     let outputs = stated.as_deref().map_or(Outputs::Unknown, Outputs::Known);
     let judge = Around { outputs, ..each };
     let call = call(world, called, fields, each, found);

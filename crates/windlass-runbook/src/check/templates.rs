@@ -389,6 +389,15 @@ pub(super) fn expressions(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The expression of a text that holds nothing else, and so keeps its type.
+pub(super) fn alone(text: &str) -> Option<Range<usize>> {
+    let opening = text.find("${{")?;
+    let inside = opening + 3..opening + 3 + expression_length(&text[opening + 3..])?;
+    let rest = &text[inside.end + 2..];
+    let alone = text[..opening].trim().is_empty() && rest.trim().is_empty();
+    alone.then(|| trimmed(text, &inside))
+}
+
 /// The range without blanks at its ends.
 fn trimmed(text: &str, range: &Range<usize>) -> Range<usize> {
     let inside = &text[range.clone()];

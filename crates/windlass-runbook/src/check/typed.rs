@@ -9,8 +9,9 @@ use windlass_core::catalog::Output;
 use windlass_core::expr::Expr;
 use windlass_core::types::Type;
 
+use super::echoed;
 use super::names::{Around, Outputs};
-use super::world::{Form, StepDraft, World};
+use super::world::{Form, World};
 use crate::codes::{
     ARGUMENT_TYPE, Code, MAP_KEY, MIXED_NUMBERS, MIXED_UNITS, NEVER_EQUAL, NEVER_NULL,
     NOT_A_CONDITION, NOT_A_LIST, NULL_UNTESTED, OPERAND_TYPE, PARAM_TYPE, UNKNOWN_MEMBER,
@@ -32,6 +33,9 @@ pub(super) struct Knowledge {
     before: RefCell<BTreeMap<usize, BTreeSet<usize>>>,
     /// The types of inputs that were asked for.
     inputs: RefCell<BTreeMap<String, Ty>>,
+    /// The outputs of steps that give back what they are given; empty while they are
+    /// being worked out, for steps that read each other in a circle.
+    echoed: RefCell<BTreeMap<usize, BTreeMap<String, Output>>>,
 }
 
 /// What an expression must give where it stands.
@@ -292,10 +296,10 @@ impl Surroundings<'_> {
                 let why = self.may_lack_outputs(index);
                 let absent = why.map(|why| Absent { len: 3, why });
                 let step = &self.world.steps[index];
-                let one = outputs(step, path.get(3).copied());
+                let one = self.outputs(index, path.get(3).copied());
                 let (ty, used) = match one {
                     // A list of them has no members.
-                    _ if step.fields_has_each() => (self.of_items(step), 3),
+                    _ if step.fields_has_each() => (self.of_items(index), 3),
                     One::Member(ty) => (ty, 4),
                     One::All(ty) => (ty, 3),
                 };
@@ -305,10 +309,34 @@ impl Surroundings<'_> {
         }
     }
 
+    fn outputs(&self, index: usize, name: Option<&str>) -> One {
+        let step = &self.world.steps[index];
+        if let Form::Inlined { fragment, .. } = &step.form {
+            return match name.and_then(|name| fragment.outputs.get(name)) {
+                Some(output) => One::Member(output.ty.clone()),
+                None => One::All(Ty::Any),
+            };
+        }
+        if let Some(ty) = name.and_then(|name| step.outputs.get(name)) {
+            return One::Member(Ty::from(ty));
+        }
+        let Some(outputs) = stated(self.world, index, self.around) else {
+            return One::All(Ty::Any);
+        };
+        match name.and_then(|name| outputs.get(name)) {
+            Some(output) => One::Member(Ty::from(&output.ty)),
+            None => One::All(Ty::object(
+                outputs
+                    .iter()
+                    .map(|(name, output)| (name.clone(), Ty::from(&output.ty))),
+            )),
+        }
+    }
+
     /// The outputs of a step that runs over items.
-    fn of_items(&self, step: &StepDraft<'_>) -> Ty {
-        let (One::All(ty) | One::Member(ty)) = outputs(step, None);
-        let budget = step
+    fn of_items(&self, index: usize) -> Ty {
+        let (One::All(ty) | One::Member(ty)) = self.outputs(index, None);
+        let budget = self.world.steps[index]
             .fields
             .as_ref()
             .is_some_and(|fields| fields.get("failure_budget").is_some());
@@ -429,32 +457,14 @@ enum One {
     Member(Ty),
 }
 
-fn outputs(step: &StepDraft<'_>, name: Option<&str>) -> One {
-    if let Form::Inlined { fragment, .. } = &step.form {
-        return match name.and_then(|name| fragment.outputs.get(name)) {
-            Some(output) => One::Member(output.ty.clone()),
-            None => One::All(Ty::Any),
-        };
-    }
-    if let Some(ty) = name.and_then(|name| step.outputs.get(name)) {
-        return One::Member(Ty::from(ty));
-    }
-    let Some(outputs) = stated(step) else {
-        return One::All(Ty::Any);
-    };
-    match name.and_then(|name| outputs.get(name)) {
-        Some(output) => One::Member(Ty::from(&output.ty)),
-        None => One::All(Ty::object(
-            outputs
-                .iter()
-                .map(|(name, output)| (name.clone(), Ty::from(&output.ty))),
-        )),
-    }
-}
-
 /// The outputs of a step's action, with the types that the step declares; `None` where they
 /// depend on the call.
-pub(super) fn stated<'a>(step: &StepDraft<'a>) -> Option<Cow<'a, BTreeMap<String, Output>>> {
+pub(super) fn stated<'a>(
+    world: &World<'a>,
+    index: usize,
+    around: Around<'_>,
+) -> Option<Cow<'a, BTreeMap<String, Output>>> {
+    let step = &world.steps[index];
     let Form::Action {
         action: Some(action),
         ..
@@ -462,17 +472,33 @@ pub(super) fn stated<'a>(step: &StepDraft<'a>) -> Option<Cow<'a, BTreeMap<String
     else {
         return None;
     };
-    let outputs = action.outputs.as_ref()?;
+    let outputs = if action.echoes {
+        Cow::Owned(echoed(world, index, around))
+    } else {
+        Cow::Borrowed(action.outputs.as_ref()?)
+    };
     if step.outputs.is_empty() {
-        return Some(Cow::Borrowed(outputs));
+        return Some(outputs);
     }
-    let mut stated = outputs.clone();
+    let mut stated = outputs.into_owned();
     for (name, ty) in &step.outputs {
         if let Some(output) = stated.get_mut(name) {
             output.ty = ty.clone();
         }
     }
     Some(Cow::Owned(stated))
+}
+
+/// What a step gives back, worked out once.
+fn echoed(world: &World<'_>, index: usize, around: Around<'_>) -> BTreeMap<String, Output> {
+    if let Some(known) = world.knowledge.echoed.borrow().get(&index) {
+        return known.clone();
+    }
+    let keep = |outputs| world.knowledge.echoed.borrow_mut().insert(index, outputs);
+    keep(BTreeMap::new());
+    let outputs = echoed::outputs(world, index, around);
+    keep(outputs.clone());
+    outputs
 }
 
 /// The changes that ensure each step.

@@ -8,7 +8,7 @@ use windlass_core::catalog::{Action, Param};
 use windlass_core::plan::EffectClass;
 use windlass_core::types::Type;
 
-use super::shapes::{DURATION, literal};
+use super::shapes::{DURATION, IDENTIFIER, literal};
 use super::{Schema, extend};
 use crate::check::keys;
 
@@ -46,8 +46,8 @@ impl Schema<'_> {
         });
         let action = self.define("action", |schema| {
             let mut action = schema.map(&keys::ACTION);
-            let calls = schema.by_action(|action| {
-                let mut says = with(action);
+            let calls = schema.by_action(|schema, action| {
+                let mut says = schema.with(action);
                 extend(&mut says, effect(action));
                 says
             });
@@ -81,17 +81,60 @@ impl Schema<'_> {
     }
 
     /// What each action says about the map that its name stands in.
-    pub(super) fn by_action(&self, says: impl Fn(&Action) -> Value) -> Vec<Value> {
-        let actions = self.catalog.actions.iter();
+    pub(super) fn by_action(&mut self, says: impl Fn(&mut Self, &Action) -> Value) -> Vec<Value> {
+        let catalog = self.catalog;
+        let actions = catalog.actions.iter();
         actions
             .map(|(name, action)| {
                 let uses = json!({"const": name.as_str()});
                 json!({
                     "if": {"properties": {"uses": uses}, "required": ["uses"]},
-                    "then": says(action),
+                    "then": says(self, action),
                 })
             })
             .collect()
+    }
+
+    /// The parameters of an action. That one is missing cannot be said: `defaults` may
+    /// have it.
+    pub(super) fn with(&mut self, action: &Action) -> Value {
+        let params: serde_json::Map<String, Value> = action
+            .params
+            .iter()
+            .map(|(name, param)| (name.clone(), self.parameter(param)))
+            .collect();
+        let mut with = json!({"type": "object", "properties": params});
+        let others = match &action.rest {
+            Some(rest) => self.parameter(rest),
+            None => json!(false),
+        };
+        extend(&mut with, json!({"additionalProperties": others}));
+        if action.echoes {
+            // Expressions read them by their names.
+            let rules = json!({"propertyNames": {"pattern": IDENTIFIER}, "minProperties": 1});
+            extend(&mut with, rules);
+        }
+        json!({"properties": {"with": with}})
+    }
+
+    fn parameter(&mut self, param: &Param) -> Value {
+        let mut schema = if param.checks {
+            let check = self.reference(&keys::CHECK);
+            let short = template(&Type::Bool);
+            json!({
+                "type": "object",
+                "propertyNames": {"pattern": IDENTIFIER},
+                "additionalProperties": {"anyOf": [short, check]},
+                "minProperties": 1,
+            })
+        } else {
+            template(&param.ty)
+        };
+        if param.literal {
+            schema = json!({"allOf": [schema, {"if": {"type": "string"}, "then": literal()}]});
+        }
+        extend(&mut schema, json!({"description": param.summary}));
+        schema
     }
 
     /// The name of any action.
@@ -152,30 +195,6 @@ impl Schema<'_> {
             .collect();
         json!({"type": "object", "properties": families, "additionalProperties": false})
     }
-}
-
-/// The parameters of an action. That one is missing cannot be said: `defaults` may have it.
-pub(super) fn with(action: &Action) -> Value {
-    let params: serde_json::Map<String, Value> = action
-        .params
-        .iter()
-        .map(|(name, param)| (name.clone(), parameter(param)))
-        .collect();
-    let with = json!({
-        "type": "object",
-        "properties": params,
-        "additionalProperties": false,
-    });
-    json!({"properties": {"with": with}})
-}
-
-fn parameter(param: &Param) -> Value {
-    let mut schema = template(&param.ty);
-    if param.literal {
-        schema = json!({"allOf": [schema, {"if": {"type": "string"}, "then": literal()}]});
-    }
-    extend(&mut schema, json!({"description": param.summary}));
-    schema
 }
 
 /// A value of the type, or an expression that gives one.

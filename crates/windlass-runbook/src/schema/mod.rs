@@ -151,7 +151,7 @@ impl<'a> Schema<'a> {
         }
         let calls = keys.get("uses").map(|key| key.shape);
         if matches!(calls, Some(Shape::Uses | Shape::Reads)) {
-            extend(&mut map, json!({"allOf": self.by_action(actions::with)}));
+            extend(&mut map, json!({"allOf": self.by_action(Self::with)}));
         }
         map
     }
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 24] {
+    pub(super) fn all_keys() -> [&'static Keys; 25] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -200,6 +200,7 @@ mod tests {
             &keys::WAIT,
             &keys::GATE,
             &keys::APPROVAL,
+            &keys::CHECK,
             &keys::RETRY,
             &keys::UNTIL,
             &keys::RECONCILE,

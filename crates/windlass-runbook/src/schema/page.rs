@@ -6,7 +6,7 @@ use crate::check::keys::{self, Keys};
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 23] {
+fn maps() -> [(&'static str, &'static Keys); 24] {
     [
         ("A runbook", &keys::TOP),
         ("The change block", &keys::CHANGE),
@@ -19,6 +19,7 @@ fn maps() -> [(&'static str, &'static Keys); 23] {
         ("Another attempt: `retry`", &keys::RETRY),
         ("A look after a doubt: `reconcile`", &keys::RECONCILE),
         ("The way back: `undo`", &keys::UNDO),
+        ("A check of `assert`", &keys::CHECK),
         ("A step that uses a runbook", &keys::INLINED),
         ("A wait", &keys::WAIT),
         ("A gate", &keys::GATE),

@@ -8,7 +8,7 @@ use crate::check::keys::{Answer, Keys, Shape};
 /// A runbook's or a step's name.
 const NAME: &str = "^[a-z][a-z0-9_]{0,63}$";
 /// A name that expressions can write.
-const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+pub(super) const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// A span of time.
 pub(super) const DURATION: &str = "^[0-9]+(ms|s|m|h|d)$";
 /// A span of time that is longer than nothing.

@@ -7,9 +7,10 @@ use windlass_core::plan::{Input, StepKind};
 use windlass_core::rehearsal::{Expected, Rest, Subject};
 use windlass_core::value::Value;
 
-use super::book::Book;
+use super::book::{Book, Work};
 use super::keys;
 use super::mocks::series;
+use super::outputs::Gives;
 use crate::check::fields::{Fields, Found, text, wrong_shape};
 use crate::codes::{BAD_VALUE, TEST_MISFIT, TEST_STATE};
 use crate::diagnostic::{Diagnostic, Span};
@@ -123,6 +124,9 @@ pub(super) fn expected(
         });
         expected.calls.extend(calls.map(|calls| (subject, calls)));
     }
+    for entry in members(&fields, "outputs", found) {
+        expected.outputs.extend(outputs(entry, book, found));
+    }
     for entry in members(&fields, "shown", found) {
         expected.shown.extend(shown(entry, book, found));
     }
@@ -195,14 +199,29 @@ fn state(entry: &Entry, book: &Book<'_>, found: &mut Found) -> Option<(Subject, 
 
 /// A subject that has attempts.
 fn worker(entry: &Entry, book: &Book<'_>, found: &mut Found) -> Option<Subject> {
+    Some(working(entry, book, found)?.0)
+}
+
+/// The same with its work.
+fn working<'a>(entry: &Entry, book: &Book<'a>, found: &mut Found) -> Option<(Subject, Work<'a>)> {
     let (subject, step) = book.subject(&entry.key, entry.key_span, found)?;
-    if book.work(&subject, step).is_some() {
-        return Some(subject);
+    if let Some(work) = book.work(&subject, step) {
+        return Some((subject, work));
     }
     let message = format!("`{}` has no attempts", step.id);
     let label = "a gate or a wait";
     found.push(Diagnostic::error(TEST_MISFIT, message).at(entry.key_span, label));
     None
+}
+
+fn outputs(
+    entry: &Entry,
+    book: &Book<'_>,
+    found: &mut Found,
+) -> Option<(Subject, BTreeMap<String, Value>)> {
+    let (subject, work) = working(entry, book, found)?;
+    let gives = Gives::new(&work.call.uses, &work.call.with, work.stated, book.catalog);
+    Some((subject, gives.part(&entry.value, found)?))
 }
 
 fn attempts(entry: &Entry, book: &Book<'_>, found: &mut Found) -> Option<(Subject, u32)> {

@@ -412,6 +412,12 @@ pub(crate) static EXPECT: Keys = keys(
             "{greet: {argv: [greet, Ada]}}",
         ),
         key(
+            "outputs",
+            Shape::MapByStep,
+            "The part of the outputs that steps, items and undos gave.",
+            "{look: {stdout: [Ada]}}",
+        ),
+        key(
             "shown",
             Shape::MapByStep,
             "The part of `show` that gates showed.",

@@ -47,11 +47,11 @@ pub(super) fn looks(
             None
         }
         Reconcile::Native { .. } => series(&entry.value, found, |node, found| {
-            let gives = Gives::new(&work.call.uses, work.stated, book.catalog);
+            let gives = Gives::new(&work.call.uses, &work.call.with, work.stated, book.catalog);
             native(node, &gives, found)
         }),
-        Reconcile::Read { uses, .. } => series(&entry.value, found, |node, found| {
-            let gives = Gives::new(uses, None, book.catalog);
+        Reconcile::Read { uses, with, .. } => series(&entry.value, found, |node, found| {
+            let gives = Gives::new(uses, with, None, book.catalog);
             read(node, &gives, found)
         }),
     }

@@ -72,7 +72,7 @@ pub(super) fn series<T>(
 }
 
 fn reply(node: &Node, work: Work<'_>, book: &Book<'_>, found: &mut Found) -> Option<Reply> {
-    let gives = Gives::new(&work.call.uses, work.stated, book.catalog);
+    let gives = Gives::new(&work.call.uses, &work.call.with, work.stated, book.catalog);
     if let Some(word) = node.as_text() {
         return Some(Reply {
             ending: ending(word, node.span, &gives, found)?,

@@ -263,7 +263,8 @@ fn act(word: &str, fields: &Fields<'_>, book: &Book<'_>, found: &mut Found) -> O
 fn outputs(step: &Node, fields: &Fields<'_>, book: &Book<'_>, found: &mut Found) -> Option<Value> {
     let (subject, planned) = book.subject(step.as_text()?, step.span, found)?;
     let work = book.work(&subject, planned);
-    let gives = work.map(|work| Gives::new(&work.call.uses, work.stated, book.catalog));
+    let gives =
+        work.map(|work| Gives::new(&work.call.uses, &work.call.with, work.stated, book.catalog));
     match (fields.value("outputs"), gives) {
         (Some(node), Some(gives)) => gives.read(node, found),
         (None, Some(gives)) => Some(gives.blank()),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use windlass_core::catalog::Catalog;
 use windlass_core::id::ActionName;
+use windlass_core::plan::Template;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -24,18 +25,20 @@ pub(super) struct Gives<'a> {
 impl<'a> Gives<'a> {
     pub(super) fn new(
         action: &'a ActionName,
+        with: &'a Template,
         stated: Option<&'a BTreeMap<String, Type>>,
         catalog: &'a Catalog,
     ) -> Self {
-        let declared = catalog
-            .get(action)
-            .and_then(|action| action.outputs.as_ref());
-        let mut known: Option<BTreeMap<&str, &Type>> = declared.map(|outputs| {
-            let types = outputs.iter();
-            types
-                .map(|(name, output)| (name.as_str(), &output.ty))
-                .collect()
-        });
+        let mut known = match catalog.get(action) {
+            Some(action) if action.echoes => Some(given(with)),
+            Some(action) => action.outputs.as_ref().map(|outputs| {
+                let types = outputs.iter();
+                types
+                    .map(|(name, output)| (name.as_str(), &output.ty))
+                    .collect()
+            }),
+            None => None,
+        };
         if let Some(stated) = stated {
             let known = known.get_or_insert_default();
             known.extend(stated.iter().map(|(name, ty)| (name.as_str(), ty)));
@@ -55,6 +58,16 @@ impl<'a> Gives<'a> {
 
     /// The outputs that are written down; what is left out is blank.
     pub(super) fn read(&self, node: &Node, found: &mut Found) -> Option<Value> {
+        let part = self.part(node, found)?;
+        let Value::Map(mut outputs) = self.blank() else {
+            return None;
+        };
+        outputs.extend(part);
+        Some(Value::Map(outputs))
+    }
+
+    /// Those outputs alone that are written down.
+    pub(super) fn part(&self, node: &Node, found: &mut Found) -> Option<BTreeMap<String, Value>> {
         let NodeKind::Map(entries) = &node.kind else {
             found.push(wrong_shape(
                 node,
@@ -62,9 +75,7 @@ impl<'a> Gives<'a> {
             ));
             return None;
         };
-        let Value::Map(mut outputs) = self.blank() else {
-            return None;
-        };
+        let mut outputs = BTreeMap::new();
         let before = found.len();
         for entry in entries {
             let value = entry.value.to_value();
@@ -94,8 +105,25 @@ impl<'a> Gives<'a> {
             }
             outputs.insert(entry.key.clone(), value);
         }
-        (found.len() == before).then_some(Value::Map(outputs))
+        (found.len() == before).then_some(outputs)
     }
+}
+
+/// What an action gives that gives its parameters back: of whatever type.
+fn given(with: &Template) -> BTreeMap<&str, &Type> {
+    let names: Vec<&String> = match with {
+        Template::Map(map) => map.keys().collect(),
+        Template::Literal(Value::Map(map)) => map.keys().collect(),
+        Template::Literal(_)
+        | Template::Expr(_)
+        | Template::Text(_)
+        | Template::Secret(_)
+        | Template::List(_) => Vec::new(),
+    };
+    names
+        .into_iter()
+        .map(|name| (name.as_str(), &Type::Any))
+        .collect()
 }
 
 fn blank(ty: &Type) -> Value {

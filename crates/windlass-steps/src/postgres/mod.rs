@@ -14,7 +14,7 @@ mod statement;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use windlass_core::catalog::{Action, NoEffect, Param, Touch};
+use windlass_core::catalog::{Action, Grant, NoEffect, Param, Touch};
 use windlass_core::outcome::Outcome;
 use windlass_core::plan::EffectClass;
 use windlass_core::time::Millis;
@@ -141,6 +141,13 @@ fn connection_params() -> BTreeMap<String, Param> {
     ])
 }
 
+/// One connection, to the server that the parameters name.
+fn connects() -> Vec<Grant> {
+    vec![Grant::Connects(
+        ["dsn", "host", "port"].map(str::to_owned).to_vec(),
+    )]
+}
+
 /// What the front end knows of `postgres/query`.
 pub(crate) fn query_entry() -> Action {
     let mut params = connection_params();
@@ -165,6 +172,10 @@ pub(crate) fn query_entry() -> Action {
             ),
             ("value", Type::Any, VALUE),
         ])),
+        rest: None,
+        echoes: false,
+        computes: false,
+        grants: connects(),
         reconciles: false,
         undoes: false,
         timeout: Some(Millis::from_mins(1)),
@@ -196,6 +207,10 @@ pub(crate) fn execute_entry() -> Action {
             ),
             ("value", Type::Any, VALUE),
         ])),
+        rest: None,
+        echoes: false,
+        computes: false,
+        grants: connects(),
         reconciles: false,
         undoes: false,
         // For reads and idempotent statements; the author of a change states its own.

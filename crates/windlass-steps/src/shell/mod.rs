@@ -12,7 +12,7 @@ mod verdict;
 
 use std::sync::Arc;
 
-use windlass_core::catalog::{Action, NoEffect, Touch};
+use windlass_core::catalog::{Action, Grant, NoEffect, Touch};
 use windlass_core::outcome::Outcome;
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
@@ -127,6 +127,10 @@ pub(crate) fn entry() -> Action {
             ("stderr_tail", Type::Text, "The end of the standard error"),
             ("exit_code", Type::Int, "The program's exit code"),
         ])),
+        rest: None,
+        echoes: false,
+        computes: false,
+        grants: vec![Grant::Processes],
         reconciles: false,
         undoes: false,
         // For reads; the author of a change states how long it may take.

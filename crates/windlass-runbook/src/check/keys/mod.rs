@@ -8,7 +8,9 @@ mod steps;
 mod values;
 
 pub(crate) use book::{CHANGE, SECRET, TOP};
-pub(crate) use steps::{ACTION, APPROVAL, GATE, INLINED, RECONCILE, RETRY, UNDO, UNTIL, WAIT};
+pub(crate) use steps::{
+    ACTION, APPROVAL, CHECK, GATE, INLINED, RECONCILE, RETRY, UNDO, UNTIL, WAIT,
+};
 pub(crate) use values::{FIELD, INPUT, ITEM, OUTPUT};
 
 /// The keys of one kind of map.

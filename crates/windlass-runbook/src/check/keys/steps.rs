@@ -258,6 +258,39 @@ pub(crate) static RETRY: Keys = Keys {
     refused: &[],
 };
 
+/// A check of `assert`.
+pub(crate) static CHECK: Keys = Keys {
+    of: "a check",
+    known: &[
+        must(
+            "that",
+            Shape::Anything,
+            "What must hold: `${{ }}` around a condition.",
+            "\"${{ steps.look.outputs.row_count > 0 }}\"",
+        ),
+        key(
+            "otherwise",
+            Shape::Word(&["stop", "warn"]),
+            "What follows where it is false: without this the step fails.",
+            "warn",
+        ),
+        key(
+            "say",
+            Shape::Note,
+            "What is wrong then, in words; values may be filled in.",
+            "\"the replica lags by ${{ steps.look.outputs.value }} bytes\"",
+        ),
+        key(
+            "show",
+            Shape::Anything,
+            "What it was judged by; kept with the result.",
+            "\"${{ steps.look.outputs.rows }}\"",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
 pub(crate) static UNTIL: Keys = Keys {
     of: "`until`",
     known: &[

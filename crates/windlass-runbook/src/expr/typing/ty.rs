@@ -230,6 +230,33 @@ impl From<&Type> for Ty {
     }
 }
 
+/// The narrowest type of values that holds all of them.
+impl From<&Ty> for Type {
+    fn from(ty: &Ty) -> Self {
+        match ty {
+            Ty::Any | Ty::Never => Type::Any,
+            Ty::Null => Type::Null,
+            Ty::Bool => Type::Bool,
+            Ty::Int => Type::Int,
+            Ty::Float | Ty::Number => Type::Number,
+            Ty::Text => Type::Text,
+            Ty::Scalar => Type::Scalar,
+            Ty::Duration => Type::Duration,
+            Ty::Bytes => Type::Bytes,
+            Ty::List(item) => Type::list(Type::from(&**item)),
+            Ty::Map(value) => Type::map(Type::from(&**value)),
+            Ty::Object(members) => Type::Object(
+                members
+                    .iter()
+                    .map(|(name, ty)| (name.clone(), Type::from(ty)))
+                    .collect(),
+            ),
+            // Also of anything: that it can be null is known then.
+            Ty::Nullable(inner) => Type::Nullable(Box::new(Type::from(&**inner))),
+        }
+    }
+}
+
 /// The type with its article, as a diagnostic says it.
 impl fmt::Display for Ty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
