@@ -8,6 +8,9 @@
 
 mod blocks;
 mod language;
+mod over_ssh;
 mod session;
 mod sessions;
+#[path = "../../crates/windlass-steps/tests/it/sshd.rs"]
+mod sshd;
 mod stories;

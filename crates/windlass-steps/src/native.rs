@@ -11,11 +11,13 @@ use windlass_engine::ports::{CatalogSource, StepRunner};
 
 use crate::computed::Computed;
 use crate::postgres::{self, Postgres};
-use crate::shell::{self, Owner, Shell};
+use crate::process::Owner;
+use crate::shell::{self, Shell};
+use crate::ssh::{self, Ssh};
 use crate::{assert, set, wait};
 
-/// The native step kinds: `shell`, `postgres/query`, `postgres/execute`, `assert`, `set`,
-/// and the entry of `wait`, which the engine itself performs.
+/// The native step kinds: `shell`, `ssh`, `postgres/query`, `postgres/execute`, `assert`,
+/// `set`, and the entry of `wait`, which the engine itself performs.
 #[derive(Clone, Debug)]
 pub struct NativeSteps {
     owner: Arc<Owner>,
@@ -35,6 +37,7 @@ impl NativeSteps {
             (assert::NAME, assert::entry()),
             (set::NAME, set::entry()),
             (shell::NAME, shell::entry()),
+            (ssh::NAME, ssh::entry()),
             (postgres::QUERY, postgres::query_entry()),
             (postgres::EXECUTE, postgres::execute_entry()),
             (wait::NAME, wait::entry()),
@@ -82,6 +85,7 @@ impl CatalogSource for NativeSteps {
         }
         match action.as_str() {
             shell::NAME => Some(Arc::new(Shell::new(self.owner.clone()))),
+            ssh::NAME => Some(Arc::new(Ssh::new(self.owner.clone()))),
             postgres::QUERY => Some(Arc::new(Postgres::Query)),
             postgres::EXECUTE => Some(Arc::new(Postgres::Execute)),
             #[cfg(feature = "test-support")]

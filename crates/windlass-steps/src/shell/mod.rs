@@ -1,14 +1,7 @@
 //! The step kind `shell`: one process of the owner's machine, in a session of its own.
-//! Here are its catalog entry and its runner; `call` reads the `with`, `process`
-//! starts and ends the process, `spool` keeps the files between the two, `capture` reads
-//! what it prints, `lines` cuts that into lines, and `verdict` says what its end means.
+//! Here are its catalog entry and its runner; `perform` sees the process to its end.
 
-mod call;
-mod capture;
-mod lines;
-mod process;
-mod spool;
-mod verdict;
+mod perform;
 
 use std::sync::Arc;
 
@@ -21,10 +14,7 @@ use windlass_engine::ports::{StepContext, StepRunner, Work};
 
 use crate::catalog::{OBSERVE, SETTLE, optional, outputs, params, secret, touching};
 use crate::detach::detached;
-
-pub use capture::{DRAIN, POLL, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};
-pub use process::KILL_GRACE;
-pub(crate) use process::Owner;
+use crate::process::Owner;
 
 /// The name that authors use.
 pub(crate) const NAME: &str = "shell";
@@ -158,11 +148,7 @@ impl StepRunner for Shell {
         let owner = self.owner.clone();
         Box::pin(detached(context, move |context, stops| async move {
             let log = context.log.clone();
-            let call = match call::Call::read(&context) {
-                Ok(call) => call,
-                Err(error) => return error.into_ending().into_outcome(&log),
-            };
-            process::perform(&owner, token, &context, call, stops)
+            perform::perform(&owner, token, &context, stops)
                 .await
                 .unwrap_or_else(|ending| ending.into_outcome(&log))
         }))

@@ -1,56 +1,41 @@
-//! The `with` of a `shell` step, read and checked before anything is started.
+//! The part of a `with` that says what is run and how its answer is read, checked before
+//! anything is started: the same for `shell` and `ssh`.
 
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use windlass_engine::ports::StepContext;
 
+use super::answer::Answer;
 use crate::with::{BadWith, Fields, Given};
-
-/// How the standard output is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Output {
-    Text,
-    Lines,
-    Json,
-}
-
-/// Which exit codes mean what.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct ExitCodes {
-    pub(super) ok: Vec<i64>,
-    pub(super) no_effect: Vec<i64>,
-}
 
 /// One call of a program.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// At least one item; no NUL in any.
-    pub(super) argv: Vec<String>,
-    pub(super) stdin: Option<SecretString>,
-    pub(super) env: Vec<(String, SecretString)>,
-    pub(super) cwd: Option<String>,
-    pub(super) output: Output,
-    pub(super) exit_codes: ExitCodes,
+    pub(crate) argv: Vec<String>,
+    pub(crate) stdin: Option<SecretString>,
+    pub(crate) env: Vec<(String, SecretString)>,
+    pub(crate) cwd: Option<String>,
+    pub(crate) answer: Answer,
 }
 
 impl Call {
-    /// Reads the `with`; every secret that it names is looked up here.
-    pub(super) fn read(context: &StepContext) -> Result<Self, BadWith> {
-        let mut with = Fields::of(&context.input)?;
+    /// Reads its members; every secret that they name is looked up here, for a command on
+    /// that host, or for one here.
+    pub(crate) fn read(
+        context: &StepContext,
+        with: &mut Fields,
+        host: Option<&str>,
+    ) -> Result<Self, BadWith> {
+        let resolve = |given| resolve(context, given, host);
         let argv = with.texts("argv")?;
         let script = with.text("script")?;
         let interpreter = with.texts("interpreter")?;
         let stdin = with.given("stdin")?;
         let env = with.givens("env")?;
         let cwd = with.text("cwd")?;
-        let output = read_output(with.text("output")?)?;
-        let exit_codes = ExitCodes {
-            ok: with.ints("ok_exit_codes")?.unwrap_or_else(|| vec![0]),
-            no_effect: with.ints("no_effect_exit_codes")?.unwrap_or_default(),
-        };
-        with.finish()?;
-        check_exit_codes(&exit_codes)?;
+        let answer = Answer::read(with)?;
 
         let (argv, stdin) = match (argv, script) {
             (Some(_), Some(_)) => return Err(BadWith::new("give `argv` or `script`, not both")),
@@ -59,7 +44,7 @@ impl Call {
                 if interpreter.is_some() {
                     return Err(BadWith::new("`interpreter` goes with `script`"));
                 }
-                let stdin = stdin.map(|given| resolve(context, given)).transpose()?;
+                let stdin = stdin.map(resolve).transpose()?;
                 (argv, stdin)
             }
             (None, Some(script)) => {
@@ -83,41 +68,16 @@ impl Call {
         Ok(Self {
             argv,
             stdin,
-            env: read_env(context, env)?,
+            env: read_env(env, resolve)?,
             cwd,
-            output,
-            exit_codes,
+            answer,
         })
     }
 }
 
-fn read_output(output: Option<String>) -> Result<Output, BadWith> {
-    match output.as_deref() {
-        None | Some("text") => Ok(Output::Text),
-        Some("lines") => Ok(Output::Lines),
-        Some("json") => Ok(Output::Json),
-        Some(other) => Err(BadWith::new(format!(
-            "`output` is `text`, `lines` or `json`, not {other:?}"
-        ))),
-    }
-}
-
-fn check_exit_codes(codes: &ExitCodes) -> Result<(), BadWith> {
-    if let Some(code) = codes.ok.iter().find(|code| codes.no_effect.contains(code)) {
-        return Err(BadWith::new(format!(
-            "exit code {code} is in `ok_exit_codes` and in `no_effect_exit_codes`"
-        )));
-    }
-    let all = codes.ok.iter().chain(&codes.no_effect);
-    match all.into_iter().find(|code| !(0..=255).contains(*code)) {
-        Some(code) => Err(BadWith::new(format!("{code} is no exit code: 0 to 255"))),
-        None => Ok(()),
-    }
-}
-
 fn read_env(
-    context: &StepContext,
     env: Vec<(String, Given)>,
+    resolve: impl Fn(Given) -> Result<SecretString, BadWith>,
 ) -> Result<Vec<(String, SecretString)>, BadWith> {
     let read = env.into_iter().map(|(name, given)| {
         if name.is_empty() || name.contains(['=', '\0']) {
@@ -129,7 +89,7 @@ fn read_env(
                 "`{name}` is the engine's: names that begin with WINDLASS_ cannot be set"
             )));
         }
-        let value = resolve(context, given)?;
+        let value = resolve(given)?;
         if value.expose_secret().contains('\0') {
             return Err(BadWith::new(format!("`env.{name}` cannot hold a NUL")));
         }
@@ -138,11 +98,17 @@ fn read_env(
     read.collect()
 }
 
-fn resolve(context: &StepContext, given: Given) -> Result<SecretString, BadWith> {
-    match given {
-        Given::Text(text) => Ok(text.into()),
+fn resolve(
+    context: &StepContext,
+    given: Given,
+    host: Option<&str>,
+) -> Result<SecretString, BadWith> {
+    let secrets = &context.secrets;
+    match (given, host) {
+        (Given::Text(text), _) => Ok(text.into()),
+        (Given::Secret(name), Some(host)) => Ok(secrets.for_host(&name, host)?.clone()),
         // Nobody knows where a command sends what it is given.
-        Given::Secret(name) => Ok(context.secrets.for_anywhere(&name)?.clone()),
+        (Given::Secret(name), None) => Ok(secrets.for_anywhere(&name)?.clone()),
     }
 }
 
@@ -171,17 +137,6 @@ fn whole_script(interpreter: &[String], script: &str) -> Result<String, BadWith>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exit_codes_cannot_contradict() {
-        let codes = |ok: &[i64], no_effect: &[i64]| ExitCodes {
-            ok: ok.to_vec(),
-            no_effect: no_effect.to_vec(),
-        };
-        assert!(check_exit_codes(&codes(&[0, 3], &[4])).is_ok());
-        assert!(check_exit_codes(&codes(&[0, 3], &[3])).is_err());
-        assert!(check_exit_codes(&codes(&[256], &[])).is_err());
-    }
 
     #[test]
     fn only_shells_get_their_script_as_one_group() {

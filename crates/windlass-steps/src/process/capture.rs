@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,17 +38,27 @@ const POLL_CLOSED: Duration = Duration::from_secs(1);
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Passes on, of a stream that holds more than that, what the command itself prints.
+pub(crate) trait Sieve: Send {
+    /// What of these bytes, and of those held back before, is the command's.
+    fn pass(&mut self, bytes: &[u8]) -> Vec<u8>;
+    /// Bytes were passed over.
+    fn skipped(&mut self);
+    /// What is still held back at the stream's end.
+    fn rest(&mut self) -> Vec<u8>;
+}
+
 /// What one stream gave so far.
 #[derive(Debug, Default)]
-pub(super) struct Captured {
+pub(crate) struct Captured {
     /// The first bytes, raw, `STDOUT_BYTES_MAX` and a little more; for standard output only.
-    pub(super) head: Vec<u8>,
+    pub(crate) head: Vec<u8>,
     /// The last lines, redacted and printable, `STDERR_TAIL_BYTES_MAX` at most when joined.
-    pub(super) tail: String,
+    pub(crate) tail: String,
     /// All bytes, also those that were passed over.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Whether the stream was still open when the drain was over.
-    pub(super) still_open: bool,
+    pub(crate) still_open: bool,
 }
 
 /// Whether the head of a stream is kept.
@@ -58,7 +69,6 @@ pub(super) enum Keep {
 }
 
 /// A stream that is being read.
-#[derive(Debug)]
 pub(super) struct Reading {
     state: Arc<Mutex<State>>,
     task: JoinHandle<()>,
@@ -66,9 +76,9 @@ pub(super) struct Reading {
     running: oneshot::Sender<Infallible>,
 }
 
-#[derive(Debug)]
 struct State {
     keep: Keep,
+    sieve: Option<Box<dyn Sieve>>,
     log: AttemptLog,
     secrets: Secrets,
     lines: Lines,
@@ -87,9 +97,16 @@ pub(super) enum Source {
 
 impl Reading {
     /// Starts to read a stream to its end.
-    pub(super) fn start(source: Source, keep: Keep, log: AttemptLog, secrets: Secrets) -> Self {
+    pub(super) fn start(
+        source: Source,
+        keep: Keep,
+        sieve: Option<Box<dyn Sieve>>,
+        log: AttemptLog,
+        secrets: Secrets,
+    ) -> Self {
         let state = Arc::new(Mutex::new(State {
             keep,
+            sieve,
             log,
             secrets,
             lines: Lines::default(),
@@ -182,11 +199,27 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").finish_non_exhaustive()
+    }
+}
+
 impl State {
     fn take(&mut self, bytes: &[u8]) {
         if self.closed {
             return;
         }
+        match &mut self.sieve {
+            Some(sieve) => {
+                let bytes = sieve.pass(bytes);
+                self.keep(&bytes);
+            }
+            None => self.keep(bytes),
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         self.captured.bytes += bytes.len() as u64;
         if self.keep == Keep::Head {
             // One byte more than fits tells that there was more.
@@ -200,6 +233,9 @@ impl State {
     }
 
     fn skipped(&mut self, count: u64) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.skipped();
+        }
         if let Some(line) = self.lines.skip() {
             self.line(&line);
         }
@@ -240,6 +276,10 @@ impl State {
     }
 
     fn finish(&mut self, still_open: bool) -> Captured {
+        if let Some(mut sieve) = self.sieve.take() {
+            let rest = sieve.rest();
+            self.keep(&rest);
+        }
         if let Some(line) = self.lines.rest() {
             self.line(&line);
         }
