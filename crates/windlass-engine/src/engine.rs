@@ -93,6 +93,11 @@ impl Engine {
         &self.shared.dir
     }
 
+    /// How far the wall clock is ahead of the time by which runs go on.
+    pub fn wall_ahead_ms(&self) -> i64 {
+        self.shared.clock.wall_ahead_ms()
+    }
+
     /// Starts a run; it is durable when this returns.
     ///
     /// # Errors

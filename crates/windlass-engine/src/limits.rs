@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use windlass_core::time::Millis;
+
 /// Messages that may wait for one run.
 pub const RUN_MESSAGES_MAX: usize = 256;
 /// Runs that are loaded from the journal at the same time.
@@ -27,7 +29,13 @@ pub const STORE_BUSY_OFFERS_MAX: u32 = 12;
 pub const REFUSED_LOOK_PAUSE_MS: u64 = 5_000;
 /// How much longer than its own bound a park waits for the tasks of runs.
 pub const PARK_SLACK: Duration = Duration::from_secs(2);
-/// The shortest and the longest sleep between two looks at the wall clock.
-pub const WALL_CLOCK_LOOK_MIN: Duration = Duration::from_millis(1);
-/// See [`WALL_CLOCK_LOOK_MIN`].
-pub const WALL_CLOCK_LOOK_MAX: Duration = Duration::from_secs(30);
+/// The shortest and the longest piece in which a timer is slept through.
+pub const SLEEP_PIECE_MIN: Duration = Duration::from_millis(1);
+/// See [`SLEEP_PIECE_MIN`].
+pub const SLEEP_PIECE_MAX: Duration = Duration::from_secs(30);
+/// What the wall clock and the time that passed differ by at least when it was set.
+pub const CLOCK_SET_MIN: Duration = Duration::from_secs(1);
+/// How many such settings are remembered.
+pub const CLOCK_SETS_KEPT_MAX: usize = 64;
+/// How far the wall clock may be behind the records of a run for its time to go on from them.
+pub const CLOCK_BEHIND_RECORDS_MAX: Millis = Millis::from_mins(24 * 60);

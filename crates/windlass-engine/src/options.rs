@@ -59,7 +59,7 @@ impl Options {
         Self {
             lock,
             store,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemClock::default()),
             ids: Arc::new(SystemIds),
             sources,
             go_on: GoOn::All,

@@ -13,7 +13,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::id::{ActionName, NodeId, RunId, SecretName};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{EffectClass, HostPattern, Input};
-use windlass_core::time::Timestamp;
+use windlass_core::time::{Millis, Timestamp};
 
 use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
 
@@ -223,11 +223,21 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The time, as the engine sees it.
+/// The time, as the engine sees it: it agrees with the wall clock as long as nobody sets
+/// that, never goes back, and never goes faster than time passes.
 pub trait Clock: Send + Sync {
-    /// The wall clock in UTC.
+    /// The time in UTC.
     fn now(&self) -> Timestamp;
 
-    /// Returns once the wall clock may have reached `at`; waking early is allowed.
+    /// Returns once it may be `at`; waking early is allowed.
     fn sleep_until(&self, at: Timestamp) -> Work<()>;
+
+    /// How far the wall clock is ahead of this time; less than 0 when it is behind.
+    fn wall_ahead_ms(&self) -> i64;
+
+    /// How far the wall clock was set forward since then, all in all.
+    fn set_forward_since(&self, since: Timestamp) -> Millis;
+
+    /// Something was recorded at that time: this clock must not show less.
+    fn not_before(&self, at: Timestamp);
 }

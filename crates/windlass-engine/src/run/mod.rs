@@ -8,6 +8,7 @@
 //! - `flight`: what is; `launch` and `look`: how it gets there; `landing`: how it comes back.
 //! - `takeover`: what an earlier process left behind; `left_behind`: what an attempt did.
 //! - `lock`: asking for the lock of the target.
+//! - `overtaken`: approvals that a clock set forward has overtaken.
 //! - `park`: how it stops in order.
 
 mod append;
@@ -19,6 +20,7 @@ mod left_behind;
 mod lock;
 mod look;
 mod message;
+mod overtaken;
 mod park;
 mod perform;
 mod step;

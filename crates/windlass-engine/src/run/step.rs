@@ -79,6 +79,9 @@ impl Task {
         {
             return self.repeat(first).await;
         }
+        if !matches!(command, Command::Withdraw { .. }) {
+            self.withdraw_overtaken().await?;
+        }
         let decision = loop {
             let decision = self.decide(command.clone())?;
             let again = self.begun_again(&decision.events);

@@ -71,6 +71,9 @@ pub(super) async fn live(
         Ok(snapshot) => snapshot,
         Err(error) => return refuse_all(&shared, &run, &mut messages, &error).await,
     };
+    if let Some(last) = snapshot.state.last_at() {
+        shared.clock.not_before(last);
+    }
     let mut orphan_poll = interval(ORPHAN_POLL);
     orphan_poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut task = Task {

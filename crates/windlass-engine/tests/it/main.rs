@@ -6,6 +6,7 @@
 mod world;
 
 mod chaos;
+mod clock_set;
 mod crash;
 mod driving;
 mod lock;

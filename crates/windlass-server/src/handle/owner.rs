@@ -23,6 +23,7 @@ pub(crate) async fn show(
         api: API_VERSION,
         started_at_ms: context.started_at_ms,
         uptime_ms: u64::try_from(uptime).unwrap_or(u64::MAX),
+        wall_ahead_ms: context.engine.wall_ahead_ms(),
         you_are_owner: peer.uid == context.owner_uid,
     })
 }

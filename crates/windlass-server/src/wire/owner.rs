@@ -13,6 +13,10 @@ pub struct OwnerView {
     pub api: u32,
     pub started_at_ms: i64,
     pub uptime_ms: u64,
+    /// How far the wall clock is ahead of the time by which the owner's runs go on; less
+    /// than 0 when it is behind. Somebody has set it when this is more than a second.
+    #[serde(default)]
+    pub wall_ahead_ms: i64,
     /// Whether the peer who asks is the owner's user, who may start and direct runs.
     pub you_are_owner: bool,
 }
