@@ -9,8 +9,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod calls;
+mod clock;
+mod doctor;
+mod doctor_page;
 mod full;
 mod run;
+mod stopped;
 
 use std::io::Write as _;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use windlass_core::event::Event;
 use windlass_core::id::RunId;
 use windlass_engine::Subscription;
-use windlass_engine::owner::{Owning, try_own};
+use windlass_engine::owner::{Owner, Owning, try_own};
 use windlass_engine::state_dir::{StateDir, StateDirError};
 use windlass_server::client::{Client, ClientError, Events};
 use windlass_server::wire::{
@@ -33,6 +33,19 @@ pub(crate) enum Link {
     Peer(Client),
 }
 
+/// Why an owner does not answer.
+fn silent(place: &Place, by: Option<Owner>, is_stopped: bool) -> String {
+    let root = place.root.display();
+    match by {
+        Some(by) if is_stopped => format!(
+            "{root} is owned by {by}, which is stopped: `kill -CONT {}` lets it go on",
+            by.pid
+        ),
+        Some(by) => format!("{root} is owned by {by}, which does not answer on its socket"),
+        None => format!("{root} is owned by another process, which does not answer on its socket"),
+    }
+}
+
 impl Link {
     /// Takes the directory if it is free, else reaches its owner.
     pub(crate) async fn open(place: &Place, manner: Manner) -> Result<Self, Error> {
@@ -53,18 +66,17 @@ impl Link {
                 }
                 Owning::Held { by } => by,
             };
-            // It may have only just begun, or be about to end.
-            match Client::connect(&place.root).await {
-                Ok(Some(client)) => return Ok(Self::Peer(client)),
-                Ok(None) | Err(ClientError::Unreachable { .. } | ClientError::Broken(_)) => {}
-                Err(error) => return Err(error.into()),
+            let is_stopped = by.as_ref().is_some_and(Owner::is_stopped);
+            if !is_stopped {
+                // It may have only just begun, or be about to end.
+                match Client::connect(&place.root).await {
+                    Ok(Some(client)) => return Ok(Self::Peer(client)),
+                    Ok(None) | Err(ClientError::Unreachable { .. } | ClientError::Broken(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             if since.elapsed() > OWNER_WAIT {
-                let by = by.map_or("another process".to_owned(), |by| by.to_string());
-                let root = place.root.display();
-                return Err(Error::Busy(format!(
-                    "{root} is owned by {by}, which does not answer on its socket"
-                )));
+                return Err(Error::Busy(silent(place, by, is_stopped)));
             }
             tokio::time::sleep(OWNER_LOOK).await;
         }

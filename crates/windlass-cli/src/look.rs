@@ -45,10 +45,9 @@ impl Look {
             return reach_foreign(place, uid).await.map(Self::Peer);
         }
         let lock = dir.owner_lock();
-        if owner::current(&dir)
-            .map_err(io("look at", &lock))?
-            .is_some()
-        {
+        let owner = owner::current(&dir).map_err(io("look at", &lock))?;
+        // One that is stopped would be waited for; the database can be read beside it.
+        if owner.is_some_and(|owner| !owner.is_stopped()) {
             match Client::connect(&place.root).await {
                 Ok(Some(client)) => return Ok(Self::Peer(client)),
                 // It does not listen yet, or not any more: the database can be read beside it.

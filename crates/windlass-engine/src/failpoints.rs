@@ -9,6 +9,8 @@
 //! - `dispatch:NODE`, `dispatch:NODE+MS`: an attempt of NODE was handed to its runner, as
 //!   many milliseconds ago.
 //! - `outcome:NODE`: an attempt's outcome has arrived and is not recorded yet.
+//! - `stop:NODE`: the intent of NODE's first attempt is durable and it is not handed over
+//!   yet; here the process is not ended but stopped, as by SIGSTOP.
 //!
 //! A decision's records are written by one append; the first three points cut it, so that
 //! each of its prefixes is left behind once.
@@ -29,6 +31,7 @@ enum Point {
     Each(String),
     Dispatch(String, Duration),
     Outcome(String),
+    Stop(String),
 }
 
 fn armed() -> Option<&'static Point> {
@@ -52,6 +55,7 @@ fn parse(text: &str) -> Option<Point> {
             Some(Point::Dispatch(node.to_owned(), after))
         }
         "outcome" => Some(Point::Outcome(rest.to_owned())),
+        "stop" => Some(Point::Stop(rest.to_owned())),
         _ => None,
     }
 }
@@ -85,7 +89,7 @@ fn is_last(event: &Event, records: u64) -> bool {
             let seen = fs::read_to_string(file).unwrap_or_default();
             !seen.lines().any(|line| line == label(event))
         }
-        Some(Point::Dispatch(..) | Point::Outcome(_)) | None => false,
+        Some(Point::Dispatch(..) | Point::Outcome(_) | Point::Stop(_)) | None => false,
     }
 }
 
@@ -116,6 +120,16 @@ pub(crate) fn appended(event: Option<&Event>, records: u64) {
         written.expect("the file of the failpoint can be written");
     }
     die()
+}
+
+/// An attempt is about to be handed to its runner.
+pub(crate) fn dispatching(node: &NodeId, attempt: u32) {
+    if let Some(Point::Stop(at)) = armed()
+        && *at == node.to_string()
+        && attempt == 1
+    {
+        let _ = kill_process(getpid(), Signal::STOP);
+    }
 }
 
 /// An attempt was handed to its runner.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use windlass_core::command::Command;
+use windlass_core::command::{Command, Orphan};
 use windlass_core::id::{RunId, SecretName};
 use windlass_core::operator::Operator;
 use windlass_core::state::RunState;
@@ -19,8 +19,17 @@ use crate::options::{GoOn, Options};
 use crate::replay::{self, ReplayError};
 use crate::run::CommandAnswer;
 use crate::snapshot::Snapshot;
+use crate::state_dir::StateDir;
 use crate::stopping::Parked;
 use crate::subscription::Recorded;
+
+/// The living processes of a run's attempts. Reads all of `/proc`.
+///
+/// # Errors
+/// `/proc` or the run's records of sessions cannot be read.
+pub fn living(dir: &StateDir, run: &RunId) -> std::io::Result<Vec<Orphan>> {
+    crate::orphans::living(dir, run)
+}
 
 /// Why a command without an owner was not carried out.
 #[derive(Debug, thiserror::Error)]

@@ -254,6 +254,7 @@ mod tests {
             session,
             started,
             has_ended: false,
+            is_stopped: false,
         };
         let session = Session {
             node: "a".parse().unwrap(),

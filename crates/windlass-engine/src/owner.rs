@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use windlass_core::operator::Identity;
 
+use crate::stat::Stat;
 use crate::state_dir::StateDir;
 
 /// The longest command line that the lock file keeps, in bytes.
@@ -34,6 +35,12 @@ impl std::fmt::Display for Owner {
 }
 
 impl Owner {
+    /// Whether it is stopped, as by SIGSTOP: it holds the directory, and does nothing.
+    /// `false` where that cannot be seen.
+    pub fn is_stopped(&self) -> bool {
+        Stat::of(self.pid).is_ok_and(|stat| stat.is_stopped)
+    }
+
     fn this_process() -> Self {
         let arguments: Vec<String> = std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())

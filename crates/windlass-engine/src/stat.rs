@@ -13,6 +13,8 @@ pub(crate) struct Stat {
     pub(crate) started: u64,
     /// It has ended, and nobody has waited for it yet: it cannot act any more.
     pub(crate) has_ended: bool,
+    /// SIGSTOP or a debugger holds it: it does nothing until it is continued.
+    pub(crate) is_stopped: bool,
 }
 
 impl Stat {
@@ -34,6 +36,7 @@ impl Stat {
             session: fields.nth(2)?.parse().ok()?,
             started: fields.nth(15)?.parse().ok()?,
             has_ended: matches!(state, "Z" | "X" | "x"),
+            is_stopped: matches!(state, "T" | "t"),
         })
     }
 }
@@ -47,6 +50,7 @@ mod tests {
         let text = "7 (a) S (b) R 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22000 23\n";
         let read = Stat::parse(text).unwrap();
         assert_eq!((read.session, read.started, read.has_ended), (5, 21, false));
+        assert!(!read.is_stopped && Stat::parse(&text.replace(" R ", " T ")).unwrap().is_stopped);
         assert!(Stat::parse("7 (a) Z 1").is_none());
     }
 

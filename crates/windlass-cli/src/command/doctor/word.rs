@@ -1,0 +1,76 @@
+//! The stable words of what the doctor finds. `docs/doctor.md` has a section for each, and a
+//! test holds the two together.
+
+/// What is not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    StateDirUnusable,
+    StateDirOpen,
+    StateDirForeign,
+    StateDirReadOnly,
+    DiskFull,
+    DiskLow,
+    FileSystemVolatile,
+    FileSystemUnfit,
+    JournalDamaged,
+    JournalTooNew,
+    JournalUnusable,
+    JournalLocked,
+    OwnerStopped,
+    OwnerSilent,
+    OwnerUnknown,
+    SocketStale,
+    OrphansAlive,
+    ClockAbsurd,
+    ClockSet,
+    ClockBehind,
+    ProcMissing,
+    ProcHidden,
+    SetsidMissing,
+    ShMissing,
+    RootsMissing,
+    FilesLow,
+    ProgramMissing,
+    ServerRefuses,
+    ServerUnreachable,
+    ServerSilent,
+    TlsRefused,
+}
+
+impl Word {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Word::StateDirUnusable => "state_dir_unusable",
+            Word::StateDirOpen => "state_dir_open",
+            Word::StateDirForeign => "state_dir_foreign",
+            Word::StateDirReadOnly => "state_dir_read_only",
+            Word::DiskFull => "disk_full",
+            Word::DiskLow => "disk_low",
+            Word::FileSystemVolatile => "file_system_volatile",
+            Word::FileSystemUnfit => "file_system_unfit",
+            Word::JournalDamaged => "journal_damaged",
+            Word::JournalTooNew => "journal_too_new",
+            Word::JournalUnusable => "journal_unusable",
+            Word::JournalLocked => "journal_locked",
+            Word::OwnerStopped => "owner_stopped",
+            Word::OwnerSilent => "owner_silent",
+            Word::OwnerUnknown => "owner_unknown",
+            Word::SocketStale => "socket_stale",
+            Word::OrphansAlive => "orphans_alive",
+            Word::ClockAbsurd => "clock_absurd",
+            Word::ClockSet => "clock_set",
+            Word::ClockBehind => "clock_behind",
+            Word::ProcMissing => "proc_missing",
+            Word::ProcHidden => "proc_hidden",
+            Word::SetsidMissing => "setsid_missing",
+            Word::ShMissing => "sh_missing",
+            Word::RootsMissing => "roots_missing",
+            Word::FilesLow => "files_low",
+            Word::ProgramMissing => "program_missing",
+            Word::ServerRefuses => "server_refuses",
+            Word::ServerUnreachable => "server_unreachable",
+            Word::ServerSilent => "server_silent",
+            Word::TlsRefused => "tls_refused",
+        }
+    }
+}
