@@ -25,6 +25,20 @@ pub(crate) const CHANGES: [(&str, Server); 4] = [
     ("upgrade_primary", Server::Primary),
 ];
 
+/// How far the swap of a server's binaries has come, as its files show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The old server has ended, and the link still names its build.
+    Stopped,
+    /// The link names the new build, and no server runs.
+    Linked,
+    /// A server runs, or begins to, on the new build.
+    Started,
+}
+
+/// All phases in their order.
+pub(crate) const PHASES: [Phase; 3] = [Phase::Stopped, Phase::Linked, Phase::Started];
+
 /// A lab with its witness.
 pub(crate) struct Bench {
     pub(crate) lab: Lab,
@@ -113,6 +127,21 @@ exec "$0.real" "$@"
             )
         };
         self.logs = Server::ALL.map(length).into();
+    }
+
+    /// The phase of a server's swap; `None` before it began.
+    pub(crate) fn phase(&self, server: Server) -> Option<Phase> {
+        let described = self.lab.description();
+        let server = described.server(server);
+        let is_new =
+            fs::canonicalize(&server.current).ok()? == fs::canonicalize(&described.new.dir).ok()?;
+        let runs = server.data_dir.join("postmaster.pid").exists();
+        match (is_new, runs) {
+            (false, true) => None,
+            (false, false) => Some(Phase::Stopped),
+            (true, false) => Some(Phase::Linked),
+            (true, true) => Some(Phase::Started),
+        }
     }
 
     fn log(&self, server: Server) -> &Path {

@@ -4,25 +4,50 @@ use std::fs;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rds_lab::Server;
 use windlass_tests::random::{Random, SEED_VARIABLE, seed};
 
-use crate::bench::{Bench, CHANGES};
+use crate::bench::{Bench, CHANGES, PHASES, Phase};
 use crate::is_full;
 use crate::report::{Tally, say};
 use crate::small::{Kill, Shown};
 use crate::upgrade::Upgrade;
 
+/// What is done to one run.
+#[derive(Clone, Debug)]
+enum Case {
+    Kills(Vec<Kill>),
+    /// Killed when a server's swap has come so far, with every process of the run or alone.
+    Swap(Server, Phase, bool),
+}
+
+impl Case {
+    fn armed(&self) -> usize {
+        match self {
+            Case::Kills(kills) => kills.len(),
+            Case::Swap(..) => 1,
+        }
+    }
+}
+
 /// Performs one case on a bench that was put back; where it fails, its directory stays.
-fn perform(bench: &mut Bench, kills: &[Kill]) -> Shown {
+fn perform(bench: &mut Bench, case: &Case) -> Shown {
     bench.reset();
     let mut upgrade = Upgrade::new(bench);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut fired = 0;
-        for kill in kills {
-            if upgrade.has_ended() {
-                break;
+        match case {
+            Case::Kills(kills) => {
+                for kill in kills {
+                    if upgrade.has_ended() {
+                        break;
+                    }
+                    fired += usize::from(upgrade.live(Some(kill)));
+                }
             }
-            fired += usize::from(upgrade.live(Some(kill)));
+            Case::Swap(server, phase, all) => {
+                fired += usize::from(upgrade.live_until(*server, *phase, *all));
+            }
         }
         let mut shown = upgrade.finish();
         shown.fired = fired;
@@ -31,7 +56,7 @@ fn perform(bench: &mut Bench, kills: &[Kill]) -> Shown {
     outcome.unwrap_or_else(|panic| {
         let kept = upgrade.place.keep();
         say(&format!(
-            "crash: FAILED flagship {kills:?}; see {}",
+            "crash: FAILED flagship {case:?}; see {}",
             kept.display()
         ));
         std::panic::resume_unwind(panic)
@@ -39,7 +64,8 @@ fn perform(bench: &mut Bench, kills: &[Kill]) -> Shown {
 }
 
 /// Performs cases on several labs at once: each waits more than it works.
-fn perform_all(benches: &mut [Bench], name: &'static str, cases: Vec<Vec<Kill>>) -> Tally {
+fn perform_all(benches: &mut [Bench], name: &'static str, cases: Vec<Case>) -> Tally {
+    let all = cases.len();
     let tally = Mutex::new(Tally::new(name));
     let queue = Mutex::new(cases.into_iter());
     std::thread::scope(|scope| {
@@ -47,9 +73,11 @@ fn perform_all(benches: &mut [Bench], name: &'static str, cases: Vec<Vec<Kill>>)
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap().next();
-                    let Some(kills) = next else { return };
-                    let shown = perform(bench, &kills);
-                    tally.lock().unwrap().add(kills.len(), &shown);
+                    let Some(case) = next else { return };
+                    let shown = perform(bench, &case);
+                    let mut tally = tally.lock().unwrap();
+                    tally.add(case.armed(), &shown);
+                    tally.say_progress(all);
                 }
             });
         }
@@ -104,7 +132,7 @@ fn one_run_killed_after_each_record(bench: &mut Bench) {
 }
 
 /// Every point between the intent of a change and what follows its recorded outcome.
-fn points() -> Vec<Vec<Kill>> {
+fn points() -> Vec<Case> {
     let delays: &[u32] = if is_full() {
         &[20, 60, 120, 200, 300, 450, 700]
     } else {
@@ -120,10 +148,30 @@ fn points() -> Vec<Vec<Kill>> {
         ];
         let later = delays.iter().map(|ms| format!("dispatch:{node}+{ms}"));
         let half = later.clone().take(if is_full() { delays.len() } else { 1 });
-        let together = half.map(|point| vec![Kill::AtWithAll(point)]);
+        let together = half.map(|point| Case::Kills(vec![Kill::AtWithAll(point)]));
         points.extend(later);
-        cases.extend(points.into_iter().map(|point| vec![Kill::At(point)]));
+        cases.extend(
+            points
+                .into_iter()
+                .map(|point| Case::Kills(vec![Kill::At(point)])),
+        );
         cases.extend(together);
+    }
+    cases
+}
+
+/// Every phase of every swap; in the set for every change those of the primary.
+fn swaps() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (_, server) in CHANGES {
+        for phase in PHASES {
+            if is_full() || server == Server::Primary {
+                cases.push(Case::Swap(server, phase, false));
+            }
+            if is_full() {
+                cases.push(Case::Swap(server, phase, true));
+            }
+        }
     }
     cases
 }
@@ -144,13 +192,19 @@ fn the_flagship_survives() {
     // A delay may find the attempt, and even the run, at its end.
     assert!(tally.fired >= armed * 3 / 4, "{} of {armed}", tally.fired);
 
+    let cases = swaps();
+    let armed = cases.len();
+    let name = "flagship, a run for each phase of a swap";
+    let tally = perform_all(&mut benches, name, cases);
+    // The link is there for a moment only before the server starts.
+    assert!(tally.fired >= armed * 2 / 3, "{} of {armed}", tally.fired);
+
     let mut random = Random::new(seed);
-    let runs = if is_full() { 100 } else { 4 };
+    let runs = if is_full() { 60 } else { 4 };
     let cases = (0..runs).map(|_| {
         let kills = 1 + random.below(3);
-        (0..kills)
-            .map(|_| Kill::After(random.within(took)))
-            .collect()
+        let kills = (0..kills).map(|_| Kill::After(random.within(took)));
+        Case::Kills(kills.collect())
     });
     let tally = perform_all(&mut benches, "flagship, random times", cases.collect());
     assert!(tally.fired >= runs as usize / 2, "{} kills", tally.fired);

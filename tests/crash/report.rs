@@ -51,6 +51,19 @@ impl Tally {
         self.counts += shown.counts;
     }
 
+    /// Prints how far a long part has come.
+    pub(crate) fn say_progress(&self, all: usize) {
+        /// So many cases between two such lines.
+        const EVERY: usize = 10;
+        if self.cases.is_multiple_of(EVERY) {
+            let (name, cases, fired) = (self.name, self.cases, self.fired);
+            let seconds = self.began.elapsed().as_secs_f64();
+            say(&format!(
+                "crash: {name}: {cases} of {all} runs, {fired} kills, {seconds:.0} s"
+            ));
+        }
+    }
+
     /// Prints the part's line of the proof.
     pub(crate) fn say(&self) {
         let Self {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rds_lab::Status;
+use rds_lab::{Server, Status};
 use serde_json::Value;
 use windlass_core::event::{End, Event};
 use windlass_tests::binary::windlass_failpoints;
@@ -14,7 +14,7 @@ use windlass_tests::journal::{Story, assert_whole};
 use windlass_tests::life::{Death, Life, Place};
 
 use crate::audit::{audit, audit_announced};
-use crate::bench::{Bench, CHANGES};
+use crate::bench::{Bench, CHANGES, Phase};
 use crate::orphans::end_orphans;
 use crate::small::{Kill, Shown, has_ended};
 
@@ -84,8 +84,8 @@ impl<'a> Upgrade<'a> {
     /// Lets one process live until it is killed as told, or ends; a second process approves
     /// the gate meanwhile. Answers whether it was killed.
     pub(crate) fn live(&mut self, kill: Option<&Kill>) -> bool {
-        let mut command = self.next_command();
         let mut dies_at = None;
+        let mut command = self.next_command();
         match kill {
             Some(Kill::At(point) | Kill::AtWithAll(point)) => {
                 command.env("WINDLASS_FAILPOINT", point);
@@ -93,9 +93,30 @@ impl<'a> Upgrade<'a> {
             Some(Kill::After(span)) => dies_at = Some(Instant::now() + *span),
             Some(Kill::AfterRecords(_)) | None => {}
         }
+        let is_due = || dies_at.is_some_and(|at| Instant::now() >= at);
+        let killed = self.follow(command, is_due);
+        if let (Some(Kill::AtWithAll(_)), Some(story)) = (kill, self.story()) {
+            self.is_cut_short |= end_orphans(&story.run) > 0;
+        }
+        killed
+    }
+
+    /// Lets one process live until the swap of a server has come so far, or to its end; with
+    /// `all`, every process of the run ends with it.
+    pub(crate) fn live_until(&mut self, server: Server, phase: Phase, all: bool) -> bool {
+        let bench = self.bench;
+        let killed = self.follow(self.next_command(), || bench.phase(server) == Some(phase));
+        if let (true, true, Some(story)) = (all, killed, self.story()) {
+            self.is_cut_short |= end_orphans(&story.run) > 0;
+        }
+        killed
+    }
+
+    /// Follows a process until it ends, or is to be killed. Answers whether it was.
+    fn follow(&mut self, command: Command, is_due: impl Fn() -> bool) -> bool {
         let mut look_at = Instant::now();
         let death = Life::begin(command).wait(LIFE_MAX, |life| {
-            if dies_at.is_some_and(|at| Instant::now() >= at) {
+            if is_due() {
                 life.kill();
             } else if Instant::now() >= look_at {
                 look_at = Instant::now() + GATE_LOOK_EVERY;
@@ -108,9 +129,6 @@ impl<'a> Upgrade<'a> {
             "{death:#?}\n{}",
             self.outline()
         );
-        if let (Some(Kill::AtWithAll(_)), Some(story)) = (kill, self.story()) {
-            self.is_cut_short |= end_orphans(&story.run) > 0;
-        }
         self.deaths.push(death);
         killed
     }
