@@ -80,12 +80,13 @@ fn a_change_that_is_not_sent_in_time_is_not_sent_at_all() {
         eventually("the read acted", || place.world.effects_of("r") == 1).await;
         eventually("the change is retried", || {
             place.clock.advance(Millis::from_secs(1));
-            place.world.count("b") == 2
+            place.world.count("b") >= 2
         })
         .await;
         assert_eq!(place.world.effects_of("b"), 0);
         assert!(!kinds(&*store, &run).contains(&"doubt_opened".to_owned()));
-        permits.add_permits(1);
+        // On a slow machine that attempt may be late too, and one after it is not.
+        permits.add_permits(100);
         let end = place.to_end(&engine, &run).await;
         assert_eq!(end.state.status().as_str(), "succeeded");
         assert_eq!(place.world.effects_of("b"), 1);
