@@ -236,15 +236,18 @@ impl Lab {
 const SETTINGS: &str = "\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-wal_level = replica
+# More than physical standbys need: faults are made with logical slots, too.
+wal_level = logical
 hot_standby = on
 max_connections = 30
 max_wal_senders = 10
 max_replication_slots = 10
 max_worker_processes = 4
-max_prepared_transactions = 0
+max_prepared_transactions = 4
 max_locks_per_transaction = 64
 autovacuum_max_workers = 1
+archive_mode = on
+archive_command = 'true'
 shared_buffers = 16MB
 min_wal_size = 5MB
 max_wal_size = 64MB

@@ -14,7 +14,7 @@ pub use report::{Attempt, Outage, ProbeReport, Reply, Verdict};
 
 use crate::server::Server;
 use crate::{Lab, Result};
-use session::Session;
+pub(crate) use session::Session;
 
 /// How a probe writes.
 #[derive(Debug, Clone)]

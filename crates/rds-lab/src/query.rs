@@ -164,7 +164,7 @@ fn rows(text: &str) -> Vec<Row> {
 }
 
 /// Looks until it is there; a look that fails counts as "not yet".
-fn wait(
+pub(crate) fn wait(
     what: &str,
     patience: Duration,
     look: impl Fn() -> Result<std::result::Result<(), String>>,

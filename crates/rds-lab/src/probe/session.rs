@@ -8,14 +8,15 @@ use std::time::Duration;
 use crate::{Error, Result};
 
 /// Kills its psql when dropped.
-pub(super) struct Session {
+#[derive(Debug)]
+pub(crate) struct Session {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
 }
 
 impl Session {
-    pub(super) fn open(psql: &mut Command) -> Result<Self> {
+    pub(crate) fn open(psql: &mut Command) -> Result<Self> {
         let mut child = psql
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -49,7 +50,7 @@ impl Session {
 
     /// The line that answers a statement, or what psql said when it gave up.
     /// After an error the session is of no more use.
-    pub(super) fn ask(&mut self, statement: &str, patience: Duration) -> Result<String, String> {
+    pub(crate) fn ask(&mut self, statement: &str, patience: Duration) -> Result<String, String> {
         // A psql that is gone shows as an end of its lines below.
         let _ = self.stdin.write_all(statement.as_bytes());
         match self.lines.recv_timeout(patience) {
