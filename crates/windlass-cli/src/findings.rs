@@ -49,6 +49,8 @@ pub(crate) struct Found {
     pub(crate) why: Option<String>,
     /// What it gave: of a `for_each`, a list.
     pub(crate) outputs: Option<Value>,
+    /// What a failed look had in its hands, such as the results of an `assert`.
+    pub(crate) evidence: Option<Value>,
     /// The end of a failed look's log.
     pub(crate) log: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Report {
                 },
                 why: why.map(|why| words(why)),
                 outputs: None,
+                evidence: None,
                 log: Vec::new(),
             }
         });
@@ -129,6 +132,11 @@ impl Report {
         {
             self.nothing_to_do = Some(node.step.clone());
         }
+        if let Event::AttemptFailed { node, failure, .. } = event
+            && let Some(found) = self.steps.iter_mut().find(|found| found.id == node.step)
+        {
+            found.evidence = failure.evidence.clone();
+        }
     }
 
     /// The looks are over; `run` is what became of them.
@@ -150,6 +158,7 @@ impl Report {
             match step.state.as_str() {
                 "succeeded" => {
                     found.result = Outcome::Ok;
+                    found.evidence = None;
                     found.outputs = Some(outputs(step));
                     self.looked += 1;
                 }
