@@ -113,8 +113,13 @@ exec "$0.real" "$@"
     pub(crate) fn reset(&mut self) {
         self.lab.restore().unwrap();
         let backups = self.lab.dir().join("backups");
-        for backup in fs::read_dir(backups).unwrap() {
-            fs::remove_dir_all(backup.unwrap().path()).unwrap();
+        for left in fs::read_dir(backups).unwrap() {
+            let left = left.unwrap().path();
+            if left.is_dir() {
+                fs::remove_dir_all(left).unwrap();
+            } else {
+                fs::remove_file(left).unwrap();
+            }
         }
         let file = self.witness_file();
         fs::write(&file, "").unwrap();

@@ -12,7 +12,6 @@ mod audit;
 mod bench;
 mod flagship;
 mod lock;
-mod orphans;
 mod report;
 mod small;
 mod sweeps;

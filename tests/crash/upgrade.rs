@@ -12,10 +12,10 @@ use windlass_core::event::{End, Event};
 use windlass_tests::binary::windlass_failpoints;
 use windlass_tests::journal::{Story, assert_whole};
 use windlass_tests::life::{Death, Life, Place};
+use windlass_tests::orphans::end_orphans;
 
 use crate::audit::{audit, audit_announced};
 use crate::bench::{Bench, CHANGES, Phase};
-use crate::orphans::end_orphans;
 use crate::small::{Kill, Shown, has_ended};
 
 /// How long one process may take.

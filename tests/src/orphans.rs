@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Kills every process of the run's attempts, as the end of the machine would; answers how
 /// many there were. Servers are none of them: they have sessions of their own.
-pub(crate) fn end_orphans(run: &str) -> usize {
+pub fn end_orphans(run: &str) -> usize {
     let marker = format!("WINDLASS_ATTEMPT={run}/");
     let is_marked = |pid: u32| {
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -29,7 +29,9 @@ pub(crate) fn end_orphans(run: &str) -> usize {
         }
         for pid in found {
             let mut kill = Command::new("kill");
-            kill.args(["-KILL", &pid.to_string()]).output().unwrap();
+            kill.args(["-KILL", &pid.to_string()])
+                .output()
+                .expect("kill can be started");
             ended.insert(pid);
         }
     }
@@ -37,9 +39,9 @@ pub(crate) fn end_orphans(run: &str) -> usize {
 
 /// The id and session of each process that has not ended.
 fn processes() -> impl Iterator<Item = (u32, u32)> {
-    let entries = fs::read_dir("/proc").unwrap();
+    let entries = fs::read_dir("/proc").expect("there are processes");
     entries.filter_map(|entry| {
-        let pid = entry.unwrap().file_name().to_str()?.parse().ok()?;
+        let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // `4711 (name) S PARENT GROUP SESSION ...`; the name may hold anything.
         let mut words = stat.rsplit_once(") ")?.1.split(' ');
