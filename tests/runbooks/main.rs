@@ -9,11 +9,29 @@ use std::path::{Path, PathBuf};
 use windlass_engine::ports::CatalogSource as _;
 use windlass_runbook::render::Style;
 use windlass_runbook::testing::TEST_FILE_ENDING;
-use windlass_runbook::{Given, check};
+use windlass_runbook::{Files, Given, check, check_with};
 use windlass_steps::NativeSteps;
 
 fn runbooks() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
+    yaml_in("../runbooks")
+}
+
+/// What runbooks inline; each is checked and tested with those that do.
+fn parts() -> Vec<PathBuf> {
+    yaml_in("../runbooks/parts")
+}
+
+/// The files beside a runbook.
+struct Beside<'a>(&'a Path);
+
+impl Files for Beside<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(self.0.join(path)).map_err(|error| error.to_string())
+    }
+}
+
+fn yaml_in(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the runbooks are in the checkout")
         .map(|entry| entry.expect("the folder can be listed").path())
@@ -29,7 +47,7 @@ fn runbooks() -> Vec<PathBuf> {
 
 #[test]
 fn shipped_runbooks_are_formatted() {
-    for file in runbooks() {
+    for file in [runbooks(), parts()].concat() {
         let text = std::fs::read_to_string(&file).unwrap();
         let formatted = windlass_runbook::format::format(&text).unwrap();
         assert!(
@@ -57,7 +75,8 @@ fn shipped_runbooks_pass_check() {
             Err(_) => BTreeMap::new(),
         };
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        let checked = check(&name, &text, Some(&inputs), &catalog);
+        let beside = Beside(file.parent().unwrap());
+        let checked = check_with(&name, &text, Some(&inputs), &catalog, &beside);
         assert!(
             checked.plan.is_some() && checked.diagnostics.is_empty(),
             "{}",
