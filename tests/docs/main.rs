@@ -13,4 +13,5 @@ mod session;
 mod sessions;
 #[path = "../../crates/windlass-steps/tests/it/sshd.rs"]
 mod sshd;
+mod steps;
 mod stories;

@@ -136,4 +136,10 @@ pub enum Touch {
     Directory,
     /// Text that a program or a server carries out: a script, a statement.
     Code,
+    /// An address as a [`crate::url_template::UrlTemplate`]; the parameters `parts`,
+    /// `method` and `insecure_reason` beside it say more, where the action has them.
+    Url,
+    /// What belongs to the parameter beside it and stands under its own name: a method, a
+    /// rule that is set aside and why.
+    Detail,
 }

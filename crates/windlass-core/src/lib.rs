@@ -20,6 +20,7 @@ pub mod rejection;
 pub mod state;
 pub mod time;
 pub mod types;
+pub mod url_template;
 pub mod value;
 
 pub use decide::{GATE_OPENINGS_MAX, INTERRUPTIONS_MAX, decide};

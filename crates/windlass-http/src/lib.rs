@@ -15,6 +15,8 @@ mod limits;
 mod redirect;
 mod request;
 mod resolve;
+#[cfg(feature = "test-support")]
+pub mod testing;
 mod tls;
 mod url;
 

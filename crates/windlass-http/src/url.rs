@@ -17,6 +17,10 @@ pub enum BadUrl {
     UserInfo,
     #[error("a path's segment is never empty, `.` or `..`, nor holds one between slashes")]
     Segment,
+    #[error(
+        "an address is https://HOST/PATH, with every other character encoded and no dots for segments"
+    )]
+    Written,
     #[error("an address holds no control characters")]
     Control,
     #[error("an address has at most {URL_BYTES_MAX} bytes")]
@@ -91,6 +95,35 @@ impl fmt::Debug for Origin {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url(url::Url);
 
+/// A whole address as somebody wrote it, its path and query encoded already.
+impl FromStr for Url {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(BadUrl::Long);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(BadUrl::Control);
+        }
+        let after_scheme = text.find("://").map_or(0, |at| at + 3);
+        let rest = &text[after_scheme..];
+        let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+        text[..after_scheme + authority].parse::<Origin>()?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/?".contains(c);
+        let path = rest[authority..].split('?').next().unwrap_or_default();
+        let dots = |segment: &str| {
+            let segment = segment.split(';').next().unwrap_or_default();
+            let decoded = segment.to_ascii_lowercase().replace("%2e", ".");
+            matches!(decoded.as_str(), "." | "..")
+        };
+        if !rest[authority..].chars().all(plain) || path.split('/').any(dots) {
+            return Err(BadUrl::Written);
+        }
+        url::Url::parse(text).map(Self).map_err(|_| BadUrl::Written)
+    }
+}
+
 impl Url {
     /// An address of these parts.
     pub fn build<'a>(
@@ -118,6 +151,26 @@ impl Url {
             return Err(BadUrl::Long);
         }
         url::Url::parse(&text).map(Self).map_err(|_| BadUrl::Origin)
+    }
+
+    /// With these pairs behind its query.
+    pub fn with_query<'a>(
+        self,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, BadUrl> {
+        let mut text = self.0.to_string();
+        for (name, value) in pairs {
+            text.push(if text.contains('?') { '&' } else { '?' });
+            push_encoded(&mut text, name)?;
+            text.push('=');
+            push_encoded(&mut text, value)?;
+        }
+        if text.len() > URL_BYTES_MAX {
+            return Err(BadUrl::Long);
+        }
+        url::Url::parse(&text)
+            .map(Self)
+            .map_err(|_| BadUrl::Written)
     }
 
     /// What a redirect leads to, or why nobody follows it there.

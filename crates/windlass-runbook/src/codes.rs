@@ -174,6 +174,11 @@ codes! {
     POLL_TOO_SLOW = "WL0625", "The time of a repeated look is over before its second one.";
     LONGER_THAN_RUN = "WL0626", "Something may take longer than the whole run.";
     IDLE_RETRY = "WL0627", "A retry says something that has no effect.";
+    URL_TEMPLATE = "WL0630", "An address is not written as one.";
+    URL_BLANKS = "WL0631", "The blanks of an address and what fills them do not fit together.";
+    URL_PLAINTEXT = "WL0632", "A request is not encrypted, and nothing says why.";
+    METHOD_EFFECT = "WL0633", "A read sends a method that changes something.";
+    REPEATED_UNKNOWN = "WL0634", "A request may be repeated, and its target cannot know it again.";
     SECRET_HOST = "WL0640", "An entry of a secret's `hosts` is no host.";
     SECRET_NOT_GRANTED = "WL0641", "A secret is handed to a host that its `hosts` do not name.";
     SECRET_UNBOUND = "WL0642", "A secret with `hosts` is handed to an action that could send it anywhere.";

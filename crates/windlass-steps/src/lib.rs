@@ -1,15 +1,16 @@
 //! Native step kinds: their catalog entries and their runners.
 //! Responsible for processes here (`shell`) and on other machines (`ssh`), for
-//! PostgreSQL statements (`postgres/query`, `postgres/execute`) and for what is only
-//! computed (`assert`, `set`); not for retries, timeouts of changes or the journal, which
-//! are the engine's. One rule holds everywhere: an attempt sends at most once, and says
-//! `none` only when nothing was sent or the target itself refused.
+//! PostgreSQL statements (`postgres/query`, `postgres/execute`), for requests (`http`) and
+//! for what is only computed (`assert`, `set`); not for retries, timeouts of changes or
+//! the journal, which are the engine's. One rule holds everywhere: an attempt sends at most
+//! once, and says `none` only when nothing was sent or the target itself refused.
 
 mod assert;
 mod catalog;
 mod computed;
 mod detach;
 mod ending;
+mod http;
 mod json;
 mod native;
 #[cfg(feature = "test-support")]
@@ -24,6 +25,7 @@ mod wait;
 mod with;
 
 pub use assert::CHECKS_MAX;
+pub use http::{BODY_BYTES_MAX, LINGER, NO_EFFECT};
 pub use native::NativeSteps;
 pub use postgres::{CONNECT_TIMEOUT, ROWS_MAX, STATEMENT_TIMEOUT};
 pub use process::{DRAIN, KILL_GRACE, POLL, STDERR_TAIL_BYTES_MAX, STDOUT_BYTES_MAX};

@@ -10,14 +10,15 @@ use windlass_core::plan::Input;
 use windlass_engine::ports::{CatalogSource, StepRunner};
 
 use crate::computed::Computed;
+use crate::http::{self, Http};
 use crate::postgres::{self, Postgres};
 use crate::process::Owner;
 use crate::shell::{self, Shell};
 use crate::ssh::{self, Ssh};
 use crate::{assert, set, wait};
 
-/// The native step kinds: `shell`, `ssh`, `postgres/query`, `postgres/execute`, `assert`,
-/// `set`, and the entry of `wait`, which the engine itself performs.
+/// The native step kinds: `shell`, `ssh`, `postgres/query`, `postgres/execute`, `http`,
+/// `assert`, `set`, and the entry of `wait`, which the engine itself performs.
 #[derive(Clone, Debug)]
 pub struct NativeSteps {
     owner: Arc<Owner>,
@@ -40,6 +41,7 @@ impl NativeSteps {
             (ssh::NAME, ssh::entry()),
             (postgres::QUERY, postgres::query_entry()),
             (postgres::EXECUTE, postgres::execute_entry()),
+            (http::NAME, http::entry()),
             (wait::NAME, wait::entry()),
             #[cfg(feature = "test-support")]
             (crate::noop::NAME, crate::noop::entry()),
@@ -88,6 +90,7 @@ impl CatalogSource for NativeSteps {
             ssh::NAME => Some(Arc::new(Ssh::new(self.owner.clone()))),
             postgres::QUERY => Some(Arc::new(Postgres::Query)),
             postgres::EXECUTE => Some(Arc::new(Postgres::Execute)),
+            http::NAME => Some(Arc::new(Http)),
             #[cfg(feature = "test-support")]
             crate::noop::NAME => Some(Arc::new(crate::noop::Noop)),
             _ => None,

@@ -71,6 +71,11 @@ impl Fields {
         }
     }
 
+    /// Anything.
+    pub(crate) fn input(&mut self, key: &str) -> Option<Input> {
+        self.0.remove(key)
+    }
+
     /// Any value without secrets.
     pub(crate) fn value(&mut self, key: &str) -> Result<Option<Value>, BadWith> {
         match self.0.remove(key) {

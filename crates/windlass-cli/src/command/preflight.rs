@@ -52,8 +52,8 @@ pub(crate) struct Args {
     /// A JSON object of inputs; --input stands above it
     #[arg(long, value_name = "FILE.json")]
     input_file: Option<PathBuf>,
-    /// Where a secret's value is: NAME=env:VARIABLE, NAME=file:PATH or NAME=exec:JSON; stands
-    /// above what the runbook says
+    /// Where a secret's value is: NAME=env:VARIABLE, NAME=file:PATH, NAME=exec:JSON or
+    /// NAME=vault:MOUNT/PATH#FIELD; stands above what the runbook says
     #[arg(long, value_name = "NAME=FROM")]
     secret: Vec<String>,
     /// Print one JSON object at the end, and nothing else

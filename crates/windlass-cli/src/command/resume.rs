@@ -33,8 +33,8 @@ pub(crate) struct Args {
     /// The run's id
     #[arg(value_name = "RUN")]
     run: Option<RunId>,
-    /// Where a secret's value is: NAME=env:VARIABLE, NAME=file:PATH or NAME=exec:JSON; stands
-    /// above what the runbook says
+    /// Where a secret's value is: NAME=env:VARIABLE, NAME=file:PATH, NAME=exec:JSON or
+    /// NAME=vault:MOUNT/PATH#FIELD; stands above what the runbook says
     #[arg(long, value_name = "NAME=FROM", requires = "run")]
     secret: Vec<String>,
     /// Stop with code 5 instead of waiting for a person

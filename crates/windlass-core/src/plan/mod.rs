@@ -8,6 +8,7 @@ mod index;
 mod step;
 mod target;
 mod template;
+mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ pub use index::{IndexedPlan, PlanError};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
+pub use vault::{APPROLE_MOUNT, AppRole, Kept, VAULT_MOUNT, VAULT_TOKEN, VaultAuth, VaultPlace};
 
 use crate::id::SecretName;
 use crate::time::Millis;
@@ -109,6 +111,8 @@ pub enum SecretSource {
     File(String),
     /// What a program prints: its path or name, then its arguments.
     Exec(Vec<String>),
+    /// A field of a secret in a Vault.
+    Vault(Box<VaultPlace>),
 }
 
 /// A SHA-256 digest; its text form is 64 lower-case hex digits.

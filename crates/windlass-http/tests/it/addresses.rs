@@ -11,7 +11,9 @@ use windlass_http::{
     Sent, Url, judge,
 };
 
-use crate::server::{Script, Server, ample, answer};
+use windlass_http::testing::{Script, Server, answer};
+
+use crate::support::ample;
 
 /// Hosts as somebody may write them who wants to reach what he should not: the metadata
 /// service, this machine, private networks, everybody, nobody.
@@ -444,4 +446,34 @@ fn headers_cannot_become_other_headers() {
             .header("X-A", "2")
             .is_err()
     );
+}
+
+#[test]
+fn whole_addresses_are_taken_as_they_are_written() {
+    for good in [
+        "https://hooks.example.com/services/T0/B0/xyz",
+        "https://a.example/v1/x:go?q=a%20b&c=d",
+        "https://a.example",
+        "https://a.example/x/",
+    ] {
+        assert!(good.parse::<Url>().is_ok(), "{good}");
+    }
+    for bad in [
+        "https://u:p@a.example/",
+        "https://a.example/../x",
+        "https://a.example/%2e%2E/x",
+        "https://a.example/..;/x",
+        "https://a.example/a b",
+        "https://a.example/#f",
+        "https://a.example\\x",
+        "https://a.example/x\r\n",
+        "ftp://a.example/",
+        "a.example/x",
+        "https://a.example/\u{e9}",
+    ] {
+        assert!(bad.parse::<Url>().is_err(), "{bad}");
+    }
+    let url: Url = "https://a.example/x?y=1".parse().unwrap();
+    let url = url.with_query([("a b", "c&d"), ("e", "")]).unwrap();
+    assert_eq!(url.to_string(), "https://a.example/x?y=1&a%20b=c%26d&e=");
 }

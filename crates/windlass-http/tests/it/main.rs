@@ -9,4 +9,5 @@
 mod addresses;
 mod redirects;
 mod sending;
-mod server;
+mod support;
+mod tls;

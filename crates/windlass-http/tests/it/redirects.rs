@@ -3,7 +3,9 @@
 use secrecy::SecretString;
 use windlass_http::{Kind, Method, Sent};
 
-use crate::server::{Script, Server, ample, answer, local};
+use windlass_http::testing::{Script, Server, answer};
+
+use crate::support::{ample, local, request};
 
 fn redirect(status: &str, location: &str) -> Script {
     Script::Answer(answer(status, &format!("location: {location}\r\n"), ""))
@@ -23,7 +25,7 @@ async fn leading_to(location: String) -> Server {
 #[tokio::test]
 async fn reads_follow_as_far_as_they_may_and_changes_never() {
     let server = leading_to("/end".to_owned()).await;
-    let read = || server.request(Method::Get);
+    let read = || request(&server, Method::Get);
     let got = local()
         .following(1)
         .send(read(), ample(), || Ok(()))
@@ -36,7 +38,7 @@ async fn reads_follow_as_far_as_they_may_and_changes_never() {
     assert!(got.stopped_at.is_some());
 
     let before = server.requests().len();
-    let change = server.request(Method::Post);
+    let change = request(&server, Method::Post);
     let got = local()
         .following(5)
         .send(change, ample(), || Ok(()))
@@ -46,7 +48,7 @@ async fn reads_follow_as_far_as_they_may_and_changes_never() {
     assert_eq!(server.requests().len(), before + 1);
 
     let circle = leading_to("/again".to_owned()).await;
-    let request = circle.request(Method::Get);
+    let request = request(&circle, Method::Get);
     let got = local()
         .following(200)
         .send(request, ample(), || Ok(()))
@@ -64,8 +66,7 @@ async fn credentials_stay_with_their_origin() {
     let other = Server::always(Script::Answer(answer("200 OK", "", "other"))).await;
     let server = leading_to(format!("http://{}/end", other.address)).await;
     let secret = SecretString::from("hunter2");
-    let plain = server
-        .request(Method::Get)
+    let plain = request(&server, Method::Get)
         .header("accept", "text/plain")
         .unwrap();
     let got = local()
@@ -76,20 +77,19 @@ async fn credentials_stay_with_their_origin() {
     assert_eq!(got.body, b"other");
     let told = other.requests().len();
     for request in [
-        server
-            .request(Method::Get)
+        request(&server, Method::Get)
             .secret_header("accept", &secret)
             .unwrap(),
-        server
-            .request(Method::Get)
+        request(&server, Method::Get)
             .header("authorization", "Bearer x")
             .unwrap(),
-        server.request(Method::Get).header("cookie", "a=b").unwrap(),
-        server
-            .request(Method::Get)
+        request(&server, Method::Get)
+            .header("cookie", "a=b")
+            .unwrap(),
+        request(&server, Method::Get)
             .header("x-api-key", "x")
             .unwrap(),
-        server.request(Method::Get).body(b"secret".to_vec()),
+        request(&server, Method::Get).body(b"secret".to_vec()),
     ] {
         let got = local()
             .following(5)
@@ -103,8 +103,7 @@ async fn credentials_stay_with_their_origin() {
     assert_eq!(other.requests().len(), told, "nothing more came there");
     // On the same origin they go along.
     let same = leading_to("/end".to_owned()).await;
-    let request = same
-        .request(Method::Get)
+    let request = request(&same, Method::Get)
         .secret_header("x-key", &secret)
         .unwrap();
     let got = local()
@@ -130,7 +129,7 @@ async fn every_hop_is_judged() {
         let server = leading_to(location.to_owned()).await;
         let error = local()
             .following(5)
-            .send(server.request(Method::Get), ample(), || Ok(()))
+            .send(request(&server, Method::Get), ample(), || Ok(()))
             .await
             .unwrap_err();
         assert_eq!(
@@ -148,7 +147,7 @@ async fn every_hop_is_judged() {
         let server = leading_to(location.to_owned()).await;
         let got = local()
             .following(5)
-            .send(server.request(Method::Get), ample(), || Ok(()))
+            .send(request(&server, Method::Get), ample(), || Ok(()))
             .await
             .unwrap();
         assert!(got.status == 302 && got.stopped_at.is_some(), "{location}");

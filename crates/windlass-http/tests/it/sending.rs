@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use windlass_http::{Client, Kind, Limits, Method, Reach, Refusal, Sent};
 
-use crate::server::{Script, Server, ample, answer, local};
+use windlass_http::testing::{Script, Server, answer};
+
+use crate::support::{ample, local, request};
 
 #[tokio::test]
 async fn one_request_goes_out_and_its_answer_comes_back() {
@@ -22,8 +24,7 @@ async fn one_request_goes_out_and_its_answer_comes_back() {
     .await;
     let asked = Arc::new(AtomicU32::new(0));
     let counted = asked.clone();
-    let request = server
-        .request(Method::Post)
+    let request = request(&server, Method::Post)
         .header("X-Plain", "text")
         .unwrap()
         .secret_header("authorization", &SecretString::from("Bearer hunter2"))
@@ -52,7 +53,7 @@ async fn one_request_goes_out_and_its_answer_comes_back() {
 async fn what_is_refused_at_the_moment_of_sending_is_not_sent() {
     let server = Server::always(Script::Answer(answer("200 OK", "", ""))).await;
     let refused = local()
-        .send(server.request(Method::Post), ample(), || {
+        .send(request(&server, Method::Post), ample(), || {
             Err(Refusal("too late".to_owned()))
         })
         .await
@@ -133,7 +134,7 @@ async fn an_answer_cut_after_any_byte_leaves_it_open_and_nothing_is_sent_twice()
     .await;
     for cut in 0..=cuts {
         let got = local()
-            .send(server.request(Method::Post), ample(), || Ok(()))
+            .send(request(&server, Method::Post), ample(), || Ok(()))
             .await;
         if cut == cuts {
             assert_eq!(got.unwrap().body, b"0123456789");
@@ -171,7 +172,7 @@ async fn a_connection_that_ends_or_stalls_leaves_it_open() {
         let server = Server::always(script.clone()).await;
         let limits = Limits::until(Instant::now() + Duration::from_millis(300));
         let error = local()
-            .send(server.request(Method::Post), limits, || Ok(()))
+            .send(request(&server, Method::Post), limits, || Ok(()))
             .await
             .unwrap_err();
         assert_eq!(
@@ -183,7 +184,7 @@ async fn a_connection_that_ends_or_stalls_leaves_it_open() {
     }
     let server = Server::always(Script::Reset).await;
     let error = local()
-        .send(server.request(Method::Post), ample(), || Ok(()))
+        .send(request(&server, Method::Post), ample(), || Ok(()))
         .await
         .unwrap_err();
     assert_eq!(
@@ -202,7 +203,7 @@ async fn answers_are_bounded() {
         ..ample()
     };
     let got = local()
-        .send(server.request(Method::Get), limits, || Ok(()))
+        .send(request(&server, Method::Get), limits, || Ok(()))
         .await
         .unwrap();
     assert_eq!((got.body.len(), got.truncated), (1000, true));
@@ -217,7 +218,7 @@ async fn answers_are_bounded() {
     ] {
         let server = Server::always(Script::Answer(answer("200 OK", &headers, ""))).await;
         let error = local()
-            .send(server.request(Method::Post), ample(), || Ok(()))
+            .send(request(&server, Method::Post), ample(), || Ok(()))
             .await
             .unwrap_err();
         assert_eq!((error.kind, error.sent), (kind, Sent::Maybe), "{error}");
@@ -230,7 +231,7 @@ async fn one_outcome_comes_of_an_answer_that_comes_twice() {
     twice.extend(answer("500 Oops", "", "second"));
     let server = Server::always(Script::Answer(twice)).await;
     let got = local()
-        .send(server.request(Method::Post), ample(), || Ok(()))
+        .send(request(&server, Method::Post), ample(), || Ok(()))
         .await
         .unwrap();
     assert_eq!(

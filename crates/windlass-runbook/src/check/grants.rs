@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use windlass_core::catalog::Touch;
 use windlass_core::id::SecretName;
 use windlass_core::plan::{HostPattern, Step, host_in};
+use windlass_core::url_template::UrlTemplate;
 use windlass_core::value::Value;
 
 use super::fields::{Fields, Found};
@@ -47,7 +48,7 @@ fn call(place: &Place<'_>, hosts: &Hosts, called: &Called<'_>, found: &mut Found
     let to_hosts: Vec<&String> = action
         .params
         .iter()
-        .filter(|(_, param)| param.touches == Some(Touch::Host))
+        .filter(|(_, param)| matches!(param.touches, Some(Touch::Host | Touch::Url)))
         .map(|(name, _)| name)
         .collect();
     for name in &given {
@@ -104,7 +105,11 @@ fn known_host(place: &Place<'_>, called: &Called<'_>, param: &str) -> Option<Str
         item: None,
     };
     match names.template(&*member(called.with, param)?) {
-        Known::Now(Value::Text(text)) => host_in(&text).map(str::to_owned),
+        // An address may have blanks, and then only the run knows its host.
+        Known::Now(Value::Text(text)) => match text.parse::<UrlTemplate>() {
+            Ok(template) => template.host(),
+            Err(_) => host_in(&text).map(str::to_owned),
+        },
         Known::Now(_) | Known::Later(_) | Known::Never(_) => None,
     }
 }

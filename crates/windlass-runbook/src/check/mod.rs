@@ -24,6 +24,7 @@ mod target;
 mod templates;
 mod typed;
 mod units;
+mod vault;
 mod world;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use windlass_core::id::SecretName;
 use windlass_core::plan::{HostPattern, SECRET_HOSTS_MAX, SecretSource};
 
 use super::fields::{Fields, Found, text, wrong_shape};
+use super::vault::vault;
 use super::{hints, keys};
 use crate::codes::{BAD_NAME, EXPR_IN_SCRIPT, SECRET_HOST, SECRET_SOURCE};
 use crate::diagnostic::{Diagnostic, Span};
@@ -93,7 +94,8 @@ impl Secrets {
     }
 }
 
-const HELP: &str = "write {env: VARIABLE}, {file: /path} or {exec: [program, argument]}";
+const HELP: &str =
+    "write {env: VARIABLE}, {file: /path}, {exec: [program, argument]} or {vault: {address: …}}";
 
 /// What stands behind a secret's name: where its value is, and where it may go.
 fn about(
@@ -167,6 +169,8 @@ fn source(entry: &Entry, fields: &Fields<'_>, found: &mut Found) -> Option<Secre
             }
             Some(SecretSource::File(path.to_owned()))
         }
+        "vault" => vault(&only.value, only.key_span, found)
+            .map(|place| SecretSource::Vault(Box::new(place))),
         _ => exec(&only.value, found).map(SecretSource::Exec),
     }
 }
@@ -238,7 +242,7 @@ fn host(node: &Node, found: &mut Found) -> Option<HostPattern> {
 }
 
 /// A literal string within the bound.
-fn place<'a>(node: &'a Node, key: &str, found: &mut Found) -> Option<&'a str> {
+pub(super) fn place<'a>(node: &'a Node, key: &str, found: &mut Found) -> Option<&'a str> {
     let word = text(node, &format!("`{key}` is text"), found)?;
     if word.contains("${{") {
         let message = format!("expressions are not filled into `{key}` of a secret");

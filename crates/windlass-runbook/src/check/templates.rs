@@ -36,6 +36,8 @@ pub(super) struct Wanted<'a> {
     pub(super) optional: bool,
     /// Whether it is a command line, which every user of the machine can read.
     pub(super) command_line: bool,
+    /// Whether it is an address, whose blanks are filled from beside it.
+    pub(super) url: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -47,6 +49,7 @@ impl<'a> Wanted<'a> {
             literal: false,
             optional: true,
             command_line: false,
+            url: false,
         }
     }
 
@@ -58,6 +61,24 @@ impl<'a> Wanted<'a> {
             literal: param.literal,
             optional: !param.required,
             command_line: param.touches == Some(Touch::Program),
+            url: param.touches == Some(Touch::Url),
+        }
+    }
+
+    /// What an expression would do in a literal.
+    fn literal_label(&self) -> &'static str {
+        match self.url {
+            true => "would lead to who knows where",
+            false => "would become part of the program",
+        }
+    }
+
+    fn literal_help(&self) -> &'static str {
+        match self.url {
+            true => {
+                "leave a blank such as {project}, and fill it: `parts: {project: \"${{ … }}\"}`"
+            }
+            false => "hand the value over beside it, such as by `env`, and read it from there",
         }
     }
 }
@@ -245,8 +266,8 @@ fn filled(
         let message = format!("expressions are not filled into `{}`", wanted.name);
         found.push(
             Diagnostic::error(EXPR_IN_SCRIPT, message)
-                .at(place(at..at + 3), "would become part of the program")
-                .help("hand the value over beside it, such as by `env`, and read it from there"),
+                .at(place(at..at + 3), wanted.literal_label())
+                .help(wanted.literal_help()),
         );
         return None;
     }

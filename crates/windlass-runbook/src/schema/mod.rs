@@ -186,11 +186,15 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 25] {
+    pub(super) fn all_keys() -> [&'static Keys; 29] {
         [
             &keys::TOP,
             &keys::CHANGE,
             &keys::SECRET,
+            &keys::VAULT,
+            &keys::VAULT_AUTH,
+            &keys::APPROLE,
+            &keys::KEPT,
             &keys::INPUT,
             &keys::FIELD,
             &keys::ITEM,

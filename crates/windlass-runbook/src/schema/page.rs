@@ -6,11 +6,15 @@ use crate::check::keys::{self, Keys};
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 24] {
+fn maps() -> [(&'static str, &'static Keys); 28] {
     [
         ("A runbook", &keys::TOP),
         ("The change block", &keys::CHANGE),
         ("A secret's place", &keys::SECRET),
+        ("A secret in a Vault", &keys::VAULT),
+        ("How to log in to a Vault", &keys::VAULT_AUTH),
+        ("A role of a Vault", &keys::APPROLE),
+        ("A place on this machine", &keys::KEPT),
         ("An input, or a field of a map", &keys::FIELD),
         ("What a list or a map holds", &keys::ITEM),
         ("A step that calls an action", &keys::ACTION),

@@ -5,6 +5,7 @@
     reason = "a helper that cannot go on fails its test"
 )]
 
+mod http;
 mod network;
 mod postgres;
 mod secret_hosts;

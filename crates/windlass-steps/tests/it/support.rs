@@ -70,6 +70,12 @@ impl Attempt {
         self
     }
 
+    /// With one more parameter.
+    pub(crate) fn with(mut self, key: &str, value: serde_json::Value) -> Self {
+        self.with[key] = value;
+        self
+    }
+
     pub(crate) fn timeout_ms(self, ms: u64) -> Self {
         let timeout = Duration::from_millis(ms);
         Self { timeout, ..self }

@@ -70,6 +70,7 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
             Some(SecretSource::Env(name)) => format!(" (environment variable {name})"),
             Some(SecretSource::File(path)) => format!(" (file {path})"),
             Some(SecretSource::Exec(words)) => format!(" (printed by {})", words.join(" ")),
+            Some(SecretSource::Vault(place)) => format!(" (Vault: {place})"),
             None => String::new(),
         };
         let to = match names_of(&secret.steps) {

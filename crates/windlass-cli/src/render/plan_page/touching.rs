@@ -60,7 +60,7 @@ fn touched_words(touched: &Touched, paint: &Paint) -> Vec<String> {
         Touch::User => "user",
         Touch::Program => "program",
         Touch::Directory => "directory",
-        Touch::Code => touched.param.as_str(),
+        Touch::Code | Touch::Url | Touch::Detail => touched.param.as_str(),
     };
     let mut words = Vec::new();
     if !touched.values.is_empty() {
@@ -97,7 +97,9 @@ fn shown(value: &str, what: Touch, paint: &Paint) -> String {
         | Touch::Database
         | Touch::User
         | Touch::Program
-        | Touch::Directory => value,
+        | Touch::Directory
+        | Touch::Url
+        | Touch::Detail => value,
     };
     let first = paint.cut(&text::line(first), VALUE_COLUMNS_MAX / 2);
     if what == Touch::Code && lines > 1 {

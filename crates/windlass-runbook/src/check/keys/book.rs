@@ -201,12 +201,146 @@ pub(crate) static SECRET: Keys = Keys {
             "[pass, show, db/admin]",
         ),
         key(
+            "vault",
+            Shape::Map(&VAULT),
+            "Where in a Vault the value is.",
+            "{address: \"https://vault.example.com\", path: db/admin, field: password}",
+        ),
+        key(
             "hosts",
             Shape::Words,
             "The hosts that the value may be sent to; without it, any that a step names.",
             "[api.example.com, \"*.internal.example\"]",
         ),
     ],
-    later: &["vault"],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static VAULT: Keys = Keys {
+    of: "`vault`",
+    known: &[
+        must(
+            "address",
+            Shape::Text,
+            "Where the Vault is: https://HOST or https://HOST:PORT.",
+            "https://vault.example.com:8200",
+        ),
+        key(
+            "mount",
+            Shape::Text,
+            "Where the key-value engine (version 2) is mounted; `secret` when left out.",
+            "kv/team-dba",
+        ),
+        must(
+            "path",
+            Shape::Text,
+            "The secret's path below the mount, without `data`.",
+            "db/admin",
+        ),
+        must(
+            "field",
+            Shape::Text,
+            "Which field of the secret.",
+            "password",
+        ),
+        key(
+            "version",
+            Shape::Count(1, super::super::vault::VERSION_MAX),
+            "Which version; the newest when left out.",
+            "3",
+        ),
+        key(
+            "namespace",
+            Shape::Text,
+            "The namespace, where the Vault has some.",
+            "team-dba",
+        ),
+        key(
+            "auth",
+            Shape::Map(&VAULT_AUTH),
+            "How to log in; `{token: {env: VAULT_TOKEN}}` when left out.",
+            "{token: {file: /run/secrets/vault-token}}",
+        ),
+        key(
+            "ca_file",
+            Shape::Text,
+            "Authorities to trust instead of the system's; an absolute path.",
+            "/etc/windlass/vault-ca.pem",
+        ),
+        key(
+            "insecure_reason",
+            Shape::Text,
+            "Why `http://` is acceptable; needed for it.",
+            "a Vault for tests on this machine",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static VAULT_AUTH: Keys = Keys {
+    of: "`auth`",
+    known: &[
+        key(
+            "token",
+            Shape::Map(&KEPT),
+            "Where a token is.",
+            "{env: VAULT_TOKEN}",
+        ),
+        key(
+            "approle",
+            Shape::Map(&APPROLE),
+            "A role, and where its secret id is.",
+            "{role_id: {env: ROLE_ID}, secret_id: {file: /run/secrets/secret-id}}",
+        ),
+    ],
+    later: &["kubernetes", "jwt", "userpass"],
+    refused: &[],
+};
+
+pub(crate) static APPROLE: Keys = Keys {
+    of: "`approle`",
+    known: &[
+        must(
+            "role_id",
+            Shape::Map(&KEPT),
+            "Where the role's id is.",
+            "{env: ROLE_ID}",
+        ),
+        must(
+            "secret_id",
+            Shape::Map(&KEPT),
+            "Where the role's secret id is.",
+            "{file: /run/secrets/secret-id}",
+        ),
+        key(
+            "mount",
+            Shape::Text,
+            "Where the method is mounted; `approle` when left out.",
+            "approle-dba",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static KEPT: Keys = Keys {
+    of: "a place on this machine",
+    known: &[
+        key(
+            "env",
+            Shape::Text,
+            "The environment variable that holds it.",
+            "VAULT_TOKEN",
+        ),
+        key(
+            "file",
+            Shape::Text,
+            "The file that holds it, which only its owner can read; an absolute path.",
+            "/run/secrets/vault-token",
+        ),
+    ],
+    later: &[],
     refused: &[],
 };

@@ -7,7 +7,7 @@ mod book;
 mod steps;
 mod values;
 
-pub(crate) use book::{CHANGE, SECRET, TOP};
+pub(crate) use book::{APPROLE, CHANGE, KEPT, SECRET, TOP, VAULT, VAULT_AUTH};
 pub(crate) use steps::{
     ACTION, APPROVAL, CHECK, GATE, INLINED, RECONCILE, RETRY, UNDO, UNTIL, WAIT,
 };

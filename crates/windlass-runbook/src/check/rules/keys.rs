@@ -7,6 +7,7 @@ use super::super::fields::{Fields, Found};
 use super::super::graph::{Before, Graph};
 use super::super::place::Located;
 use super::super::world::{Form, StepDraft, World};
+use super::requests;
 use crate::codes::{
     BAD_ENSURE, DONE_AFTER_CHANGE, IRREVERSIBLE_FINALLY, KEY_NEEDS_CHANGE, KEY_NEEDS_READ,
     KEYS_CLASH,
@@ -27,6 +28,9 @@ pub(in super::super) fn check(
     let Some(fields) = &step.fields else { return };
     if step.finally {
         in_finally(step, found);
+    }
+    if let Form::Action { action, effect, .. } = &step.form {
+        requests::check(world, fields, *action, *effect, found);
     }
     match &step.form {
         Form::Gate => gate(fields, found),

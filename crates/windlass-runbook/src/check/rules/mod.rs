@@ -7,6 +7,7 @@ mod conditions;
 mod keys;
 mod lists;
 mod order;
+mod requests;
 mod secrecy;
 mod times;
 mod unused;

@@ -1,18 +1,17 @@
-//! A TCP server of bytes: each connection gets one scripted answer, and what arrived is
+//! For tests (feature `test-support`): a TCP server of bytes: each connection gets one scripted answer, and what arrived is
 //! kept, so that a test counts requests on the wire.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::url::Origin;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
-use windlass_http::{Client, Limits, Method, Origin, Range, Reach, Request, Url};
 
 /// What a connection gets.
 #[derive(Clone, Debug)]
-pub(crate) enum Script {
+pub enum Script {
     /// These bytes once a request's head is there, then the end.
     Answer(Vec<u8>),
     /// These bytes, and then nothing for ever.
@@ -26,34 +25,36 @@ pub(crate) enum Script {
 }
 
 /// A server on a free port of this machine.
-#[derive(Clone)]
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub address: SocketAddr,
     arrived: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<u32>>,
+    finished: Arc<Mutex<u32>>,
 }
 
 impl Server {
     /// Plays one script on every connection.
-    pub(crate) async fn always(script: Script) -> Self {
+    pub async fn always(script: Script) -> Self {
         Self::scripted(move |_, _| script.clone()).await
     }
 
     /// Plays what `script` says of the number of the connection, from 0, and its request.
-    pub(crate) async fn scripted(
-        script: impl Fn(u32, &str) -> Script + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub async fn scripted(script: impl Fn(u32, &str) -> Script + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
         let server = Self {
-            address: listener.local_addr().unwrap(),
+            address: listener.local_addr().expect("it is bound"),
             arrived: Arc::default(),
             connections: Arc::default(),
+            finished: Arc::default(),
         };
         let (serving, script) = (server.clone(), Arc::new(script));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = {
-                    let mut connections = serving.connections.lock().unwrap();
+                    let mut connections = serving.connections.lock().expect("no test panics here");
                     *connections += 1;
                     *connections - 1
                 };
@@ -84,10 +85,15 @@ impl Server {
         }
         let request = String::from_utf8_lossy(&seen).into_owned();
         let script = script(number, &request);
-        self.arrived.lock().unwrap().push(request);
+        self.arrived
+            .lock()
+            .expect("no test panics here")
+            .push(request);
         match script {
             Script::Answer(bytes) => {
-                let _ = stream.write_all(&bytes).await;
+                if stream.write_all(&bytes).await.is_err() {
+                    return;
+                }
             }
             Script::Stall(bytes) => {
                 let _ = stream.write_all(&bytes).await;
@@ -103,44 +109,34 @@ impl Server {
             }
             Script::Close | Script::Reset => {}
         }
+        *self.finished.lock().expect("no test panics here") += 1;
     }
 
     /// The requests whose head arrived.
-    pub(crate) fn requests(&self) -> Vec<String> {
-        self.arrived.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<String> {
+        self.arrived.lock().expect("no test panics here").clone()
+    }
+
+    /// How many answers were taken to their last byte.
+    pub fn finished(&self) -> u32 {
+        *self.finished.lock().expect("no test panics here")
     }
 
     /// How many connections there were.
-    pub(crate) fn connections(&self) -> u32 {
-        *self.connections.lock().unwrap()
+    pub fn connections(&self) -> u32 {
+        *self.connections.lock().expect("no test panics here")
     }
 
-    pub(crate) fn origin(&self) -> Origin {
-        format!("http://{}", self.address).parse().unwrap()
-    }
-
-    pub(crate) fn url(&self, segment: &str) -> Url {
-        Url::build(&self.origin(), [segment], []).unwrap()
-    }
-
-    pub(crate) fn request(&self, method: Method) -> Request {
-        Request::new(method, self.url("x"))
+    /// Where it is.
+    pub fn origin(&self) -> Origin {
+        format!("http://{}", self.address)
+            .parse()
+            .expect("an origin")
     }
 }
 
 /// An answer with this status line's end, these headers and this body.
-pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}").into_bytes()
-}
-
-/// A client that may reach this machine, without TLS.
-pub(crate) fn local() -> Client {
-    let loopback: Range = "127.0.0.0/8".parse().unwrap();
-    Client::new(Reach::with(vec![loopback])).allowing_plaintext()
-}
-
-/// Time enough for everything that is not meant to run out of it.
-pub(crate) fn ample() -> Limits {
-    Limits::until(Instant::now() + Duration::from_secs(30))
 }

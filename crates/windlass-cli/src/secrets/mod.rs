@@ -2,29 +2,23 @@
 //! the values themselves, read when a run starts or is resumed. Values are never printed,
 //! not even in an error, and stay in memory.
 
+mod exec;
+mod file;
+mod spelled;
+mod vault;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use windlass_core::id::SecretName;
 use windlass_core::plan::SecretSource;
 
-use crate::error::{Error, io};
-use crate::{output, text};
+use crate::error::Error;
+use spelled::spelled;
 
 /// The most bytes of one secret.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
-/// How long a program may take to print a secret; a person may have to unlock something.
-const EXEC_TIME_MAX: Duration = Duration::from_secs(120);
-/// The most of a program's standard error that is shown.
-const EXEC_STDERR_BYTES_MAX: u64 = 16 * 1024;
-/// The bits of a file's mode that let others than its owner read it.
-const OTHERS_READ: u32 = 0o044;
 
 /// Values by name.
 pub(crate) type Secrets = BTreeMap<SecretName, SecretString>;
@@ -46,27 +40,6 @@ pub(crate) fn typed(texts: &[String]) -> Result<Sources, Error> {
     Ok(sources)
 }
 
-/// `NAME=env:VARIABLE`, `NAME=file:PATH` or `NAME=exec:["PROGRAM", "ARGUMENT"]`.
-fn spelled(text: &str) -> Result<(SecretName, SecretSource), String> {
-    // Whatever was typed here may be a secret's value by mistake: it is not repeated.
-    let expected =
-        || r#"expected NAME=env:VARIABLE, NAME=file:PATH or NAME=exec:["PROGRAM", ...]"#.to_owned();
-    let (name, from) = text.split_once('=').ok_or_else(expected)?;
-    let name = name.parse().map_err(|_| expected())?;
-    let source = match from.split_once(':') {
-        Some(("env", variable)) if !variable.is_empty() => SecretSource::Env(variable.to_owned()),
-        Some(("file", path)) if !path.is_empty() => SecretSource::File(path.to_owned()),
-        Some(("exec", words)) => match serde_json::from_str::<Vec<String>>(words) {
-            Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => {
-                SecretSource::Exec(words)
-            }
-            Ok(_) | Err(_) => return Err(expected()),
-        },
-        Some(_) | None => return Err(expected()),
-    };
-    Ok((name, source))
-}
-
 /// The places of all values: those of the command line stand above those of the runbook.
 pub(crate) fn placed(
     typed: Sources,
@@ -86,6 +59,7 @@ pub(crate) fn placed(
 /// Reads the values, now.
 pub(crate) async fn read(sources: &Sources) -> Result<Secrets, Error> {
     let mut secrets = Secrets::new();
+    let mut vaults = vault::Vaults::default();
     for (name, source) in sources {
         let value = match source {
             SecretSource::Env(variable) => std::env::var(variable).map_err(|_| {
@@ -93,8 +67,9 @@ pub(crate) async fn read(sources: &Sources) -> Result<Secrets, Error> {
                     "the secret {name}: the environment variable {variable} is not set, or no text"
                 ))
             })?,
-            SecretSource::File(path) => of_file(name, Path::new(path))?,
-            SecretSource::Exec(words) => of_program(name, words).await?,
+            SecretSource::File(path) => file::of_file(name, Path::new(path))?,
+            SecretSource::Exec(words) => exec::of_program(name, words).await?,
+            SecretSource::Vault(place) => vaults.read(name, place).await?,
         };
         if value.is_empty() || value.len() > SECRET_BYTES_MAX {
             let bytes = match value.len() {
@@ -110,24 +85,6 @@ pub(crate) async fn read(sources: &Sources) -> Result<Secrets, Error> {
     Ok(secrets)
 }
 
-fn of_file(name: &SecretName, path: &Path) -> Result<String, Error> {
-    let file = std::fs::File::open(path).map_err(io("read", path))?;
-    let mode = file.metadata().map_err(io("look at", path))?.mode();
-    let shown = text::line(&path.display().to_string());
-    if mode & OTHERS_READ != 0 {
-        return Err(Error::Usage(format!(
-            "the secret {name}: others than its owner can read {shown} (mode {:04o}); `chmod 600 {shown}` stops that",
-            mode & 0o7777
-        )));
-    }
-    let mut bytes = Vec::new();
-    // More than is allowed, with a line end, so that what is too long is seen to be.
-    file.take(SECRET_BYTES_MAX as u64 + 3)
-        .read_to_end(&mut bytes)
-        .map_err(io("read", path))?;
-    as_text(name, bytes, &format!("what is in {shown}"))
-}
-
 /// Editors, `echo` and most programs end their text with a newline that is no part of it.
 fn as_text(name: &SecretName, mut bytes: Vec<u8>, what: &str) -> Result<String, Error> {
     if bytes.last() == Some(&b'\n') {
@@ -138,65 +95,6 @@ fn as_text(name: &SecretName, mut bytes: Vec<u8>, what: &str) -> Result<String, 
     }
     String::from_utf8(bytes)
         .map_err(|_| Error::Usage(format!("the secret {name}: {what} is not UTF-8 text")))
-}
-
-/// What a program prints. No shell reads its words; its standard error is shown, its
-/// standard output never.
-async fn of_program(name: &SecretName, words: &[String]) -> Result<String, Error> {
-    let program = words.first().map(String::as_str).unwrap_or_default();
-    let shown = text::line(program);
-    let fault = |why: String| Error::Usage(format!("the secret {name}: {shown} {why}"));
-    let mut child = tokio::process::Command::new(program)
-        .args(words.iter().skip(1))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| fault(format!("cannot be started: {error}")))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
-        return Err(Error::Bug("a piped stream is not there".to_owned()));
-    };
-    let printed = async {
-        let mut bytes = Vec::new();
-        let mut stdout = stdout.take(SECRET_BYTES_MAX as u64 + 3);
-        stdout.read_to_end(&mut bytes).await.map(|_| bytes)
-    };
-    let shows = async {
-        let mut lines = BufReader::new(stderr.take(EXEC_STDERR_BYTES_MAX)).split(b'\n');
-        while let Ok(Some(line)) = lines.next_segment().await {
-            let line = String::from_utf8_lossy(&line);
-            output::err(&format!("{shown}: {}", text::line(&line)));
-        }
-    };
-    // The streams first: a program that prints too much must not wait for a reader.
-    let work = async {
-        let (printed, ()) = tokio::join!(printed, shows);
-        (printed, child.wait().await)
-    };
-    let Ok((printed, status)) = tokio::time::timeout(EXEC_TIME_MAX, work).await else {
-        let seconds = EXEC_TIME_MAX.as_secs();
-        return Err(fault(format!(
-            "took longer than {seconds} s and was stopped"
-        )));
-    };
-    let status = status.map_err(|error| fault(format!("cannot be waited for: {error}")))?;
-    let bytes = printed.map_err(|error| fault(format!("cannot be read: {error}")))?;
-    // One that was cut off while it printed too much is told of its size, not of its end.
-    if !status.success() && bytes.len() <= SECRET_BYTES_MAX + 2 {
-        return Err(fault(how_it_ended(status)));
-    }
-    as_text(name, bytes, &format!("what {shown} printed"))
-}
-
-fn how_it_ended(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended in an unknown way".to_owned(),
-    }
 }
 
 #[cfg(test)]
