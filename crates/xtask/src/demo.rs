@@ -160,14 +160,20 @@ fn upgrade(
     }
 }
 
-/// The run whose gate is open, if there is one.
+/// The run whose gate is open, if there is one: a run waits for other things, too.
 fn run_at_gate(state_dir: &Path) -> Option<String> {
-    let output = windlass(state_dir).args(["runs", "--json"]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let runs = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
-    runs.filter_map(Result::ok)
-        .find(|run| run["state"] == "waiting")
-        .and_then(|run| Some(run["run"].as_str()?.to_owned()))
+    let asked = |arguments: &[&str]| {
+        let output = windlass(state_dir).args(arguments).arg("--json").output();
+        let text = String::from_utf8(output.ok()?.stdout).ok()?;
+        let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+        Some(values.filter_map(Result::ok).collect::<Vec<_>>())
+    };
+    let runs = asked(&["runs"])?;
+    let run = runs.iter().find(|run| run["state"] == "waiting")?["run"].as_str()?;
+    let why = asked(&["why", run])?;
+    let waits = why.first()?["waits"].as_array()?;
+    let is_gate = waits.iter().any(|wait| wait["kind"] == "gate");
+    is_gate.then(|| run.to_owned())
 }
 
 fn whoami() -> String {
