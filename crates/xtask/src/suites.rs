@@ -115,6 +115,7 @@ const CHECKS: &[Check] = &[
         }
     }),
     ("flagship", |options| told(options, "flagship")),
+    ("variants", |options| told(options, "variants")),
     ("crash", |options| told(options, "crash")),
     ("faults", |options| told(options, "faults")),
     ("benches", |_| {
