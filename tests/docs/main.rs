@@ -9,6 +9,7 @@
 mod blocks;
 mod language;
 mod over_ssh;
+mod pages;
 mod session;
 mod sessions;
 #[path = "../../crates/windlass-steps/tests/it/sshd.rs"]

@@ -46,6 +46,8 @@ fn the_rules_hold_as_told() {
 #[test]
 fn steps_do_as_their_pages_say() {
     told("docs/steps/assert.md");
+    told("docs/steps/manual.md");
     told("docs/steps/set.md");
     told("docs/steps/ssh.md");
+    told("docs/steps/wait.md");
 }

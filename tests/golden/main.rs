@@ -2,6 +2,7 @@
 //! `snapshots/`. See `windlass_tests::golden` for how to accept a change.
 
 mod approvals;
+mod by_hand;
 mod endings;
 mod exports;
 mod fmt;

@@ -6,8 +6,8 @@ use windlass_core::id::RunId;
 use windlass_core::operator::Operator;
 use windlass_server::client::{Client, ClientError};
 use windlass_server::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Pause, Reject, Resolve, Retry,
-    TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve,
+    Retry, TakeOver,
 };
 
 /// A command of a person.
@@ -21,6 +21,7 @@ pub(crate) enum Ask {
     Resolve(Resolve),
     Retry(Retry),
     Attest(Attest),
+    Decline(Decline),
     Abandon(Abandon),
     TakeOver(TakeOver),
     Acknowledge(Acknowledge),
@@ -74,6 +75,16 @@ impl Ask {
                 reason,
                 outputs,
             },
+            Ask::Decline(Decline {
+                node,
+                reason,
+                effect,
+            }) => Command::Decline {
+                node,
+                by,
+                reason,
+                effect,
+            },
             Ask::Abandon(Abandon { reason }) => Command::Abandon { by, reason },
             Ask::TakeOver(TakeOver { step, reason }) => Command::TakeOver { step, by, reason },
             Ask::Acknowledge(Acknowledge { node, reason }) => {
@@ -93,6 +104,7 @@ impl Ask {
             Ask::Resolve(ask) => client.resolve(run, &ask).await,
             Ask::Retry(ask) => client.retry(run, &ask).await,
             Ask::Attest(ask) => client.attest(run, &ask).await,
+            Ask::Decline(ask) => client.decline(run, &ask).await,
             Ask::Abandon(ask) => client.abandon(run, &ask).await,
             Ask::TakeOver(ask) => client.take_over(run, &ask).await,
             Ask::Acknowledge(ask) => client.acknowledge(run, &ask).await,
@@ -110,6 +122,7 @@ impl Ask {
             Ask::Resolve(ask) => format!("settled the doubt about {}", ask.node),
             Ask::Retry(ask) => format!("ordered another attempt of {}", ask.node),
             Ask::Attest(ask) => format!("attested {}", ask.node),
+            Ask::Decline(ask) => format!("declined {}", ask.node),
             Ask::Abandon(_) => "given up".to_owned(),
             Ask::TakeOver(ask) => format!("took over the debt {}", ask.step),
             Ask::Acknowledge(ask) => format!("acknowledged the contradiction of {}", ask.node),

@@ -183,6 +183,7 @@ fn words(why: &Why) -> String {
     match why {
         Why::Effect(effect) => format!("{}, no read", effect.as_str()),
         Why::Gate => "a gate".to_owned(),
+        Why::ByHand => "done by a person".to_owned(),
         Why::Wait => "a wait, no look".to_owned(),
         Why::Finally => "of `finally`".to_owned(),
         Why::Behind(step) => format!("behind {step}"),

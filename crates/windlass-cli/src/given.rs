@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use windlass_core::types::Type;
 use windlass_core::value::Value;
-use windlass_runbook::Given;
+use windlass_runbook::{Given, stated_value};
+use windlass_server::wire::AskedValue;
 
 use crate::error::{Error, io};
 
@@ -109,6 +111,26 @@ pub(crate) fn outputs(stated: Vec<NamedJson>) -> Result<Value, Error> {
         }
     }
     Ok(Value::Map(outputs))
+}
+
+/// Adds values as people type them, each as the type that is asked for reads it. What is
+/// not asked for stays text: the refusal names it.
+pub(crate) fn state(
+    outputs: &mut Value,
+    typed: Vec<NamedText>,
+    asked: &[AskedValue],
+) -> Result<(), Error> {
+    let Value::Map(outputs) = outputs else {
+        return Ok(());
+    };
+    for NamedText { name, text } in typed {
+        let ty = asked.iter().find(|asked| asked.name == name);
+        let value = stated_value(ty.map_or(&Type::Any, |asked| &asked.ty), &text);
+        if outputs.insert(name.clone(), value).is_some() {
+            return Err(Error::Usage(format!("the value `{name}` is given twice")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ pub enum Act {
         /// Whether the gate excludes the person who started the run.
         not_requester: bool,
     },
+    /// State that work by hand is done or is not.
+    Perform {
+        /// Whether the step excludes the person who started the run.
+        not_requester: bool,
+    },
     /// Pause, resume, cancel, resolve, retry, attest, abandon, take over.
     Direct,
 }
@@ -66,6 +71,15 @@ pub fn authorise(
     match act {
         Act::Start | Act::Direct if is_owner => Ok(Rule::Owner),
         Act::Start | Act::Direct => Err("only the owner of the state directory may do this"),
+        Act::Perform {
+            not_requester: true,
+        } if is_requester => {
+            Err("the step excludes the person who started the run (not_requester)")
+        }
+        // Whose directory it is may do its work, also when he started the run.
+        Act::Perform { .. } if is_owner => Ok(Rule::Owner),
+        Act::Perform { .. } if !is_requester => Ok(Rule::SecondPerson),
+        Act::Perform { .. } => Err("the person who started the run may not do its work"),
         Act::Decide {
             not_requester: true,
         } if is_requester => {
@@ -110,6 +124,8 @@ mod tests {
                 not_requester: true,
             },
         );
+        let perform = |not_requester| Act::Perform { not_requester };
+        let (by_hand, by_another) = (perform(false), perform(true));
         let table = [
             (Act::Direct, 1, true, Some(Rule::Owner)),
             (Act::Direct, 2, true, None),
@@ -117,6 +133,10 @@ mod tests {
             (open, 1, true, Some(Rule::SingleUser)),
             (open, 1, false, None),
             (open, 2, false, Some(Rule::SecondPerson)),
+            (by_hand, 1, false, Some(Rule::Owner)),
+            (by_hand, 2, true, Some(Rule::SecondPerson)),
+            (by_another, 1, true, None),
+            (by_another, 2, true, Some(Rule::SecondPerson)),
             (strict, 1, true, None),
             (strict, 2, true, Some(Rule::SecondPerson)),
         ];

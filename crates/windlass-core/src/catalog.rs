@@ -2,6 +2,7 @@
 //! Step kinds and plugins supply entries; the front end and the plan read them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,11 @@ pub struct Action {
 }
 
 impl Action {
+    /// Whether a person does it by hand: what he states is declared by the step.
+    pub fn is_by_hand(&self) -> bool {
+        self.params.values().any(|param| param.declares)
+    }
+
     /// The parameter of this name, were it given.
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.get(name).or(self.rest.as_ref())
@@ -76,6 +82,19 @@ pub enum Grant {
     Processes,
     /// It connects to where the parameters of these names say, and to nothing else.
     Connects(Vec<String>),
+}
+
+/// In words that read after "it".
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Grant::Processes => f.write_str("starts processes on the engine's machine"),
+            Grant::Connects(params) => {
+                let params: Vec<String> = params.iter().map(|name| format!("`{name}`")).collect();
+                write!(f, "connects to where {} say", params.join(", "))
+            }
+        }
+    }
 }
 
 /// How an attempt of a change that was sent can end with effect *none*, which alone lets
@@ -115,6 +134,9 @@ pub struct Param {
     /// done where it is false. The plan holds a list of them, in the author's order.
     #[serde(default)]
     pub checks: bool,
+    /// Whether it declares values by name, which a person states: the outputs then.
+    #[serde(default)]
+    pub declares: bool,
     /// What of the world its value names.
     #[serde(default)]
     pub touches: Option<Touch>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::id::{NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
-use crate::outcome::{Answer, Outcome};
+use crate::outcome::{Answer, Effected, Outcome};
 use crate::plan::{Digest, IndexedPlan};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -107,12 +107,21 @@ pub enum Command {
         reason: String,
         nothing_remains: bool,
     },
-    /// A person states that a failed node's purpose is met, and the run goes on.
+    /// A person states that a failed node's purpose is met, or that what he was asked to do
+    /// by hand is done; the run goes on.
     Attest {
         node: NodeId,
         by: Operator,
         reason: String,
         outputs: Value,
+    },
+    /// A person states that what he was asked to do by hand is not done, and what was done
+    /// to the world all the same.
+    Decline {
+        node: NodeId,
+        by: Operator,
+        reason: String,
+        effect: Effected,
     },
     /// A person gives up the whole run that waits after an irreversible step.
     Abandon {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ActionName, NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
-use crate::outcome::{Answer, Failure, LogRef, Resolution, Witness};
+use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -149,6 +149,40 @@ pub enum Event {
     NodeFailed {
         node: NodeId,
         failure: Failure,
+    },
+
+    /// A person is asked to do it by hand. As an attempt's start it is the intent: durable
+    /// before anybody is told.
+    ManualStepOpened {
+        node: NodeId,
+        attempt: u32,
+        /// What the person is told: `instructions` and `show`.
+        call: Dispatch,
+        #[serde(default)]
+        expires_at: Option<Timestamp>,
+    },
+    /// A person states that it is done.
+    ManualStepAttested {
+        node: NodeId,
+        attempt: u32,
+        by: Operator,
+        reason: String,
+        outputs: Value,
+        rule: String,
+    },
+    /// A person states that it is not done, and what was done to the world all the same.
+    ManualStepDeclined {
+        node: NodeId,
+        attempt: u32,
+        by: Operator,
+        reason: String,
+        effect: Effected,
+        rule: String,
+    },
+    /// Nobody answered in time.
+    ManualStepExpired {
+        node: NodeId,
+        attempt: u32,
     },
 
     /// Nobody knows whether the change took effect.
@@ -364,6 +398,10 @@ impl Event {
             Event::RetryScheduled { .. } => "retry_scheduled",
             Event::PollScheduled { .. } => "poll_scheduled",
             Event::NodeFailed { .. } => "node_failed",
+            Event::ManualStepOpened { .. } => "manual_step_opened",
+            Event::ManualStepAttested { .. } => "manual_step_attested",
+            Event::ManualStepDeclined { .. } => "manual_step_declined",
+            Event::ManualStepExpired { .. } => "manual_step_expired",
             Event::DoubtOpened { .. } => "doubt_opened",
             Event::DoubtAnswered { .. } => "doubt_answered",
             Event::DoubtEscalated { .. } => "doubt_escalated",

@@ -15,7 +15,7 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
 use crate::event::{End, Event};
 use crate::id::Phase;
-use crate::outcome::Resolution;
+use crate::outcome::{Effected, Resolution};
 use crate::plan::{IndexedPlan, PlanError, StepKind};
 use crate::state::{
     Cancellation, Key, Live, Lock, NodePhase, RunState, StepPhase, StepState, Timer,
@@ -29,6 +29,11 @@ pub const CODE_INTERRUPTED: &str = "interrupted";
 pub const CODE_NOT_HAPPENED: &str = "not_happened";
 /// The code of the failure of a doubt that a person gave up.
 pub const CODE_GIVEN_UP: &str = "given_up";
+
+/// The code of what a person was asked to do and did not.
+pub(crate) const CODE_DECLINED: &str = "declined";
+/// The code of what a person was asked to do and did not answer for.
+pub(crate) const CODE_EXPIRED: &str = "expired";
 
 /// An event that does not fit the state: a damaged journal, or a fault of this program.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +145,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         eligible_finally: RedBlackTreeSetSync::new_sync(),
         ready: RedBlackTreeSetSync::new_sync(),
         running: RedBlackTreeSetSync::new_sync(),
+        by_hand: RedBlackTreeSetSync::new_sync(),
         settling: RedBlackTreeSetSync::new_sync(),
         doubts: RedBlackTreeSetSync::new_sync(),
         timers: RedBlackTreeSetSync::new_sync(),
@@ -275,6 +281,9 @@ impl Fold<'_> {
                 send_by,
             } => {
                 let key = self.startable(node, *attempt)?;
+                if self.live.manual(key).is_some() {
+                    return Err(self.wrong(node.to_string(), "done by hand"));
+                }
                 let phase = NodePhase::Running {
                     call: call.clone(),
                     deadline: *deadline,
@@ -330,6 +339,52 @@ impl Fold<'_> {
             Event::NodeFailed { node, failure } => {
                 let key = self.failing(node, failure)?;
                 self.fail(key, failure);
+            }
+            Event::ManualStepOpened {
+                node,
+                attempt,
+                call,
+                expires_at,
+            } => {
+                let key = self.startable(node, *attempt)?;
+                if self.live.manual(key).is_none() {
+                    return Err(self.wrong(node.to_string(), "not done by hand"));
+                }
+                let phase = NodePhase::ByHand {
+                    call: call.clone(),
+                    expires_at: *expires_at,
+                };
+                self.start_attempt(key, *attempt, phase);
+            }
+            Event::ManualStepAttested {
+                node,
+                attempt,
+                outputs,
+                ..
+            } => {
+                let (key, _) = self.by_hand(node, *attempt)?;
+                self.succeed(key, outputs, true);
+            }
+            Event::ManualStepDeclined {
+                node,
+                attempt,
+                by,
+                reason,
+                effect,
+                ..
+            } => {
+                let (key, _) = self.by_hand(node, *attempt)?;
+                let message = format!("{by}: {reason}");
+                self.not_done(key, *effect, CODE_DECLINED, message);
+            }
+            Event::ManualStepExpired { node, attempt } => {
+                let (key, expires_at) = self.by_hand(node, *attempt)?;
+                if expires_at.is_none_or(|at| self.at < at) {
+                    return Err(self.wrong(node.to_string(), "by_hand"));
+                }
+                // A change has no expiry; of anything else it does not matter.
+                let message = "nobody answered in time".to_owned();
+                self.not_done(key, Effected::None, CODE_EXPIRED, message);
             }
             Event::DoubtOpened {
                 node,
@@ -458,6 +513,7 @@ impl Fold<'_> {
                         | NodePhase::Backoff { .. }
                         | NodePhase::Polling { .. } => true,
                         NodePhase::Running { .. }
+                        | NodePhase::ByHand { .. }
                         | NodePhase::AttemptFailed
                         | NodePhase::InDoubt(_)
                         | NodePhase::Succeeded { .. }

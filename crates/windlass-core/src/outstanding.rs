@@ -95,6 +95,7 @@ pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
                 Some(
                     NodePhase::Ready
                     | NodePhase::Running { .. }
+                    | NodePhase::ByHand { .. }
                     | NodePhase::AttemptFailed
                     | NodePhase::InDoubt(_)
                     | NodePhase::Succeeded { .. }

@@ -65,6 +65,10 @@ pub enum Rejection {
     TooLarge { max: usize },
     #[error("{node} declares its outputs, and {why}")]
     WrongOutputs { node: NodeId, why: String },
+    #[error("the time to answer for {node} was over at {at}")]
+    ManualExpired { node: NodeId, at: Timestamp },
+    #[error("{node} is no change: it is done, or nothing was done")]
+    NoEffectToState { node: NodeId },
 }
 
 /// The longest reason or note, in bytes.
@@ -98,6 +102,8 @@ impl Rejection {
             Rejection::NoDebt { .. } => "no_debt",
             Rejection::TooLarge { .. } => "too_large",
             Rejection::WrongOutputs { .. } => "wrong_outputs",
+            Rejection::ManualExpired { .. } => "manual_expired",
+            Rejection::NoEffectToState { .. } => "no_effect_to_state",
         }
     }
 }

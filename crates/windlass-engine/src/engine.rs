@@ -239,6 +239,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Resolve { .. }
         | Command::Retry { .. }
         | Command::Attest { .. }
+        | Command::Decline { .. }
         | Command::Abandon { .. }
         | Command::TakeOver { .. }
         | Command::Acknowledge { .. } => true,

@@ -68,9 +68,16 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
         parts.push(snapshot.lacks.to_string());
     }
     match status {
-        RunStatus::Waiting { gates, until, lock } => {
+        RunStatus::Waiting {
+            gates,
+            by_hand,
+            until,
+            lock,
+        } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
-            if gates.is_empty() && lock.is_none() && until.is_some() {
+            parts.extend(by_hand.iter().map(|node| format!("{node} by hand")));
+            let people = !gates.is_empty() || !by_hand.is_empty();
+            if !people && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
             }
             // The last part: who holds it is added where it is known.
@@ -85,6 +92,8 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
                     .open_gates()
                     .map(|gate| format!("gate {gate}")),
             );
+            let by_hand = snapshot.state.by_hand();
+            parts.extend(by_hand.map(|node| format!("{node} by hand")));
         }
         RunStatus::New | RunStatus::Paused | RunStatus::Ending | RunStatus::Ended(_) => {}
     }

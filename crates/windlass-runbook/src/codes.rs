@@ -184,6 +184,9 @@ codes! {
     SECRET_UNBOUND = "WL0642", "A secret with `hosts` is handed to an action that could send it anywhere.";
     INLINED_HOSTS = "WL0643", "An inlined runbook allows a secret fewer hosts than the runbook around does.";
     DECLARED_OUTPUT = "WL0650", "A declared output is none of the action's, or has a type that it never has.";
+    MANUAL_KEY = "WL0670", "A key does not belong to work that a person does by hand.";
+    MANUAL_EXPIRES = "WL0671", "A change that a person does by hand cannot expire.";
+    POINT_IN_TIME = "WL0672", "A point in time is not written as one.";
     TEST_RUNBOOK = "WL0801", "The runbook of a test file cannot be read or has mistakes.";
     TEST_INPUTS = "WL0802", "The inputs of a case do not fit the runbook.";
     TEST_STEP = "WL0803", "A test file names a step that the runbook does not have.";

@@ -17,5 +17,5 @@ pub mod testing;
 mod yaml;
 mod yaml_hints;
 
-pub use check::{Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with};
+pub use check::{Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with, stated_value};
 pub use yaml::{TEXT_BYTES_MAX, mistakes as yaml_mistakes};

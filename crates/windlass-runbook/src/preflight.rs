@@ -29,6 +29,8 @@ pub enum Why {
     /// It is no read.
     Effect(EffectClass),
     Gate,
+    /// A person would be asked to do it.
+    ByHand,
     /// A wait is no look, and what is behind it looks at a later state.
     Wait,
     Finally,
@@ -60,6 +62,9 @@ pub(crate) fn looks(plan: &IndexedPlan) -> Vec<bool> {
 fn own(step: &Step) -> Option<Why> {
     if step.finally {
         return Some(Why::Finally);
+    }
+    if step.kind.manual().is_some() {
+        return Some(Why::ByHand);
     }
     match &step.kind {
         StepKind::Action {

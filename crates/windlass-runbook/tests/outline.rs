@@ -32,6 +32,7 @@ fn catalog() -> Catalog {
             secret: false,
             literal: false,
             checks: false,
+            declares: false,
             touches: Some(touches),
         };
         action.params.insert(name.to_owned(), param);

@@ -13,8 +13,9 @@ use crate::refusal::Refusal;
 pub(crate) enum Access {
     /// Whoever the socket's permissions admit may look.
     Look,
-    /// Whoever they admit may ask; `decide` judges him with the gate before its eyes.
-    Gate,
+    /// Whoever they admit may ask; `decide` judges him with the gate, or the work by hand,
+    /// before its eyes.
+    Judged,
     /// Who may start runs.
     Start,
     /// Who may direct runs and the owner itself.
@@ -25,7 +26,7 @@ impl Access {
     /// Whether the person may ask at all.
     pub(crate) fn check(self, by: &Operator, context: &Context) -> Result<(), Refusal> {
         let act = match self {
-            Access::Look | Access::Gate => return Ok(()),
+            Access::Look | Access::Judged => return Ok(()),
             Access::Start => Act::Start,
             Access::Direct => Act::Direct,
         };

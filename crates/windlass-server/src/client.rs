@@ -15,8 +15,8 @@ pub use events::Events;
 
 use crate::wire::{
     API_VERSION, Abandon, Accepted, Acknowledge, Approve, Attest, BringSecrets, Cancel, Compact,
-    OwnerView, Pause, Prune, Pruned, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView,
-    Shutdown, ShutdownAnswer, SpaceGiven, StartRun, Started, TakeOver,
+    Decline, OwnerView, Pause, Prune, Pruned, Reject, Resolve, Resume, Retry, RunFilter, RunList,
+    RunView, Shutdown, ShutdownAnswer, SpaceGiven, StartRun, Started, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -149,6 +149,11 @@ impl Client {
     /// States that a failed node's purpose is met.
     pub async fn attest(&self, run: &RunId, ask: &Attest) -> Result<Accepted, ClientError> {
         self.command(run, "attest", ask).await
+    }
+
+    /// What a person was asked to do by hand is not done.
+    pub async fn decline(&self, run: &RunId, ask: &Decline) -> Result<Accepted, ClientError> {
+        self.command(run, "decline", ask).await
     }
 
     /// Gives up a run that waits after an irreversible step, or an undo that failed.

@@ -108,8 +108,10 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
         Rejection::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, None),
         Rejection::WrongOutputs { .. } => (
             StatusCode::UNPROCESSABLE_ENTITY,
-            Some("state each declared output with --output NAME=JSON"),
+            Some("state each with --value NAME=VALUE, or --output NAME=JSON"),
         ),
+        Rejection::ManualExpired { .. } => (StatusCode::CONFLICT, None),
+        Rejection::NoEffectToState { .. } => (StatusCode::UNPROCESSABLE_ENTITY, None),
     }
 }
 

@@ -17,7 +17,8 @@ use crate::limits::REQUEST_TIME_MAX;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Acknowledge, Approve, Attest, Cancel, Pause, Reject, Resolve, Resume, Retry, TakeOver,
+    Abandon, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve, Resume, Retry,
+    TakeOver,
 };
 
 /// One route.
@@ -70,14 +71,15 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/v1/runs/{run}/events", Access::Look, |m| on(m, events::follow)),
     get("/v1/runs/{run}/logs/{node}/{attempt}", Access::Look, |m| on(m, logs::show)),
     post("/v1/runs", Access::Start, |m| on(m, start::start)),
-    post("/v1/runs/{run}/approve", Access::Gate, |m| on(m, command::carry_out::<Approve>)),
-    post("/v1/runs/{run}/reject", Access::Gate, |m| on(m, command::carry_out::<Reject>)),
+    post("/v1/runs/{run}/approve", Access::Judged, |m| on(m, command::carry_out::<Approve>)),
+    post("/v1/runs/{run}/reject", Access::Judged, |m| on(m, command::carry_out::<Reject>)),
     post("/v1/runs/{run}/pause", Access::Direct, |m| on(m, command::carry_out::<Pause>)),
     post("/v1/runs/{run}/resume", Access::Direct, |m| on(m, command::carry_out::<Resume>)),
     post("/v1/runs/{run}/cancel", Access::Direct, |m| on(m, command::carry_out::<Cancel>)),
     post("/v1/runs/{run}/resolve", Access::Direct, |m| on(m, command::carry_out::<Resolve>)),
     post("/v1/runs/{run}/retry", Access::Direct, |m| on(m, command::carry_out::<Retry>)),
-    post("/v1/runs/{run}/attest", Access::Direct, |m| on(m, command::carry_out::<Attest>)),
+    post("/v1/runs/{run}/attest", Access::Judged, |m| on(m, command::carry_out::<Attest>)),
+    post("/v1/runs/{run}/decline", Access::Judged, |m| on(m, command::carry_out::<Decline>)),
     post("/v1/runs/{run}/abandon", Access::Direct, |m| on(m, command::carry_out::<Abandon>)),
     post("/v1/runs/{run}/take-over", Access::Direct, |m| on(m, command::carry_out::<TakeOver>)),
     post("/v1/runs/{run}/acknowledge", Access::Direct, |m| on(m, command::carry_out::<Acknowledge>)),
@@ -205,14 +207,15 @@ mod tests {
             "GET /v1/runs/{run}/events Look",
             "GET /v1/runs/{run}/logs/{node}/{attempt} Look",
             "POST /v1/runs Start",
-            "POST /v1/runs/{run}/approve Gate",
-            "POST /v1/runs/{run}/reject Gate",
+            "POST /v1/runs/{run}/approve Judged",
+            "POST /v1/runs/{run}/reject Judged",
             "POST /v1/runs/{run}/pause Direct",
             "POST /v1/runs/{run}/resume Direct",
             "POST /v1/runs/{run}/cancel Direct",
             "POST /v1/runs/{run}/resolve Direct",
             "POST /v1/runs/{run}/retry Direct",
-            "POST /v1/runs/{run}/attest Direct",
+            "POST /v1/runs/{run}/attest Judged",
+            "POST /v1/runs/{run}/decline Judged",
             "POST /v1/runs/{run}/abandon Direct",
             "POST /v1/runs/{run}/take-over Direct",
             "POST /v1/runs/{run}/acknowledge Direct",

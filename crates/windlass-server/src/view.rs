@@ -2,6 +2,7 @@
 //! A pure function: the server shows live runs with it, the terminal stored ones.
 
 mod budget;
+mod by_hand;
 mod house;
 mod list;
 mod needs;
@@ -65,9 +66,10 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         target: state.target().map(str::to_owned),
         lock: lock(state, overlay),
         wakes_at_ms: ms(state.next_wake()),
-        needs: needs::needs(state, &status, overlay),
+        needs: needs::needs(state, &status, overlay, &shown.by_hand),
         steps: shown.steps,
         gates: shown.gates,
+        by_hand: shown.by_hand,
         doubts: shown.doubts,
         debts: state
             .debts()

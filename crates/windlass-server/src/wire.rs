@@ -13,15 +13,15 @@ mod start;
 mod stream;
 
 pub use command::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Pause, Reject, Resolve, Resume, Retry,
-    Statement, TakeOver, Verdict,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve,
+    Resume, Retry, Statement, TakeOver, Verdict,
 };
 pub use error::ErrorBody;
 pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use prune::{Compact, Kept, Prune, Pruned, PrunedRun, SpaceGiven};
 pub use run::{
-    Debt, Doubt, Gate, Item, Lock, Need, Person, RunFilter, RunList, RunState, RunSummary, RunView,
-    Step, Stop, StopCode,
+    AskedValue, ByHand, Debt, Doubt, Gate, Item, Lock, Need, Person, RunFilter, RunList, RunState,
+    RunSummary, RunView, Step, Stop, StopCode,
 };
 pub use secret::SecretText;
 pub use start::{BringSecrets, StartRun, Started};

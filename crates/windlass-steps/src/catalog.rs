@@ -44,6 +44,7 @@ pub(crate) fn optional(ty: Type, summary: &str) -> Param {
         secret: false,
         literal: false,
         checks: false,
+        declares: false,
         touches: None,
     }
 }

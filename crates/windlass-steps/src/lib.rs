@@ -12,6 +12,7 @@ mod detach;
 mod ending;
 mod http;
 mod json;
+mod manual;
 mod native;
 #[cfg(feature = "test-support")]
 mod noop;

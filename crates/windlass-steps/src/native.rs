@@ -15,10 +15,11 @@ use crate::postgres::{self, Postgres};
 use crate::process::Owner;
 use crate::shell::{self, Shell};
 use crate::ssh::{self, Ssh};
-use crate::{assert, set, wait};
+use crate::{assert, manual, set, wait};
 
 /// The native step kinds: `shell`, `ssh`, `postgres/query`, `postgres/execute`, `http`,
-/// `assert`, `set`, and the entry of `wait`, which the engine itself performs.
+/// `assert`, `set`, and the entries of `wait`, which the engine itself performs, and of
+/// `manual`, which a person does.
 #[derive(Clone, Debug)]
 pub struct NativeSteps {
     owner: Arc<Owner>,
@@ -42,6 +43,7 @@ impl NativeSteps {
             (postgres::QUERY, postgres::query_entry()),
             (postgres::EXECUTE, postgres::execute_entry()),
             (http::NAME, http::entry()),
+            (manual::NAME, manual::entry()),
             (wait::NAME, wait::entry()),
             #[cfg(feature = "test-support")]
             (crate::noop::NAME, crate::noop::entry()),
@@ -80,7 +82,7 @@ impl CatalogSource for NativeSteps {
         Some(Self::computed(action)?.outcome(input))
     }
 
-    /// `None` also for `wait`: the engine has its timer and calls no runner.
+    /// `None` also for `wait` and `manual`: the engine has a timer, or a person's word.
     fn runner(&self, action: &ActionName) -> Option<Arc<dyn StepRunner>> {
         if let Some(computed) = Self::computed(action) {
             return Some(Arc::new(computed));
@@ -104,13 +106,13 @@ mod tests {
     use windlass_core::value::Value;
 
     #[test]
-    fn every_entry_but_wait_has_a_runner() {
+    fn every_entry_but_those_of_timers_and_people_has_a_runner() {
         let steps = NativeSteps::new();
         let catalog = steps.catalog();
         for name in catalog.actions.keys() {
             assert_eq!(
                 steps.runner(name).is_none(),
-                name.as_str() == "wait",
+                ["wait", "manual"].contains(&name.as_str()),
                 "{name}"
             );
         }

@@ -6,7 +6,7 @@ use windlass_core::plan::EffectClass;
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
 
-use crate::catalog::{OBSERVE, outputs, params, required};
+use crate::catalog::{OBSERVE, optional, outputs, params};
 
 /// The name under which authors find it.
 pub(crate) const NAME: &str = "wait";
@@ -14,12 +14,22 @@ pub(crate) const NAME: &str = "wait";
 /// What the front end may know of it.
 pub(crate) fn entry() -> Action {
     Action {
-        summary: "Wait for a span of time; nothing is held in memory meanwhile".to_owned(),
+        summary: "Wait for a span or until a point in time; nothing is held in memory meanwhile"
+            .to_owned(),
         effect: Some(EffectClass::Read),
-        params: params([(
-            "for",
-            required(Type::Duration, "How long, such as `30s` or `2h`"),
-        )]),
+        params: params([
+            (
+                "for",
+                optional(Type::Duration, "How long, such as `30s` or `2h`"),
+            ),
+            (
+                "until",
+                optional(
+                    Type::Text,
+                    "Instead: when, with its offset, such as `2026-11-22T02:00:00+01:00`",
+                ),
+            ),
+        ]),
         outputs: Some(outputs([])),
         rest: None,
         echoes: false,

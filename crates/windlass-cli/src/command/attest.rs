@@ -1,4 +1,5 @@
-//! `windlass attest`: a person states that a failed step's purpose is met.
+//! `windlass attest`: a person states that a failed step's purpose is met, or that what he
+//! was asked to do by hand is done.
 
 use windlass_core::id::{NodeId, RunId};
 use windlass_server::wire::Attest;
@@ -8,14 +9,18 @@ use crate::args::Place;
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::exit_codes::Exit;
-use crate::given::{self, NamedJson};
+use crate::given::{self, NamedJson, NamedText};
 
-/// State that a failed step's purpose is met, and go on
+/// State that work by hand is done, or that a failed step's purpose is met, and go on
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An attested step never counts as a guard, and a gate cannot be attested.
 
+The values that a step by hand asks for are given by --value: text where text is asked
+for, else a number, true, false, or a span or size such as 15m and 1MiB.
+
 Examples:
+  windlass attest RUN move_volume --value volume=v7 --reason 'moved, ticket 4711'
   windlass attest RUN verify --output version_ok=true --reason 'checked by hand'")]
 pub(crate) struct Args {
     /// The run's id
@@ -30,12 +35,18 @@ pub(crate) struct Args {
     /// An output that later steps read
     #[arg(long, value_name = "NAME=JSON")]
     output: Vec<NamedJson>,
+    /// A value that the step asks for
+    #[arg(long, value_name = "NAME=VALUE")]
+    value: Vec<NamedText>,
 }
 
 pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
-    let outputs = given::outputs(args.output)?;
-    let (node, reason) = (args.node, args.reason);
-    ask(place, &args.run, |_| {
+    let mut outputs = given::outputs(args.output)?;
+    let (node, reason, values) = (args.node, args.reason, args.value);
+    ask(place, &args.run, |run| {
+        let asked = run.by_hand.iter().find(|asked| asked.node == node);
+        let asked = asked.map_or(&[][..], |asked| &asked.values);
+        given::state(&mut outputs, values, asked)?;
         Ok(Ask::Attest(Attest {
             node,
             reason,

@@ -2,12 +2,14 @@
 
 pub(crate) mod abandon;
 pub(crate) mod acknowledge;
+pub(crate) mod actions;
 pub(crate) mod approve;
 mod asking;
 pub(crate) mod attest;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod decline;
 pub(crate) mod doctor;
 mod driving;
 pub(crate) mod explain;

@@ -135,6 +135,35 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
         // The failed attempt has been told; this is its consequence for the step.
         Event::NodeFailed { .. } => None,
 
+        // What the person is told is shown in full, from the run's state.
+        Event::ManualStepOpened { node, attempt, .. } => passing(
+            "by_hand",
+            format!("{} is to be done by hand", tried(node, *attempt)),
+        ),
+        Event::ManualStepAttested {
+            node,
+            by,
+            reason,
+            rule,
+            ..
+        } => lasting(
+            "attested",
+            format!("{node} done by hand by {by} ({rule}): {reason}"),
+        ),
+        Event::ManualStepDeclined {
+            node,
+            by,
+            reason,
+            effect,
+            ..
+        } => lasting(
+            "failed",
+            format!("{node} not done by hand, says {by}: {reason} ({effect})"),
+        ),
+        Event::ManualStepExpired { node, .. } => {
+            lasting("failed", format!("{node}: nobody answered in time"))
+        }
+
         Event::DoubtOpened { node, attempt, .. } => lasting(
             "in_doubt",
             format!(

@@ -26,7 +26,11 @@ pub(crate) fn frame(
             .iter()
             .map(|line| paint.alarm(&paint.cut(line, paint.columns))),
     );
-    for wanted in run.needs.iter().filter(|wanted| wanted.code != "gate") {
+    for wanted in run
+        .needs
+        .iter()
+        .filter(|wanted| super::told_by_need(wanted))
+    {
         let wanted = paint.cut(&text::line(&wanted.text), paint.columns.saturating_sub(2));
         lines.push(format!(
             "{} {}",
@@ -46,6 +50,19 @@ pub(crate) fn frame(
         let waits = format!("gate {} waits{left}", open.step);
         let waits = paint.cut(&waits, paint.columns.saturating_sub(2));
         lines.push(format!("{} {}", paint.glyph("open"), paint.alarm(&waits)));
+    }
+    for asked in &run.by_hand {
+        let left = match asked.expires_at_ms.map(Timestamp) {
+            Some(at) => format!(", expires in {}", time::age(now, at)),
+            None => String::new(),
+        };
+        let waits = format!("{} is to be done by hand{left}", asked.node);
+        let waits = paint.cut(&waits, paint.columns.saturating_sub(2));
+        lines.push(format!(
+            "{} {}",
+            paint.glyph("by_hand"),
+            paint.alarm(&waits)
+        ));
     }
     if let (Some(first), Some(typed)) = (run.gates.first(), typed) {
         let several = run.gates.len() > 1;

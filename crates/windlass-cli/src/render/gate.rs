@@ -1,7 +1,7 @@
 //! An open gate, and anything else that only a person can settle, with what to type.
 
 use windlass_core::time::Timestamp;
-use windlass_server::wire::{Gate, Need};
+use windlass_server::wire::{AskedValue, ByHand, Gate, Need};
 
 use super::Paint;
 use crate::time;
@@ -52,6 +52,68 @@ pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
     lines
 }
 
+/// What a person must know who was asked to do something by hand.
+pub(crate) fn by_hand(asked: &ByHand, now: Timestamp, paint: &Paint) -> Vec<String> {
+    let title = match &asked.title {
+        Some(title) => format!(": {title}"),
+        None => String::new(),
+    };
+    let again = match asked.attempt {
+        0 | 1 => String::new(),
+        attempt => format!(" (asked for the {attempt}. time)"),
+    };
+    let head = format!("{} {}", paint.glyph("by_hand"), asked.node);
+    let head = format!("{head} is to be done by hand{again}{title}");
+    let mut lines = paint.hanging("", "    ", &head);
+    if paint.colours {
+        lines = lines.into_iter().map(|line| paint.alarm(&line)).collect();
+    }
+    for line in asked.instructions.lines() {
+        lines.extend(paint.hanging("    ", "    ", line));
+    }
+    for (label, value) in &asked.shown {
+        let value = match value.as_text() {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        };
+        lines.extend(indented(paint, label, &value));
+    }
+    lines.extend(indented(paint, "effect", &asked.effect));
+    lines.extend(indented(paint, "rule", &asked.rule));
+    for value in &asked.values {
+        lines.extend(indented(paint, "states", &in_words(value)));
+    }
+    if let Some(at) = asked.expires_at_ms.map(Timestamp) {
+        let left = match time::age(now, at).0 {
+            0 => "now".to_owned(),
+            _ => format!("in {}", time::age(now, at)),
+        };
+        let at = format!("{} UTC ({left})", time::since(at, now));
+        lines.extend(indented(paint, "expires", &at));
+    }
+    lines
+}
+
+fn in_words(value: &AskedValue) -> String {
+    let mut words = format!("{}, {}", value.name, value.ty);
+    if !value.allowed.is_empty() {
+        let allowed: Vec<String> = value
+            .allowed
+            .iter()
+            .map(|value| {
+                value
+                    .as_text()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            })
+            .collect();
+        words = format!("{words}, one of {}", allowed.join(", "));
+    }
+    match &value.title {
+        Some(title) => format!("{words}: {title}"),
+        None => words,
+    }
+}
+
 fn rule(gate: &Gate) -> String {
     if gate.not_requester {
         format!("{}; not by who started the run", gate.rule)
@@ -63,6 +125,12 @@ fn rule(gate: &Gate) -> String {
 fn indented(paint: &Paint, label: &str, value: &str) -> Vec<String> {
     let head = format!("    {label}: ");
     paint.hanging(&head, "      ", value)
+}
+
+/// Whether a need has not been shown with more than it says itself: open gates and work
+/// by hand have.
+pub(crate) fn told_by_need(need: &Need) -> bool {
+    need.code != "gate" && need.code != "by_hand"
 }
 
 /// A need with its commands. Commands are never wrapped: they are to be copied.

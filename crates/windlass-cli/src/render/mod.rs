@@ -13,7 +13,7 @@ mod run_page;
 
 pub(crate) use event_line::note;
 pub(crate) use frame::frame;
-pub(crate) use gate::{gate, need};
+pub(crate) use gate::{by_hand, commands, gate, need, told_by_need};
 pub(crate) use page::page;
 pub(crate) use paint::Paint;
 pub(crate) use plan_page::plan_page;

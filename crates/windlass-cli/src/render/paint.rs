@@ -157,6 +157,7 @@ const LABEL_COLUMNS: usize = 10;
 /// A state's glyph, its ASCII stand-in, and its colour.
 fn look(state: &str) -> (&'static str, &'static str, Colour) {
     match state {
+        "by_hand" => ("?", "?", Colour::Yellow),
         "succeeded" | "approved" | "attested" => ("✓", "+", Colour::Green),
         "failed" | "attempt_failed" => ("✗", "x", Colour::Red),
         "running" | "polling" | "ending" => ("●", "*", Colour::Cyan),

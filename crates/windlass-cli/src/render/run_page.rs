@@ -3,7 +3,7 @@
 use windlass_core::time::Timestamp;
 use windlass_server::wire::{Doubt, Item, RunView, Step};
 
-use super::{Paint, gate, need};
+use super::{Paint, by_hand, commands, gate, need, told_by_need};
 use crate::{text, time};
 
 /// The widest column of step names; longer names push their line to the right.
@@ -22,7 +22,12 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
     for open in &run.gates {
         lines.push(String::new());
         lines.extend(gate(open, now, paint));
-        lines.extend(super::gate::commands(&open.next));
+        lines.extend(commands(&open.next));
+    }
+    for asked in &run.by_hand {
+        lines.push(String::new());
+        lines.extend(by_hand(asked, now, paint));
+        lines.extend(commands(&asked.next));
     }
     // A doubt that a person must settle stands among the needs; its looks are told here.
     let told = |doubt: &&Doubt| doubt.escalated.is_none() || doubt.looks > 0;
@@ -30,8 +35,7 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
         lines.push(String::new());
         lines.extend(doubt_lines(doubt, now, paint));
     }
-    // An open gate has been shown above, with more than its need says.
-    for wanted in run.needs.iter().filter(|wanted| wanted.code != "gate") {
+    for wanted in run.needs.iter().filter(|wanted| told_by_need(wanted)) {
         lines.push(String::new());
         lines.extend(need(wanted, paint));
     }
@@ -46,7 +50,7 @@ fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
         format!("{}: {}", run.name, run.title)
     };
     lines.extend(paint.labelled("runbook", &title));
-    let waits = if run.waits_for.is_empty() || run.needs.iter().any(|need| need.code != "gate") {
+    let waits = if run.waits_for.is_empty() || run.needs.iter().any(told_by_need) {
         String::new()
     } else {
         format!(" for {}", text::line(&run.waits_for))

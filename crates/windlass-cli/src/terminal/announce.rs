@@ -1,11 +1,11 @@
-//! Gates, needs and locks that are waited for are told once, in full, when they come up.
+//! Gates, work by hand, needs and locks that are waited for are told once, in full, when they come up.
 
 use std::collections::BTreeSet;
 
 use windlass_core::time::Timestamp;
 use windlass_server::wire::RunView;
 
-use crate::render::{Paint, gate, lock_awaited, need};
+use crate::render::{Paint, by_hand, commands, gate, lock_awaited, need, told_by_need};
 
 /// What has been told of the run that is followed.
 #[derive(Debug, Default)]
@@ -33,7 +33,15 @@ impl Announced {
             }
             present.insert(key);
         }
-        for wanted in run.needs.iter().filter(|wanted| wanted.code != "gate") {
+        for asked in &run.by_hand {
+            let key = format!("by hand {} {}", asked.node, asked.attempt);
+            if !self.0.contains(&key) {
+                lines.extend(by_hand(asked, now, paint));
+                lines.extend(commands(&asked.next));
+            }
+            present.insert(key);
+        }
+        for wanted in run.needs.iter().filter(|wanted| told_by_need(wanted)) {
             let key = format!("{} {}", wanted.code, wanted.text);
             if !self.0.contains(&key) {
                 lines.extend(need(wanted, paint));
@@ -58,6 +66,9 @@ impl Announced {
             .iter()
             .map(|open| format!("gate {} {}", open.step, open.attempt));
         self.0.extend(gates);
+        let asked = before.by_hand.iter();
+        self.0
+            .extend(asked.map(|asked| format!("by hand {} {}", asked.node, asked.attempt)));
         let paused = before.needs.iter().filter(|need| need.code == "paused");
         self.0
             .extend(paused.map(|need| format!("{} {}", need.code, need.text)));

@@ -78,6 +78,7 @@ pub(crate) fn action(id: StepId, needs: Vec<StepId>) -> Step {
         done: None,
         undo: None,
         outputs: BTreeMap::new(),
+        manual: None,
     };
     Step {
         id,

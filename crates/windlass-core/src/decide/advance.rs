@@ -190,6 +190,7 @@ impl Decider {
                     reason,
                 })
             }
+            NodePhase::ByHand { .. } => Some(Event::ManualStepExpired { node: id, attempt }),
             NodePhase::Ready
             | NodePhase::AttemptFailed
             | NodePhase::Backoff { .. }

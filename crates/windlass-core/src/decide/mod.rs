@@ -3,6 +3,7 @@
 
 mod advance;
 mod lock;
+mod manual;
 mod operator;
 mod outcome;
 mod start;
@@ -139,6 +140,7 @@ impl Decider {
             | Command::Resolve { .. }
             | Command::Retry { .. }
             | Command::Attest { .. }
+            | Command::Decline { .. }
             | Command::Abandon { .. }
             | Command::TakeOver { .. }
             | Command::Acknowledge { .. } => self.operate(command),

@@ -79,6 +79,12 @@ impl Decider {
                 reason,
                 outputs,
             } => self.attest(node, by, reason, outputs),
+            Command::Decline {
+                node,
+                by,
+                reason,
+                effect,
+            } => self.decline(node, by, reason, effect),
             Command::Abandon { by, reason } => self.abandon(by, reason),
             Command::TakeOver { step, by, reason } => self.take_over(step, by, reason),
             Command::Acknowledge { node, by, reason } => {
@@ -102,7 +108,7 @@ impl Decider {
         }
     }
 
-    fn authorised(&self, act: Act, by: &Operator) -> Result<Rule, Rejection> {
+    pub(super) fn authorised(&self, act: Act, by: &Operator) -> Result<Rule, Rejection> {
         let live = self.live()?;
         let circumstances = Circumstances {
             owner: &live.owner,
@@ -311,7 +317,6 @@ impl Decider {
         Ok(())
     }
 
-    /// Whether a failed node may still be retried or attested.
     /// Whether a recorded resolution of the node was contradicted.
     fn contradicted(&self, node: &NodeId) -> Result<(), Rejection> {
         let live = self.live()?;
@@ -333,6 +338,7 @@ impl Decider {
         })
     }
 
+    /// Whether a failed node may still be retried or attested.
     fn failed(&self, node: &NodeId) -> Result<Key, Rejection> {
         let live = self.live()?;
         let unknown = || Rejection::UnknownStep {
@@ -432,6 +438,9 @@ impl Decider {
         reason: String,
         outputs: Value,
     ) -> Result<(), Rejection> {
+        if self.by_hand(&node)?.is_some() {
+            return self.attest_by_hand(node, by, reason, outputs);
+        }
         self.direct(&by)?;
         let key = self.failed(&node)?;
         let live = self.live()?;
@@ -495,7 +504,8 @@ impl Decider {
             });
         }
         let key = Key::of(index);
-        if live.running.contains(&key) || live.doubts.contains(&key) {
+        let in_flight = [&live.running, &live.doubts, &live.by_hand];
+        if in_flight.iter().any(|table| table.contains(&key)) {
             let state = live
                 .nodes
                 .get(&key)
@@ -523,7 +533,7 @@ fn ending_reason(live: &Live) -> String {
 }
 
 /// A reason that says something, within its bound.
-fn stated(reason: String) -> Result<String, Rejection> {
+pub(super) fn stated(reason: String) -> Result<String, Rejection> {
     let trimmed = reason.trim();
     if trimmed.is_empty() || reason.len() > REASON_BYTES_MAX {
         return Err(Rejection::BadReason);
@@ -533,7 +543,7 @@ fn stated(reason: String) -> Result<String, Rejection> {
 
 /// Outputs that a person states: a map within the bound, with what the step declares;
 /// nothing means none.
-fn attested(live: &Live, key: Key, outputs: Value) -> Result<Value, Rejection> {
+pub(super) fn attested(live: &Live, key: Key, outputs: Value) -> Result<Value, Rejection> {
     if outputs.weight_bytes() > OUTPUTS_BYTES_MAX {
         return Err(Rejection::TooLarge {
             max: OUTPUTS_BYTES_MAX,
@@ -544,6 +554,13 @@ fn attested(live: &Live, key: Key, outputs: Value) -> Result<Value, Rejection> {
         other => other,
     };
     let outputs = live.completed(key, outputs, OUTPUTS_BYTES_MAX);
+    if let (Some(manual), StepKind::Action { outputs: types, .. }) =
+        (live.manual(key), &live.plan.step(key.step).kind)
+        && let Some(why) = manual.fault(types, &outputs)
+    {
+        let node = live.id_of(key);
+        return Err(Rejection::WrongOutputs { node, why });
+    }
     if let Some(why) = live.lacks_declared(key, &outputs) {
         let node = live.id_of(key);
         return Err(Rejection::WrongOutputs { node, why });

@@ -76,6 +76,7 @@ impl Decider {
             NodePhase::Running { .. } => self.ended_in_time(key, node, attempt, outcome),
             NodePhase::InDoubt(_) => self.ended_in_doubt(key, node, attempt, outcome),
             NodePhase::Ready
+            | NodePhase::ByHand { .. }
             | NodePhase::AttemptFailed
             | NodePhase::Backoff { .. }
             | NodePhase::Polling { .. }

@@ -11,9 +11,9 @@ use super::advance::{CODE_EXPRESSION, GATE_OPENINGS_MAX};
 use crate::event::{Dispatch, Event};
 use crate::id::{NodeId, Phase, RunId};
 use crate::outcome::{Effected, Failure};
-use crate::plan::{Gate, ITEMS_MAX, Input, StepKind, Template};
+use crate::plan::{Gate, ITEMS_MAX, Input, StepKind, Template, WAIT_MAX};
 use crate::state::{Key, Live, NodePhase, NodeScope, StepPhase, Timer};
-use crate::time::Millis;
+use crate::time::{Millis, Timestamp};
 use crate::value::Value;
 
 impl Decider {
@@ -33,33 +33,36 @@ impl Decider {
         let step = live.plan.step(index);
         match &step.kind {
             StepKind::Gate(_) => self.open_gate(live, index),
-            StepKind::Wait { span } => {
-                Some(
-                    self.skipped(live, index)
-                        .unwrap_or_else(|| match self.span(live, span) {
-                            Ok(span) => Event::WaitStarted {
-                                step: step.id.clone(),
-                                until: self.now + span,
-                            },
-                            Err(message) => Event::StepRefused {
-                                step: step.id.clone(),
-                                message,
-                            },
-                        }),
-                )
-            }
+            StepKind::Wait { span } => Some(self.skipped(live, index).unwrap_or_else(|| {
+                let step = step.id.clone();
+                match self.end_of_wait(live, span) {
+                    Ok(until) => Event::WaitStarted { step, until },
+                    Err(message) => Event::StepRefused { step, message },
+                }
+            })),
             StepKind::Action { .. } => None,
         }
     }
 
-    fn span(&self, live: &Live, span: &Template) -> Result<Millis, String> {
-        match span.resolve(&self.scope(live, None)) {
-            Ok(Input::Value(Value::Int(ms))) => u64::try_from(ms)
-                .map(Millis)
-                .map_err(|_| format!("a wait of {ms} ms")),
-            Ok(_) => Err("the span of a wait is a duration".to_owned()),
-            Err(error) => Err(error.to_string()),
+    /// When a wait ends; now, when that is over already.
+    fn end_of_wait(&self, live: &Live, span: &Template) -> Result<Timestamp, String> {
+        let until = match span.resolve(&self.scope(live, None)) {
+            Ok(Input::Value(Value::Int(ms))) => {
+                let span = u64::try_from(ms).map_err(|_| format!("a wait of {ms} ms"))?;
+                self.now + Millis(span)
+            }
+            Ok(Input::Value(Value::Text(text))) => {
+                let wanted = "a point in time with its offset, such as 2026-11-22T02:00:00+01:00";
+                let until = Timestamp::parse(&text);
+                until.ok_or_else(|| format!("{text:?} is not {wanted}"))?
+            }
+            Ok(_) => return Err("a wait takes a duration or a point in time".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        };
+        if until.since(self.now) > WAIT_MAX {
+            return Err(format!("a wait until {until}: the longest is {WAIT_MAX}"));
         }
+        Ok(until.max(self.now))
     }
 
     fn open_gate(&self, live: &Live, index: u32) -> Option<Event> {
@@ -282,6 +285,7 @@ impl Decider {
                 NodePhase::Backoff { .. }
                 | NodePhase::Polling { .. }
                 | NodePhase::Running { .. }
+                | NodePhase::ByHand { .. }
                 | NodePhase::AttemptFailed
                 | NodePhase::InDoubt(_)
                 | NodePhase::Succeeded { .. }
@@ -312,15 +316,25 @@ impl Decider {
             }
         };
         let deadline = self.now + call.timeout;
+        let manual = live.manual(key);
         let own_key = effect.is_change().then_some(attempt);
         let idempotency_key = idempotency_key(self.state.run(), &id, own_key);
+        let dispatch = Dispatch {
+            uses: call.uses.clone(),
+            input,
+            idempotency_key,
+        };
+        if let Some(manual) = manual {
+            return Some(Event::ManualStepOpened {
+                node: id,
+                attempt,
+                call: dispatch,
+                expires_at: manual.expires.map(|expires| self.now + expires),
+            });
+        }
         Some(Event::AttemptStarted {
             attempt,
-            call: Dispatch {
-                uses: call.uses.clone(),
-                input,
-                idempotency_key,
-            },
+            call: dispatch,
             deadline,
             send_by: (self.now + call.send_within).min(deadline),
             node: id,
@@ -342,7 +356,7 @@ fn has_slot(live: &Live) -> bool {
 }
 
 /// Nodes whose wait for the next attempt is over.
-fn due_nodes(live: &Live, now: crate::time::Timestamp) -> impl Iterator<Item = Key> + '_ {
+fn due_nodes(live: &Live, now: Timestamp) -> impl Iterator<Item = Key> + '_ {
     live.timers
         .iter()
         .take_while(move |(at, _)| *at <= now)

@@ -152,13 +152,22 @@ impl Fold<'_> {
                 }
             }
             // A change keeps what its attempt was given until its doubt is settled.
-            if let NodePhase::Running {
-                call,
-                deadline,
-                send_by,
-            } = &state.phase
-            {
-                state.in_flight = Some((call.clone(), *deadline, *send_by));
+            match &state.phase {
+                NodePhase::Running {
+                    call,
+                    deadline,
+                    send_by,
+                } => state.in_flight = Some((call.clone(), *deadline, *send_by)),
+                // By hand nothing is sent any more once the person has answered.
+                NodePhase::ByHand { call, .. } => state.in_flight = Some((call.clone(), at, at)),
+                NodePhase::Ready
+                | NodePhase::AttemptFailed
+                | NodePhase::Backoff { .. }
+                | NodePhase::Polling { .. }
+                | NodePhase::InDoubt(_)
+                | NodePhase::Succeeded { .. }
+                | NodePhase::Failed
+                | NodePhase::Stopped => {}
             }
             state.phase = NodePhase::AttemptFailed;
             state.failure = Some(failure.clone());
@@ -167,6 +176,18 @@ impl Fold<'_> {
         if failure.effect == Effected::None {
             self.cancel_debt(key);
         }
+    }
+
+    /// What a person was asked to do was not done.
+    pub(super) fn not_done(&mut self, key: Key, effect: Effected, code: &str, message: String) {
+        let failure = Failure {
+            effect,
+            code: code.to_owned(),
+            message,
+            evidence: None,
+            log: None,
+        };
+        self.fail_attempt(key, &failure);
     }
 
     pub(super) fn fail(&mut self, key: Key, failure: &Failure) {

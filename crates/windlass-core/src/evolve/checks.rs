@@ -121,6 +121,16 @@ impl Fold<'_> {
         Err(self.wrong(node.to_string(), state.phase.name()))
     }
 
+    /// What a person was asked to do, and until when.
+    pub(super) fn by_hand(&self, node: &NodeId, attempt: u32) -> Checked<(Key, Option<Timestamp>)> {
+        let (key, state) = self.existing(node)?;
+        self.is_attempt(node.to_string(), attempt, state.attempt)?;
+        if let NodePhase::ByHand { expires_at, .. } = state.phase {
+            return Ok((key, expires_at));
+        }
+        Err(self.wrong(node.to_string(), state.phase.name()))
+    }
+
     pub(super) fn in_doubt(&self, node: &NodeId, attempt: u32) -> Checked<Key> {
         let (key, state) = self.existing(node)?;
         self.is_attempt(node.to_string(), attempt, state.attempt)?;
@@ -174,6 +184,7 @@ impl Fold<'_> {
             Some(NodePhase::AttemptFailed) => true,
             Some(
                 NodePhase::Running { .. }
+                | NodePhase::ByHand { .. }
                 | NodePhase::InDoubt(_)
                 | NodePhase::Succeeded { .. }
                 | NodePhase::Failed
@@ -200,6 +211,7 @@ impl Fold<'_> {
             )) => self.at >= not_before,
             Some((
                 NodePhase::Running { .. }
+                | NodePhase::ByHand { .. }
                 | NodePhase::AttemptFailed
                 | NodePhase::InDoubt(_)
                 | NodePhase::Succeeded { .. }
@@ -226,6 +238,7 @@ impl Fold<'_> {
             Some(
                 NodePhase::Ready
                 | NodePhase::Running { .. }
+                | NodePhase::ByHand { .. }
                 | NodePhase::AttemptFailed
                 | NodePhase::Backoff { .. }
                 | NodePhase::Polling { .. }

@@ -66,6 +66,9 @@ impl Fold<'_> {
     /// the work of the ending itself: undo, debts, `finally`.
     pub(super) fn stop_what_waits(&mut self) {
         let mut nodes: Vec<Key> = self.live.ready.iter().copied().collect();
+        // A change by hand goes on in the world: the ending waits for its person.
+        let by_hand = self.live.by_hand.iter().copied();
+        nodes.extend(by_hand.filter(|key| !self.live.is_change(*key)));
         let mut steps: Vec<u32> = self.live.open_gates.iter().copied().collect();
         steps.extend(self.live.withdrawn_gates.iter().copied());
         for (_, timer) in self.live.timers.clone().iter() {

@@ -281,8 +281,20 @@ fn check_step(step: &Step) -> Result<(), PlanError> {
             until,
             done,
             undo,
+            manual,
             ..
         } => {
+            if let Some(manual) = manual {
+                if step.finally {
+                    return rule("`finally` waits for no person");
+                }
+                if effect.is_change() && manual.expires.is_some() {
+                    return rule("a change by hand does not expire: somebody may be doing it");
+                }
+                if until.is_some() || done.is_some() || call.retry.attempts != 1 {
+                    return rule("a person is asked once: no `until`, `done` or `retry`");
+                }
+            }
             for call in [Some(call), undo.as_ref()].into_iter().flatten() {
                 if call.retry.attempts == 0 || call.retry.attempts > ATTEMPTS_MAX {
                     return rule("`retry` has from 1 to 100 attempts");

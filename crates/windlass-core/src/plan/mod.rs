@@ -5,6 +5,7 @@
 mod change;
 mod host;
 mod index;
+mod manual;
 mod step;
 mod target;
 mod template;
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 pub use change::{Change, ChangeClass, Risk};
 pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
+pub use manual::{Asked, Manual};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
@@ -31,6 +33,8 @@ use crate::value::Value;
 pub const STEPS_MAX: usize = 10_000;
 /// The most items that one `for_each` may have.
 pub const ITEMS_MAX: usize = 1_000;
+/// The longest wait of one step: what is further away is a mistake in a date.
+pub const WAIT_MAX: Millis = Millis::from_mins(366 * 24 * 60);
 /// The most attempts that a retry policy may ask for.
 pub const ATTEMPTS_MAX: u32 = 100;
 /// The most nodes of a run that are in flight at once, unless the plan says less.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::id::{ActionName, StepId};
-use crate::plan::Template;
+use crate::plan::{Manual, Template};
 use crate::time::Millis;
 use crate::types::Type;
 
@@ -96,11 +96,25 @@ pub enum StepKind {
         /// an attempt that gives something else failed.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         outputs: BTreeMap<String, Type>,
+        /// A person does it by hand, and no runner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manual: Option<Manual>,
     },
-    /// Waits for a span, given in milliseconds by an integer.
+    /// Waits for a span, given in milliseconds by an integer, or until a point in time, given
+    /// as a text after RFC 3339.
     Wait { span: Template },
     /// Stops until an operator approves.
     Gate(Gate),
+}
+
+impl StepKind {
+    /// How a person does it, when one does.
+    pub fn manual(&self) -> Option<&Manual> {
+        match self {
+            StepKind::Action { manual, .. } => manual.as_ref(),
+            StepKind::Wait { .. } | StepKind::Gate(_) => None,
+        }
+    }
 }
 
 /// How an action is called: the same for doing and for undoing.

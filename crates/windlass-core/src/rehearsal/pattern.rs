@@ -169,6 +169,16 @@ impl<'a> About<'a> {
             | Event::PollScheduled {
                 node: id, attempt, ..
             }
+            | Event::ManualStepOpened {
+                node: id, attempt, ..
+            }
+            | Event::ManualStepAttested {
+                node: id, attempt, ..
+            }
+            | Event::ManualStepDeclined {
+                node: id, attempt, ..
+            }
+            | Event::ManualStepExpired { node: id, attempt }
             | Event::DoubtOpened {
                 node: id, attempt, ..
             }
@@ -238,6 +248,10 @@ pub const EVENT_KINDS: &[&str] = &[
     "retry_scheduled",
     "poll_scheduled",
     "node_failed",
+    "manual_step_opened",
+    "manual_step_attested",
+    "manual_step_declined",
+    "manual_step_expired",
     "doubt_opened",
     "doubt_answered",
     "doubt_escalated",

@@ -3,10 +3,12 @@
 use super::{Pattern, Subject};
 use crate::command::Verdict;
 use crate::id::{NodeId, StepId};
-use crate::outcome::{Answer, Outcome};
+use crate::outcome::{Answer, Effected, Outcome};
 use crate::time::Millis;
 use crate::value::Value;
 
+/// The name of whoever answers when a script names nobody: not the requester.
+pub const APPROVER: &str = "approver";
 /// The name by which a script speaks of the person who started the run.
 pub const REQUESTER: &str = "requester";
 
@@ -192,6 +194,11 @@ pub enum Act {
         node: NodeId,
         reason: String,
         outputs: Value,
+    },
+    Decline {
+        node: NodeId,
+        reason: String,
+        effect: Effected,
     },
     Resolve {
         node: NodeId,

@@ -51,6 +51,11 @@ impl Live {
                 of(|p| matches!(p, NodePhase::Running { .. })),
             ),
             (
+                "by_hand",
+                &self.by_hand,
+                of(|p| matches!(p, NodePhase::ByHand { .. })),
+            ),
+            (
                 "settling",
                 &self.settling,
                 of(|p| matches!(p, NodePhase::AttemptFailed)),
@@ -152,7 +157,7 @@ impl Live {
                 .count()
         };
         let is_busy = |phase: &NodePhase| match phase {
-            NodePhase::Running { .. } | NodePhase::InDoubt(_) => true,
+            NodePhase::Running { .. } | NodePhase::ByHand { .. } | NodePhase::InDoubt(_) => true,
             NodePhase::Ready
             | NodePhase::AttemptFailed
             | NodePhase::Backoff { .. }
@@ -188,6 +193,7 @@ impl Live {
         let nodes = self.nodes.iter().filter_map(|(key, node)| {
             let at = match &node.phase {
                 NodePhase::Running { deadline, .. } => Some(*deadline),
+                NodePhase::ByHand { expires_at, .. } => *expires_at,
                 NodePhase::Backoff { at } | NodePhase::Polling { at } => Some(*at),
                 NodePhase::InDoubt(doubt) if doubt.escalated.is_none() => Some(doubt.observe_until),
                 NodePhase::InDoubt(_)

@@ -26,7 +26,7 @@ use crate::event::End;
 use crate::evolve::brief;
 use crate::id::{NodeId, Phase, RunId};
 use crate::operator::{Identity, Operator};
-use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Plan, StepKind};
+use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Manual, Plan, StepKind};
 use crate::time::Timestamp;
 use crate::types::Type;
 use crate::value::Value;
@@ -101,6 +101,8 @@ pub(crate) struct Live {
     pub(crate) ready: Set<Key>,
     /// Nodes with an attempt in flight.
     pub(crate) running: Set<Key>,
+    /// Nodes that a person was asked to do by hand, and that he has not answered for.
+    pub(crate) by_hand: Set<Key>,
     /// Nodes whose attempt failed and whose consequence is still to be decided.
     pub(crate) settling: Set<Key>,
     /// Changes in doubt.
@@ -340,9 +342,27 @@ impl Live {
             || self.abandoned.is_some()
     }
 
-    /// Whether nothing is in flight, in doubt or undecided.
+    /// Whether nothing is in flight, in doubt or undecided. A change by hand is in flight
+    /// until its person answers: somebody may be doing it right now.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.running.is_empty() && self.settling.is_empty() && self.doubts.is_empty()
+        self.running.is_empty()
+            && self.settling.is_empty()
+            && self.doubts.is_empty()
+            && !self.by_hand.iter().any(|key| self.is_change(*key))
+    }
+
+    /// Whether a node is a change.
+    pub(crate) fn is_change(&self, key: Key) -> bool {
+        self.call_of(key)
+            .is_some_and(|(_, effect)| effect.is_change())
+    }
+
+    /// How a person does a node, when one does; an undo is never done by hand.
+    pub(crate) fn manual(&self, key: Key) -> Option<&Manual> {
+        match key.phase {
+            Phase::Do => self.plan.step(key.step).kind.manual(),
+            Phase::Undo => None,
+        }
     }
 
     /// Whether a main step is owed; those of `finally` are paid within it.

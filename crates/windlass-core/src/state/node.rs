@@ -75,6 +75,11 @@ pub enum NodePhase {
         deadline: Timestamp,
         send_by: Timestamp,
     },
+    /// A person was asked to do it; his answer is awaited.
+    ByHand {
+        call: Dispatch,
+        expires_at: Option<Timestamp>,
+    },
     /// The attempt failed; what follows is decided next.
     AttemptFailed,
     /// The next attempt starts at this time.
@@ -101,6 +106,7 @@ impl NodePhase {
         match self {
             NodePhase::Ready => "ready",
             NodePhase::Running { .. } => "running",
+            NodePhase::ByHand { .. } => "by_hand",
             NodePhase::AttemptFailed => "attempt_failed",
             NodePhase::Backoff { .. } => "backoff",
             NodePhase::Polling { .. } => "polling",

@@ -67,6 +67,7 @@ impl Live {
             NodePhase::Succeeded { outputs, .. } => Some(outputs),
             NodePhase::Ready
             | NodePhase::Running { .. }
+            | NodePhase::ByHand { .. }
             | NodePhase::AttemptFailed
             | NodePhase::Backoff { .. }
             | NodePhase::Polling { .. }

@@ -12,9 +12,11 @@ pub enum RunStatus {
     New,
     /// Something is in flight.
     Running,
-    /// Nothing is in flight; a gate, a timer, a wait or another run decides what comes.
+    /// Nothing is in flight; a person, a timer, a wait or another run decides what comes.
     Waiting {
         gates: Vec<StepId>,
+        /// What people were asked to do by hand.
+        by_hand: Vec<NodeId>,
         until: Option<Timestamp>,
         /// The target whose lock another run holds, or that nobody has granted yet.
         lock: Option<String>,
@@ -83,10 +85,10 @@ impl RunState {
         if live.paused.is_some() {
             return RunStatus::Paused;
         }
-        if live.ending.is_some() {
+        if live.ending.is_some() && (live.by_hand.is_empty() || !live.is_left_to_people()) {
             return RunStatus::Ending;
         }
-        if !live.running.is_empty() || !live.doubts.is_empty() {
+        if !live.is_left_to_people() {
             return RunStatus::Running;
         }
         let gates = live
@@ -96,6 +98,7 @@ impl RunState {
             .collect();
         RunStatus::Waiting {
             gates,
+            by_hand: self.by_hand().collect(),
             until: self.next_wake(),
             lock: live.wants_lock().map(|wanted| wanted.target.to_owned()),
         }
@@ -112,6 +115,7 @@ impl RunState {
                 NodePhase::InDoubt(_)
                 | NodePhase::Ready
                 | NodePhase::Running { .. }
+                | NodePhase::ByHand { .. }
                 | NodePhase::AttemptFailed
                 | NodePhase::Backoff { .. }
                 | NodePhase::Polling { .. }
@@ -134,6 +138,11 @@ impl RunState {
 }
 
 impl Live {
+    /// Whether nothing is at work but people.
+    fn is_left_to_people(&self) -> bool {
+        self.running.is_empty() && self.doubts.is_empty()
+    }
+
     /// Everything that only a person can settle.
     fn needs(&self) -> Vec<Need> {
         let mut needs = Vec::new();
@@ -143,6 +152,7 @@ impl Live {
                 Some(
                     NodePhase::Ready
                     | NodePhase::Running { .. }
+                    | NodePhase::ByHand { .. }
                     | NodePhase::AttemptFailed
                     | NodePhase::Backoff { .. }
                     | NodePhase::Polling { .. }

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 enum NodeTable {
     Ready,
     Running,
+    ByHand,
     Settling,
     Doubts,
     None,
@@ -19,6 +20,7 @@ fn node_table(phase: &NodePhase) -> (NodeTable, Option<Timestamp>) {
     match phase {
         NodePhase::Ready => (NodeTable::Ready, None),
         NodePhase::Running { deadline, .. } => (NodeTable::Running, Some(*deadline)),
+        NodePhase::ByHand { expires_at, .. } => (NodeTable::ByHand, *expires_at),
         NodePhase::AttemptFailed => (NodeTable::Settling, None),
         NodePhase::Backoff { at } | NodePhase::Polling { at } => (NodeTable::None, Some(*at)),
         NodePhase::InDoubt(doubt) => {
@@ -76,7 +78,7 @@ impl Live {
         }
         self.enlist_node(key, after.0, after.1, true);
         let takes_a_place = |table| match table {
-            NodeTable::Running | NodeTable::Doubts => true,
+            NodeTable::Running | NodeTable::ByHand | NodeTable::Doubts => true,
             NodeTable::Ready | NodeTable::Settling | NodeTable::None => false,
         };
         let was_busy = before.is_some_and(|(table, _)| takes_a_place(table));
@@ -96,6 +98,7 @@ impl Live {
         let set = match table {
             NodeTable::Ready => Some(&mut self.ready),
             NodeTable::Running => Some(&mut self.running),
+            NodeTable::ByHand => Some(&mut self.by_hand),
             NodeTable::Settling => Some(&mut self.settling),
             NodeTable::Doubts => Some(&mut self.doubts),
             NodeTable::None => None,

@@ -62,6 +62,13 @@ impl RunState {
         })
     }
 
+    /// What people were asked to do by hand and have not answered for.
+    pub fn by_hand(&self) -> impl Iterator<Item = NodeId> {
+        self.live
+            .iter()
+            .flat_map(|live| live.by_hand.iter().map(|key| live.id_of(*key)))
+    }
+
     /// Who paused the run and why.
     pub fn paused(&self) -> Option<(&Operator, &str)> {
         let (by, reason) = self.live.as_ref()?.paused.as_ref()?;

@@ -13,18 +13,13 @@ use windlass_core::time::Timestamp;
 pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> Result<(), String> {
     let none = Node::default();
     match event {
-        Event::AttemptStarted {
-            node,
-            attempt,
-            deadline,
-            send_by,
-            ..
-        } => {
+        Event::AttemptStarted { node, attempt, .. }
+        | Event::ManualStepOpened { node, attempt, .. } => {
             let known = h.nodes.get(node).unwrap_or(&none);
             if *attempt != known.attempt + 1 {
                 return Err(format!("{node}#{attempt} follows #{}", known.attempt));
             }
-            if known.in_flight || known.in_doubt || known.succeeded {
+            if known.in_flight || known.by_hand || known.in_doubt || known.succeeded {
                 return Err(format!("{node}#{attempt} starts beside or after another"));
             }
             if effect_of(plan, node).is_change() && *attempt > 1 && !known.no_effect {
@@ -38,8 +33,31 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
             if h.orphans.iter().any(|(step, _)| *step == node.step) {
                 return Err(format!("{node}#{attempt} starts beside a living process"));
             }
-            if send_by > deadline || *send_by <= at {
+            if let Event::AttemptStarted {
+                deadline, send_by, ..
+            } = event
+                && (send_by > deadline || *send_by <= at)
+            {
                 return Err(format!("{node}#{attempt} has no time to be sent in"));
+            }
+            let is_manual = step_of(plan, &node.step).kind.manual().is_some();
+            let asked = matches!(event, Event::ManualStepOpened { .. });
+            if asked != (is_manual && node.phase == Phase::Do) {
+                return Err(format!("{node}#{attempt} is begun by the wrong hands"));
+            }
+        }
+        Event::ManualStepAttested { node, attempt, .. }
+        | Event::ManualStepDeclined { node, attempt, .. }
+        | Event::ManualStepExpired { node, attempt } => {
+            let known = h.nodes.get(node).unwrap_or(&none);
+            if known.attempt != *attempt || !known.by_hand {
+                return Err(format!(
+                    "{node}#{attempt} is answered, but nobody was asked"
+                ));
+            }
+            let expired = matches!(event, Event::ManualStepExpired { .. });
+            if expired && effect_of(plan, node).is_change() {
+                return Err(format!("{node}#{attempt} expires in somebody's hands"));
             }
         }
         Event::AttemptSucceeded { node, attempt, .. }
@@ -139,6 +157,14 @@ impl History {
                 (known.attempt, known.in_flight, known.no_effect) = (*attempt, true, false);
                 self.intend(plan, node);
             }
+            Event::ManualStepOpened { node, attempt, .. } => {
+                let known = self.nodes.entry(node.clone()).or_default();
+                (known.attempt, known.by_hand, known.no_effect) = (*attempt, true, false);
+                self.intend(plan, node);
+            }
+            Event::ManualStepAttested { node, .. } => self.succeed(plan, node),
+            Event::ManualStepDeclined { node, effect, .. } => self.not_done(node, *effect),
+            Event::ManualStepExpired { node, .. } => self.not_done(node, Effected::None),
             Event::AttemptCheckpointed { .. }
             | Event::RetryScheduled { .. }
             | Event::DoubtAnswered { .. }
@@ -259,6 +285,14 @@ impl History {
         }
     }
 
+    fn not_done(&mut self, node: &NodeId, effect: Effected) {
+        let known = self.nodes.entry(node.clone()).or_default();
+        (known.by_hand, known.no_effect) = (false, effect == Effected::None);
+        if effect == Effected::None {
+            self.owe_nothing(node);
+        }
+    }
+
     fn owe_nothing(&mut self, node: &NodeId) {
         if self.kept.contains(node) {
             return;
@@ -279,6 +313,7 @@ impl History {
     fn succeed(&mut self, plan: &Plan, node: &NodeId) {
         let known = self.nodes.entry(node.clone()).or_default();
         (known.in_flight, known.succeeded, known.failed) = (false, true, false);
+        known.by_hand = false;
         if node.phase == Phase::Undo {
             self.undone.push(node.clone());
             return;

@@ -7,7 +7,7 @@ use windlass_core::plan::{EffectClass, Plan};
 /// What is changed has a name before anybody approves it and before anything is done.
 pub(crate) fn judge(plan: &Plan, h: &History, event: &Event) -> Result<(), String> {
     match event {
-        Event::AttemptStarted { node, .. } => {
+        Event::AttemptStarted { node, .. } | Event::ManualStepOpened { node, .. } => {
             let is_free = plan.target.is_none() || effect_of(plan, node) == EffectClass::Read;
             if !is_free && h.lock != Lock::Held {
                 return Err(format!("{node} starts without the lock"));

@@ -58,6 +58,10 @@ pub(crate) fn subject(event: &Event) -> Subject<'_> {
         | Event::OrphanFound { node, .. }
         | Event::OrphanEnded { node, .. }
         | Event::ResolutionContradicted { node, .. }
+        | Event::ManualStepOpened { node, .. }
+        | Event::ManualStepAttested { node, .. }
+        | Event::ManualStepDeclined { node, .. }
+        | Event::ManualStepExpired { node, .. }
         | Event::NodeFailed { node, .. }
         | Event::ContradictionAcknowledged { node, .. }
         | Event::RetryOrdered { node, .. }
@@ -96,6 +100,8 @@ enum Fate {
 struct Node {
     attempt: u32,
     in_flight: bool,
+    /// A person was asked to do it and has not answered.
+    by_hand: bool,
     in_doubt: bool,
     /// The durable record that the latest attempt did not take effect.
     no_effect: bool,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fate, History, ancestors, effect_of, is_gate, step_of};
+use super::{Fate, History, Node, ancestors, effect_of, is_gate, step_of};
 use windlass_core::event::{End, Event};
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::plan::{EffectClass, Plan, StepKind};
@@ -22,7 +22,7 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
     }
     match event {
         Event::RunStarted { .. } => Err("a second start".to_owned()),
-        Event::AttemptStarted { node, .. } => {
+        Event::AttemptStarted { node, .. } | Event::ManualStepOpened { node, .. } => {
             held(h, node)?;
             started(plan, h, node, at)
         }
@@ -53,7 +53,7 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
             None => Err(format!("{step} is approved, but not open")),
         },
         Event::RunEndingBegan { end, .. } => ending(plan, h, *end),
-        Event::RunEnded { .. } => ended(h),
+        Event::RunEnded { .. } => ended(plan, h),
         _ => Ok(()),
     }
 }
@@ -105,7 +105,7 @@ fn started(plan: &Plan, h: &History, node: &NodeId, at: Timestamp) -> Result<(),
         let of_step = h
             .nodes
             .iter()
-            .filter(|(of, known)| of.step == node.step && known.in_flight);
+            .filter(|(of, known)| of.step == node.step && (known.in_flight || known.by_hand));
         if of_step.count() >= each.max_parallel as usize {
             return Err(format!("{node} starts beside too many of its step"));
         }
@@ -193,15 +193,19 @@ fn undo(plan: &Plan, h: &History, node: &NodeId) -> Result<(), String> {
     }
 }
 
+/// What no end passes by: also a change that is in somebody's hands.
+fn at_work(plan: &Plan) -> impl FnMut(&(&NodeId, &Node)) -> bool {
+    |(node, known)| {
+        let in_hand = known.by_hand && effect_of(plan, node).is_change();
+        known.in_flight || known.in_doubt || in_hand
+    }
+}
+
 fn ending(plan: &Plan, h: &History, end: End) -> Result<(), String> {
     if h.ending.is_some() {
         return Err("a second ending".to_owned());
     }
-    if let Some((node, _)) = h
-        .nodes
-        .iter()
-        .find(|(_, known)| known.in_flight || known.in_doubt)
-    {
+    if let Some((node, _)) = h.nodes.iter().find(at_work(plan)) {
         return Err(format!(
             "the ending begins while {node} is at work or in doubt"
         ));
@@ -229,15 +233,11 @@ fn ending(plan: &Plan, h: &History, end: End) -> Result<(), String> {
     Ok(())
 }
 
-fn ended(h: &History) -> Result<(), String> {
+fn ended(plan: &Plan, h: &History) -> Result<(), String> {
     if h.ending.is_none() {
         return Err("the end without an ending".to_owned());
     }
-    if let Some((node, _)) = h
-        .nodes
-        .iter()
-        .find(|(_, known)| known.in_flight || known.in_doubt)
-    {
+    if let Some((node, _)) = h.nodes.iter().find(at_work(plan)) {
         return Err(format!("the end while {node} is at work or in doubt"));
     }
     match h.debts.keys().next() {

@@ -369,6 +369,14 @@ impl Driver {
                 Command::Reject { gate, by, reason }
             }
             RunStatus::Waiting { gates, .. } if !gates.is_empty() => self.approve(gates[0].clone()),
+            RunStatus::Waiting { by_hand, .. } if !by_hand.is_empty() => {
+                // He may say nothing until it is too late.
+                if self.mood == Mood::Wild && self.dice.one_in(3) {
+                    return false;
+                }
+                let node = by_hand[0].clone();
+                self.hand_answers(node)
+            }
             RunStatus::NeedsOperator { needs } => match needs[0].clone() {
                 Need::InDoubt { node } => Command::Resolve {
                     node,
@@ -416,15 +424,47 @@ impl Driver {
                     .state
                     .steps()
                     .find(|look| look.state.phase.name() == "open");
-                let Some(gate) = open.map(|look| look.step.id.clone()) else {
-                    return false;
-                };
-                self.approve(gate)
+                let gate = open.map(|look| look.step.id.clone());
+                let by_hand = self.state.by_hand().next();
+                match (gate, by_hand) {
+                    (Some(gate), _) => self.approve(gate),
+                    (None, Some(node)) => self.hand_answers(node),
+                    (None, None) => return false,
+                }
             }
         };
         let before = self.events.len();
         self.give(command);
         self.events.len() > before
+    }
+
+    /// What a person says of what he was asked to do.
+    fn hand_answers(&mut self, node: NodeId) -> Command {
+        let (by, reason) = (person("ann"), "why".to_owned());
+        let is_change = self
+            .state
+            .call_of(&node)
+            .is_some_and(|(_, effect)| effect.is_change());
+        let effect = match (self.mood, self.dice.below(6)) {
+            (Mood::Wild | Mood::Nonsense, 0) => Some(Effected::None),
+            (Mood::Wild | Mood::Nonsense, 1) if is_change => Some(Effected::Settled),
+            (Mood::Wild | Mood::Nonsense, 2) if is_change => Some(Effected::Unknown),
+            (Mood::Kind | Mood::Wild | Mood::Nonsense, _) => None,
+        };
+        match effect {
+            Some(effect) => Command::Decline {
+                node,
+                by,
+                reason,
+                effect,
+            },
+            None => Command::Attest {
+                node,
+                by,
+                reason,
+                outputs: Value::Null,
+            },
+        }
     }
 
     fn approve(&self, gate: StepId) -> Command {
@@ -465,7 +505,7 @@ impl Driver {
         };
         let flag = self.dice.one_in(2);
         let asked_at = Timestamp(self.now.0 - self.dice.below(40_000) as i64);
-        match self.dice.below(24) {
+        match self.dice.below(25) {
             0 => Command::Ended {
                 node,
                 attempt,
@@ -543,6 +583,16 @@ impl Driver {
             21 => Command::LockGranted,
             22 => Command::LockHeld {
                 by: "r3".parse().expect("a run's id"),
+            },
+            23 => Command::Decline {
+                node,
+                by,
+                reason,
+                effect: match self.dice.below(3) {
+                    0 => Effected::None,
+                    1 => Effected::Settled,
+                    _ => Effected::Unknown,
+                },
             },
             _ => Command::Tick,
         }

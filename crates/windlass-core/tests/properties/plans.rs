@@ -91,6 +91,16 @@ fn step(dice: &mut Dice, before: &[(String, bool)]) -> (&'static str, Vec<String
         "%" => maybe(dice, 2, "span=30000"),
         _ => {
             let change = suffix.starts_with('!');
+            if dice.one_in(7) {
+                maybe(dice, 1, "hand");
+                if !change {
+                    maybe(dice, 2, "expires=40");
+                }
+                maybe(dice, 4, "each=`[1, 2, 3]`");
+                maybe(dice, 6, "when=false");
+                maybe(dice, 3, "recread");
+                return (suffix, attributes, change);
+            }
             if dice.one_in(5) {
                 maybe(dice, 1, "each=`[1, 2, 3]`");
                 maybe(dice, 2, "par=1");

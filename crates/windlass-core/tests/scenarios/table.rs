@@ -63,10 +63,11 @@ const GATE_EVENTS: [&str; 5] = [
     "gate_expired",
     "gate_withdrawn",
 ];
-const NODE: [&str; 11] = [
+const NODE: [&str; 12] = [
     "none",
     "ready",
     "running",
+    "by_hand",
     "attempt_failed",
     "backoff",
     "polling",
@@ -76,7 +77,7 @@ const NODE: [&str; 11] = [
     "failed",
     "stopped",
 ];
-const NODE_EVENTS: [&str; 18] = [
+const NODE_EVENTS: [&str; 22] = [
     "attempt_started",
     "attempt_checkpointed",
     "attempt_succeeded",
@@ -84,6 +85,10 @@ const NODE_EVENTS: [&str; 18] = [
     "retry_scheduled",
     "poll_scheduled",
     "node_failed",
+    "manual_step_opened",
+    "manual_step_attested",
+    "manual_step_declined",
+    "manual_step_expired",
     "doubt_opened",
     "doubt_answered",
     "doubt_escalated",
@@ -158,6 +163,14 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
         "node_failed",
         &["none", "ready", "attempt_failed", "backoff", "polling"],
     ),
+    (
+        "node",
+        "manual_step_opened",
+        &["none", "ready", "backoff", "polling"],
+    ),
+    ("node", "manual_step_attested", &["by_hand"]),
+    ("node", "manual_step_declined", &["by_hand"]),
+    ("node", "manual_step_expired", &["by_hand"]),
     ("node", "doubt_opened", &["attempt_failed"]),
     ("node", "doubt_answered", &["in_doubt"]),
     ("node", "doubt_escalated", &["in_doubt"]),
@@ -175,6 +188,7 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
 const ANY: &[&str] = &[
     "ready",
     "running",
+    "by_hand",
     "attempt_failed",
     "backoff",
     "polling",
@@ -241,9 +255,16 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
     ),
     (
         "node",
+        "manual_step_opened",
+        &["polling"],
+        "what a person does has no `until`",
+    ),
+    (
+        "node",
         "orphan_found",
         &[
             "ready",
+            "by_hand",
             "attempt_failed",
             "backoff",
             "polling",
@@ -258,6 +279,7 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
         "orphan_ended",
         &[
             "ready",
+            "by_hand",
             "running",
             "attempt_failed",
             "polling",
@@ -272,6 +294,7 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
         "resolution_contradicted",
         &[
             "ready",
+            "by_hand",
             "attempt_failed",
             "backoff",
             "polling",
@@ -286,6 +309,7 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
         "contradiction_acknowledged",
         &[
             "ready",
+            "by_hand",
             "running",
             "attempt_failed",
             "backoff",

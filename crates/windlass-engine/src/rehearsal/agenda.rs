@@ -43,6 +43,12 @@ pub(super) enum Coming {
         decision: Decision,
         by: String,
     },
+    /// A person answers for work by hand.
+    Answer {
+        node: NodeId,
+        attempt: u32,
+        outcome: Outcome,
+    },
     /// A cue, by its number in the script.
     Cue(usize),
 }
@@ -51,7 +57,7 @@ impl Coming {
     /// Whether it happens although the engine died: what people do.
     fn outlives_the_engine(&self) -> bool {
         match self {
-            Coming::Decide { .. } | Coming::Cue(_) => true,
+            Coming::Decide { .. } | Coming::Answer { .. } | Coming::Cue(_) => true,
             Coming::Ended { .. }
             | Coming::Crash { .. }
             | Coming::Looked { .. }

@@ -212,6 +212,12 @@ impl Judge<'_> {
                     attempt,
                     call,
                     ..
+                }
+                | Event::ManualStepOpened {
+                    node,
+                    attempt,
+                    call,
+                    ..
                 } if subject.is(node) => Some((node.clone(), *attempt, &call.input)),
                 _ => None,
             })
@@ -267,7 +273,8 @@ impl Judge<'_> {
         for (subject, wanted) in expected {
             let mut given: BTreeMap<NodeId, Value> = BTreeMap::new();
             for event in self.events_of() {
-                if let Event::AttemptSucceeded { node, outputs, .. } = event
+                if let Event::AttemptSucceeded { node, outputs, .. }
+                | Event::ManualStepAttested { node, outputs, .. } = event
                     && subject.is(node)
                 {
                     given.insert(node.clone(), outputs.clone());
@@ -376,7 +383,11 @@ fn need(need: &Need) -> String {
 /// The step that begins with an event.
 pub(super) fn begins(event: &Event) -> Option<&StepId> {
     match event {
-        Event::AttemptStarted { node, .. } if node.phase == Phase::Do => Some(&node.step),
+        Event::AttemptStarted { node, .. } | Event::ManualStepOpened { node, .. }
+            if node.phase == Phase::Do =>
+        {
+            Some(&node.step)
+        }
         Event::GateOpened { step, .. }
         | Event::WaitStarted { step, .. }
         | Event::StepExpanded { step, .. } => Some(step),

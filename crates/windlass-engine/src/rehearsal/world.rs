@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use windlass_core::command::{Command, Orphan, Statement};
 use windlass_core::effect::{Effect, Look};
-use windlass_core::event::{EVENT_VERSION, Event};
+use windlass_core::event::{Dispatch, EVENT_VERSION, Event};
 use windlass_core::id::{NodeId, RunId, StepId};
-use windlass_core::outcome::Answer;
+use windlass_core::outcome::{Answer, Outcome};
 use windlass_core::plan::IndexedPlan;
-use windlass_core::rehearsal::{Act, Decision, Ending, GateReply, Moment, REQUESTER, Said, Script};
+use windlass_core::rehearsal::{
+    APPROVER, Act, Decision, Ending, GateReply, Moment, REQUESTER, Said, Script,
+};
 use windlass_core::rejection::Rejection;
-use windlass_core::state::RunState;
+use windlass_core::state::{NodePhase, RunState};
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::{decide, evolve, outstanding};
 
@@ -182,6 +184,15 @@ impl<'a> World<'a> {
         if let Event::GateOpened { step, attempt, .. } = event {
             self.gate_opened(step, *attempt);
         }
+        if let Event::ManualStepOpened {
+            node,
+            attempt,
+            call,
+            ..
+        } = event
+        {
+            self.asked_by_hand(node, *attempt, call);
+        }
     }
 
     fn gate_opened(&mut self, gate: &StepId, opening: u32) {
@@ -205,6 +216,60 @@ impl<'a> World<'a> {
                 self.agenda.put(self.now + *after, coming);
             }
         }
+    }
+
+    /// A mock of work by hand is its person's answer.
+    fn asked_by_hand(&mut self, node: &NodeId, attempt: u32, call: &Dispatch) {
+        let reply = match self.cast.reply(node, attempt) {
+            Ok(reply) => reply,
+            Err(stated) => {
+                return self.faults.push(Fault::NoReply {
+                    node: node.clone(),
+                    attempt,
+                    call: Box::new(call.clone()),
+                    stated,
+                });
+            }
+        };
+        let coming = match &reply.ending {
+            Ending::Never => return,
+            Ending::Outcome(outcome) => Coming::Answer {
+                node: node.clone(),
+                attempt,
+                outcome: outcome.clone(),
+            },
+            Ending::Crash { down, .. } => Coming::Crash {
+                down: *down,
+                left: None,
+            },
+        };
+        self.agenda.put(self.now + reply.takes, coming);
+    }
+
+    /// The person's answer, unless the step was closed meanwhile.
+    fn answer(&mut self, node: NodeId, attempt: u32, outcome: Outcome) {
+        let is_open = self.state.step(&node.step).is_some_and(|look| {
+            look.items.iter().any(|item| {
+                let by_hand = matches!(item.state.phase, NodePhase::ByHand { .. });
+                item.node == node && item.state.attempt == attempt && by_hand
+            })
+        });
+        if !is_open {
+            return;
+        }
+        let act = match outcome {
+            Outcome::Succeeded { outputs, .. } => Act::Attest {
+                node,
+                reason: "done".to_owned(),
+                outputs,
+            },
+            Outcome::Failed(failure) => Act::Decline {
+                node,
+                reason: failure.message,
+                effect: failure.effect,
+            },
+        };
+        self.act(&act, APPROVER, None);
     }
 
     /// Compares what should be in flight with what is. Answers when the run wants to be
@@ -429,6 +494,11 @@ impl<'a> World<'a> {
                 decision,
                 by,
             } => self.decide_gate(gate, opening, decision, &by),
+            Coming::Answer {
+                node,
+                attempt,
+                outcome,
+            } => self.answer(node, attempt, outcome),
             Coming::Cue(number) => self.cue(number),
         }
     }
@@ -556,6 +626,16 @@ impl<'a> World<'a> {
                 reason,
                 outputs,
             },
+            Act::Decline {
+                node,
+                reason,
+                effect,
+            } => Command::Decline {
+                node,
+                by,
+                reason,
+                effect,
+            },
             Act::Resolve {
                 node,
                 reason,
@@ -602,6 +682,7 @@ fn said(act: &Act, by: &str) -> String {
         Act::Cancel { .. } => format!("the cancel by {by}"),
         Act::Retry { node, .. } => format!("the retry of {node} by {by}"),
         Act::Attest { node, .. } => format!("the attestation of {node} by {by}"),
+        Act::Decline { node, .. } => format!("the word that {node} is not done by {by}"),
         Act::Resolve { node, .. } => format!("the resolution of {node} by {by}"),
         Act::Abandon { .. } => format!("the abandonment by {by}"),
         Act::TakeOver { step, .. } => format!("the taking over of {step} by {by}"),

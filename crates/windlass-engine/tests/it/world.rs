@@ -72,6 +72,7 @@ pub(crate) fn action(step: &str, effect: EffectClass, needs: &[&str]) -> Step {
         done: None,
         undo: None,
         outputs: BTreeMap::new(),
+        manual: None,
     };
     with_kind(step, kind, needs)
 }

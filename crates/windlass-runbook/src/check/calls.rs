@@ -26,6 +26,8 @@ use crate::suggest::did_you_mean;
 const TIMEOUT: Millis = Millis::from_mins(1);
 /// The timeout of a look whether a change happened, when it states none.
 const RECONCILE_TIMEOUT: Millis = Millis::from_mins(1);
+/// What stands for the timeout of work by hand, which has none.
+const BY_HAND: Millis = Millis::from_mins(1);
 /// Work that was not handed over within this span of its intent never is.
 const SEND_WITHIN: Millis = Millis::from_secs(5);
 /// For how long a doubt is looked into when neither step nor action says.
@@ -49,8 +51,17 @@ pub(super) fn call(
     found: &mut Found,
 ) -> Option<Call> {
     let with = with(world, called, fields.get("with"), around, found);
-    let retry = retry(fields, found);
-    let timeout = timeout(called, fields, found);
+    let by_hand = called.action.is_some_and(Action::is_by_hand);
+    let retry = if by_hand {
+        Some(Retry::default())
+    } else {
+        retry(fields, found)
+    };
+    let timeout = if by_hand {
+        Some(BY_HAND)
+    } else {
+        timeout(called, fields, found)
+    };
     let (reconcile, stated_settle) = reconcile(world, called, fields, around, found);
     let observe = fields.duration("observe", found);
     let action = called.action?;
@@ -116,6 +127,8 @@ pub(super) fn with(
             Some(action) => match action.param(name) {
                 // Defaults are for all actions of a family, not each for all.
                 _ if is_default && !action.params.contains_key(name) => continue,
+                // They are declared, not given: see `manual`.
+                Some(param) if param.declares => continue,
                 Some(param) if param.checks => {
                     match checks(world, &entry.value, around, found) {
                         Some(value) => {

@@ -10,7 +10,7 @@ use windlass_core::plan::EffectClass;
 use super::fields::{Fields, Found, text, wrong_shape};
 use super::inline::{Fragment, Used, is_path};
 use super::world::{Form, StepDraft};
-use super::{hints, keys, outputs};
+use super::{hints, keys, manual, outputs};
 use crate::codes::{
     BAD_NAME, BAD_VALUE, DUPLICATE_STEP, EFFECT_LOWERED, EFFECT_UNSTATED, INLINED_KEY, KEYS_CLASH,
     MISSING_KEY, UNKNOWN_ACTION, UNKNOWN_KEY,
@@ -100,12 +100,15 @@ fn draft<'a>(
         .and_then(|fields| fields.value("needs"))
         .map(|node| needs(node, found))
         .unwrap_or_default();
-    let outputs = match (&form, &fields) {
-        (Form::Action { name, action, .. }, Some(fields)) => {
-            outputs::declared(name, *action, fields, found)
+    let mut outputs = std::collections::BTreeMap::new();
+    let mut values = std::collections::BTreeMap::new();
+    if let (Form::Action { name, action, .. }, Some(fields)) = (&form, &fields) {
+        if action.is_some_and(Action::is_by_hand) {
+            (outputs, values) = manual::values(fields, found);
+        } else {
+            outputs = outputs::declared(name, *action, fields, found);
         }
-        _ => std::collections::BTreeMap::new(),
-    };
+    }
     Some(StepDraft {
         id,
         id_span: entry.key_span,
@@ -113,6 +116,7 @@ fn draft<'a>(
         needs,
         form,
         outputs,
+        values,
         fields,
     })
 }
@@ -156,10 +160,19 @@ fn form<'a>(
         return (Form::Broken, None);
     }
     let is_wait = uses.is_some_and(|uses| uses.value.as_text() == Some(WAIT));
-    let keys = if is_wait { keys::WAIT } else { keys::ACTION };
     let called = uses
         .and_then(|uses| ActionName::try_from(uses.value.as_text()?.to_owned()).ok())
         .and_then(|name| catalog.get(&name).map(|action| (name, action)));
+    let is_manual = called
+        .as_ref()
+        .is_some_and(|(_, action)| action.is_by_hand());
+    let keys = if is_wait {
+        keys::WAIT
+    } else if is_manual {
+        keys::MANUAL
+    } else {
+        keys::ACTION
+    };
     let hint = |inner: &Entry| {
         let key = &inner.key;
         if looks_like_step(&inner.value) && hints::foreign_key(keys.of, key).is_none() {
@@ -189,7 +202,7 @@ fn form<'a>(
         );
         return (Form::Broken, Some(fields));
     };
-    let Some((name, action)) = action(&uses.value, catalog, found) else {
+    let Some((name, action)) = any_action(&uses.value, catalog, found) else {
         return (Form::Broken, Some(fields));
     };
     let effect = effect(&name, action, &fields, uses.value.span, found);
@@ -268,8 +281,27 @@ fn misplaced_top_key(entry: &Entry, found: &mut Found) -> bool {
     misplaced
 }
 
-/// The action that a `uses` names, as far as the catalog has it.
+/// The action that an undo or a look calls: one that needs no person.
 pub(super) fn action<'a>(
+    node: &'a Node,
+    catalog: &'a Catalog,
+    found: &mut Found,
+) -> Option<(ActionName, Option<&'a Action>)> {
+    let (name, action) = any_action(node, catalog, found)?;
+    if action.is_some_and(Action::is_by_hand) {
+        let message = format!("`{name}` is a step of its own and cannot stand here");
+        found.push(
+            Diagnostic::error(BAD_VALUE, message)
+                .at(node.span, "not here")
+                .help("a step asks a person; an undo or a look does not"),
+        );
+        return None;
+    }
+    Some((name, action))
+}
+
+/// The action that a `uses` names, as far as the catalog has it.
+fn any_action<'a>(
     node: &'a Node,
     catalog: &'a Catalog,
     found: &mut Found,

@@ -280,7 +280,7 @@ pub(super) fn foreign_action(name: &str) -> Option<&'static str> {
         "sleep" | "pause" | "delay" | "timer" => {
             "to let time pass: `uses: wait` with `with: {for: 30s}`"
         }
-        "approval" | "approve" | "manual" | "gate" | "confirm" => {
+        "approval" | "approve" | "gate" | "confirm" => {
             "a gate is a step with `approval: {expires: 30m}` instead of `uses`"
         }
         "psql" | "sql" => "SQL is run by `postgres/query` and `postgres/execute`",

@@ -13,6 +13,7 @@ mod hints;
 mod inline;
 mod inputs;
 pub(crate) mod keys;
+mod manual;
 mod names;
 mod outputs;
 mod place;
@@ -26,6 +27,8 @@ mod typed;
 mod units;
 mod vault;
 mod world;
+
+pub use manual::stated_value;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,6 +5,7 @@ use windlass_core::plan::{
     Call, EffectClass, ForEach, Gate, ITEMS_MAX, OnFailure, PARALLEL_MAX, Step, StepKind, Template,
     Until, Verb,
 };
+use windlass_core::time::Timestamp;
 use windlass_core::types::Type;
 
 use super::calls::{Called, call};
@@ -17,7 +18,7 @@ use super::templates::{Wanted, template};
 use super::typed::{self, Wants};
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
-    KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, UNKNOWN_PARAM,
+    KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, POINT_IN_TIME, UNKNOWN_PARAM,
 };
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, NodeKind};
@@ -113,6 +114,12 @@ fn action_kind(
     let until = until(world, fields, judge, found);
     let done = optional(world, fields, "done", judge, found);
     let undo = undo(world, draft, fields, call.as_ref(), each, found);
+    let manual = match *action {
+        Some(action) if action.is_by_hand() => {
+            super::manual::manual(draft, fields, *effect, found).map(Some)
+        }
+        Some(_) | None => Some(None),
+    };
     if on_failure == OnFailure::Undo
         && *effect == Some(EffectClass::Reversible)
         && undo == Some(None)
@@ -133,6 +140,7 @@ fn action_kind(
         done: done?,
         undo: undo?,
         outputs: draft.outputs.clone(),
+        manual: manual?,
     })
 }
 
@@ -242,6 +250,9 @@ fn undo(
     call(world, called, &fields, around, found).map(Some)
 }
 
+/// How a wait says its end.
+const WAIT_PARAMS: [&str; 2] = ["for", "until"];
+
 fn wait(
     world: &World<'_>,
     fields: &Fields<'_>,
@@ -249,8 +260,8 @@ fn wait(
     found: &mut Found,
 ) -> Option<Template> {
     let missing = |span| {
-        Diagnostic::error(MISSING_PARAM, "`wait` needs the parameter `for`")
-            .at(span, "`for` is missing")
+        Diagnostic::error(MISSING_PARAM, "`wait` needs the parameter `for` or `until`")
+            .at(span, "neither is there")
             .help("write `with: {for: 30s}`")
     };
     let Some(entry) = fields.get("with") else {
@@ -265,24 +276,70 @@ fn wait(
         );
         return None;
     };
-    for entry in entries.iter().filter(|entry| entry.key != "for") {
+    for entry in entries
+        .iter()
+        .filter(|entry| !WAIT_PARAMS.contains(&entry.key.as_str()))
+    {
         let message = format!("`wait` has no parameter `{}`", entry.key.escape_debug());
         found.push(
             Diagnostic::error(UNKNOWN_PARAM, message)
                 .at(entry.key_span, "unknown parameter")
-                .help("the only one is `for`"),
+                .help("it has `for` and `until`"),
         );
     }
-    let Some(span) = entries.iter().find(|entry| entry.key == "for") else {
-        found.push(missing(entry.key_span));
-        return None;
-    };
+    let [span, until] = WAIT_PARAMS.map(|name| entries.iter().find(|entry| entry.key == name));
+    match (span, until) {
+        (Some(span), None) => {
+            let wanted = Wanted {
+                ty: &Type::Duration,
+                optional: false,
+                ..Wanted::any("for")
+            };
+            template(world, &span.value, wanted, once, found)
+        }
+        (None, Some(until)) => point_in_time(world, &until.value, once, found),
+        (Some(span), Some(until)) => {
+            let message = "a wait ends after a span or at a point in time";
+            found.push(
+                Diagnostic::error(KEYS_CLASH, message)
+                    .at(until.key_span, "either this")
+                    .at(span.key_span, "or this"),
+            );
+            None
+        }
+        (None, None) => {
+            found.push(missing(entry.key_span));
+            None
+        }
+    }
+}
+
+/// The point in time of `until`; one that is written out is read here already.
+fn point_in_time(
+    world: &World<'_>,
+    node: &Node,
+    once: Around<'_>,
+    found: &mut Found,
+) -> Option<Template> {
     let wanted = Wanted {
-        ty: &Type::Duration,
+        ty: &Type::Text,
         optional: false,
-        ..Wanted::any("for")
+        ..Wanted::any("until")
     };
-    template(world, &span.value, wanted, once, found)
+    let before = found.len();
+    let value = template(world, node, wanted, once, found);
+    let written = node.as_text().filter(|text| !text.contains("${{"));
+    if let Some(text) = written.filter(|_| found.len() == before)
+        && Timestamp::parse(text).is_none()
+    {
+        found.push(
+            Diagnostic::error(POINT_IN_TIME, "`until` is a point in time with its offset")
+                .at(node.span, "not one")
+                .help("write it as 2026-11-22T02:00:00+01:00, or with Z for UTC; a span of time is `for`"),
+        );
+        return None;
+    }
+    value
 }
 
 fn gate(

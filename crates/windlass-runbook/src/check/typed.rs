@@ -472,7 +472,14 @@ pub(super) fn stated<'a>(
     else {
         return None;
     };
-    let outputs = if action.echoes {
+    let outputs = if action.is_by_hand() {
+        let stated = step.outputs.iter().map(|(name, ty)| {
+            let summary = "What the person states".to_owned();
+            let ty = ty.clone();
+            (name.clone(), Output { summary, ty })
+        });
+        return Some(Cow::Owned(stated.collect()));
+    } else if action.echoes {
         Cow::Owned(echoed(world, index, around))
     } else {
         Cow::Borrowed(action.outputs.as_ref()?)

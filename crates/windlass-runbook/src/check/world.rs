@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::{ActionName, SecretName, StepId};
-use windlass_core::plan::EffectClass;
+use windlass_core::plan::{Asked, EffectClass};
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -71,6 +71,8 @@ pub(super) struct StepDraft<'a> {
     pub(super) form: Form<'a>,
     /// The types of outputs that the step declares.
     pub(super) outputs: BTreeMap<String, Type>,
+    /// Of work by hand, what is said of the values beyond their types.
+    pub(super) values: BTreeMap<String, Asked>,
     pub(super) fields: Option<Fields<'a>>,
 }
 

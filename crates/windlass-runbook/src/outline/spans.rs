@@ -116,6 +116,19 @@ pub(crate) fn span(plan: &Plan, kind: &StepKind, items: Option<usize>) -> Span {
         unbounded: None,
     };
     match kind {
+        StepKind::Action {
+            manual: Some(manual),
+            ..
+        } => match manual.expires {
+            Some(people_ms) => Span {
+                people_ms,
+                ..bounded(people_ms)
+            },
+            None => Span {
+                unbounded: Some("a person does it by hand".to_owned()),
+                ..bounded(Millis(0))
+            },
+        },
         StepKind::Action { for_each, .. } => {
             let one = item_span(kind);
             let Some(each) = for_each else {
@@ -142,6 +155,10 @@ pub(crate) fn span(plan: &Plan, kind: &StepKind, items: Option<usize>) -> Span {
         .template(span)
         {
             Known::Now(Value::Int(span)) => bounded(Millis(u64::try_from(span).unwrap_or(0))),
+            Known::Now(Value::Text(until)) => Span {
+                unbounded: Some(format!("it waits until {until}, whenever the run starts")),
+                ..bounded(Millis(0))
+            },
             Known::Now(_) | Known::Never(_) => Span {
                 unbounded: Some("its span is no duration".to_owned()),
                 ..bounded(Millis(0))

@@ -155,7 +155,9 @@ impl Seen<'_> {
                 });
                 outline.done = done.as_ref().map(|done| done.source().to_owned());
                 outline.attempts = Some(call.retry.attempts);
-                outline.timeout_ms = Some(call.timeout);
+                let manual = step.kind.manual();
+                outline.expires_ms = manual.and_then(|manual| manual.expires);
+                outline.timeout_ms = manual.is_none().then_some(call.timeout);
                 outline.observe_ms = effect.is_change().then_some(call.observe);
                 outline.reconcile = match &call.reconcile {
                     Reconcile::None => None,

@@ -44,6 +44,7 @@ fn action(id: &str, effect: EffectClass, needs: &[usize]) -> Step {
             done: None,
             undo: None,
             outputs: BTreeMap::new(),
+            manual: None,
         },
         ensure: None,
         finally: false,

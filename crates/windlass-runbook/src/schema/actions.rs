@@ -34,8 +34,8 @@ impl Schema<'_> {
             let mut wait = schema.map(&keys::WAIT);
             let span = template(&Type::Duration);
             let with = json!({
-                "properties": {"for": span},
-                "required": ["for"],
+                "properties": {"for": span, "until": {"type": "string"}},
+                "oneOf": [{"required": ["for"]}, {"required": ["until"]}],
                 "additionalProperties": false,
             });
             extend(
@@ -43,6 +43,15 @@ impl Schema<'_> {
                 json!({"allOf": [{"properties": {"with": with}}]}),
             );
             wait
+        });
+        let manual = self.define("manual", |schema| {
+            let mut manual = schema.map(&keys::MANUAL);
+            let catalog = schema.catalog;
+            let mut entries = catalog.actions.values();
+            if let Some(action) = entries.find(|action| action.is_by_hand()) {
+                extend(&mut manual, json!({"allOf": [schema.with(action)]}));
+            }
+            manual
         });
         let action = self.define("action", |schema| {
             let mut action = schema.map(&keys::ACTION);
@@ -72,9 +81,13 @@ impl Schema<'_> {
                 "if": {"properties": {"uses": {"const": "wait"}}, "required": ["uses"]},
                 "then": wait,
                 "else": {
-                    "if": {"properties": {"uses": {"pattern": PATH}}, "required": ["uses"]},
-                    "then": inlined,
-                    "else": action,
+                    "if": {"properties": {"uses": {"const": "manual"}}, "required": ["uses"]},
+                    "then": manual,
+                    "else": {
+                        "if": {"properties": {"uses": {"pattern": PATH}}, "required": ["uses"]},
+                        "then": inlined,
+                        "else": action,
+                    },
                 },
             },
         })
@@ -118,7 +131,9 @@ impl Schema<'_> {
     }
 
     fn parameter(&mut self, param: &Param) -> Value {
-        let mut schema = if param.checks {
+        let mut schema = if param.declares {
+            self.shape(crate::check::keys::Shape::Declarations(&keys::VALUE))
+        } else if param.checks {
             let check = self.reference(&keys::CHECK);
             let short = template(&Type::Bool);
             json!({

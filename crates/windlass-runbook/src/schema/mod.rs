@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 29] {
+    pub(super) fn all_keys() -> [&'static Keys; 31] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -201,6 +201,8 @@ mod tests {
             &keys::OUTPUT,
             &keys::ACTION,
             &keys::INLINED,
+            &keys::MANUAL,
+            &keys::VALUE,
             &keys::WAIT,
             &keys::GATE,
             &keys::APPROVAL,

@@ -6,7 +6,7 @@ use crate::check::keys::{self, Keys};
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 28] {
+fn maps() -> [(&'static str, &'static Keys); 30] {
     [
         ("A runbook", &keys::TOP),
         ("The change block", &keys::CHANGE),
@@ -25,6 +25,8 @@ fn maps() -> [(&'static str, &'static Keys); 28] {
         ("The way back: `undo`", &keys::UNDO),
         ("A check of `assert`", &keys::CHECK),
         ("A step that uses a runbook", &keys::INLINED),
+        ("A step that a person does by hand", &keys::MANUAL),
+        ("A value that a person states", &keys::VALUE),
         ("A wait", &keys::WAIT),
         ("A gate", &keys::GATE),
         ("A gate's `approval`", &keys::APPROVAL),

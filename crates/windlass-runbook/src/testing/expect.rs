@@ -31,10 +31,11 @@ const STEP_STATES: [&str; 10] = [
     "stopped",
 ];
 /// States of an item or of an undo.
-const NODE_STATES: [&str; 10] = [
+const NODE_STATES: [&str; 11] = [
     "not_begun",
     "ready",
     "running",
+    "by_hand",
     "backoff",
     "polling",
     "in_doubt",
@@ -179,13 +180,13 @@ fn state(entry: &Entry, book: &Book<'_>, found: &mut Found) -> Option<(Subject, 
     let word = text(&entry.value, "a state is a word", found)?;
     let of_step = subject.item.is_none() && subject.phase == Phase::Do;
     let (known, what) = if of_step {
-        (STEP_STATES, "a step")
+        (&STEP_STATES[..], "a step")
     } else {
-        (NODE_STATES, "an item or an undo")
+        (&NODE_STATES[..], "an item or an undo")
     };
     if !known.contains(&word) {
         let message = format!("{what} is never `{}`", word.escape_debug());
-        let help = did_you_mean(word, known)
+        let help = did_you_mean(word, known.iter().copied())
             .unwrap_or_else(|| format!("the states are {}", known.join(", ")));
         found.push(
             Diagnostic::error(TEST_STATE, message)

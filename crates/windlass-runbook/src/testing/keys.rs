@@ -328,6 +328,12 @@ pub(crate) static CUE: Keys = keys(
             "{version: '15.18'}",
         ),
         key(
+            "effect",
+            Shape::Word(&["none", "settled", "unknown"]),
+            "What declined work by hand did to the world; none when left out.",
+            "settled",
+        ),
+        key(
             "says",
             Shape::Word(&["happened", "not_happened", "give_up"]),
             "How a doubt is resolved.",

@@ -175,7 +175,7 @@ fn failure(
     })))
 }
 
-fn effect(node: &Node, found: &mut Found) -> Option<Effected> {
+pub(super) fn effect(node: &Node, found: &mut Found) -> Option<Effected> {
     let word = text(node, "`effect` is a word", found)?;
     match word {
         "none" => Some(Effected::None),

@@ -2,8 +2,11 @@
 
 use windlass_core::command::Verdict;
 use windlass_core::id::StepId;
+use windlass_core::outcome::Effected;
 use windlass_core::plan::StepKind;
-use windlass_core::rehearsal::{Act, Cue, Decision, GateReply, GateScript, Moment, REQUESTER};
+use windlass_core::rehearsal::{
+    APPROVER, Act, Cue, Decision, GateReply, GateScript, Moment, REQUESTER,
+};
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
 
@@ -17,8 +20,6 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
 use crate::suggest::did_you_mean;
 
-/// Who decides a gate when nothing is said: somebody other than the requester.
-const APPROVER: &str = "approver";
 /// The reason of what is done without one.
 const REASON: &str = "as the test says";
 
@@ -108,7 +109,7 @@ fn rejection(reason: &str) -> Decision {
 }
 
 /// What can be done, and which keys say more about it.
-const ACTS: [(&str, &[&str]); 13] = [
+const ACTS: [(&str, &[&str]); 14] = [
     ("approve", &["step", "note"]),
     ("reject", &["step", "reason"]),
     ("withdraw", &["step", "reason"]),
@@ -117,6 +118,7 @@ const ACTS: [(&str, &[&str]); 13] = [
     ("cancel", &["reason", "undo"]),
     ("retry", &["step", "reason", "nothing_remains"]),
     ("attest", &["step", "reason", "outputs"]),
+    ("decline", &["step", "reason", "effect"]),
     ("resolve", &["step", "reason", "says", "outputs"]),
     ("abandon", &["reason"]),
     ("take_over", &["step", "reason"]),
@@ -183,7 +185,7 @@ fn cue(node: &Node, book: &Book<'_>, found: &mut Found) -> Option<Cue> {
     }
     let act = act(word, &fields, book, found)?;
     let usual = match &act {
-        Act::Approve { .. } | Act::Reject { .. } => APPROVER,
+        Act::Approve { .. } | Act::Reject { .. } | Act::Decline { .. } => APPROVER,
         _ => REQUESTER,
     };
     let by = fields.text("by", found).unwrap_or(usual).to_owned();
@@ -235,6 +237,14 @@ fn act(word: &str, fields: &Fields<'_>, book: &Book<'_>, found: &mut Found) -> O
             node: book.node(step(found)?, found)?,
             reason,
             outputs: outputs(step(found)?, fields, book, found)?,
+        },
+        "decline" => Act::Decline {
+            node: book.node(step(found)?, found)?,
+            reason,
+            effect: match fields.value("effect") {
+                Some(node) => super::mocks::effect(node, found)?,
+                None => Effected::None,
+            },
         },
         "resolve" => {
             let node = step(found)?;

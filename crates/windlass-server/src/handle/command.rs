@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Pause, Reject, Resolve, Resume, Retry,
-    TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve,
+    Resume, Retry, TakeOver,
 };
 
 /// A request that is one command.
@@ -163,6 +163,21 @@ impl Directive for Attest {
             by,
             reason: self.reason,
             outputs: self.outputs,
+        }
+    }
+}
+
+impl Ask for Decline {}
+
+impl Directive for Decline {
+    const WORD: &'static str = "decline";
+
+    fn into_command(self, by: Operator) -> Command {
+        Command::Decline {
+            node: self.node,
+            by,
+            reason: self.reason,
+            effect: self.effect,
         }
     }
 }

@@ -72,6 +72,19 @@ pub fn decision(event: &Event) -> Option<String> {
         Event::NodeAttested {
             node, by, reason, ..
         } => format!("{by} attested {node}{}", because(reason)),
+        Event::ManualStepAttested {
+            node, by, reason, ..
+        } => format!("{by} did {node} by hand{}", because(reason)),
+        Event::ManualStepDeclined {
+            node,
+            by,
+            reason,
+            effect,
+            ..
+        } => format!(
+            "{by} stated that {node} is not done by hand, {effect}{}",
+            because(reason)
+        ),
         Event::UndoAbandoned { node, by, reason } => {
             format!("{by} gave {node} up{}", because(reason))
         }
@@ -100,6 +113,8 @@ pub fn decision(event: &Event) -> Option<String> {
         | Event::RetryScheduled { .. }
         | Event::PollScheduled { .. }
         | Event::NodeFailed { .. }
+        | Event::ManualStepOpened { .. }
+        | Event::ManualStepExpired { .. }
         | Event::DoubtOpened { .. }
         | Event::DoubtAnswered { .. }
         | Event::DoubtEscalated { .. }

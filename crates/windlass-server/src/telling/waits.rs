@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Telling, list, quoted};
-use crate::wire::{Gate, Item, Need, RunView, Step};
+use crate::wire::{ByHand, Gate, Item, Need, RunView, Step};
 
 /// Most attempts that one phrase names.
 const ATTEMPTS_NAMED_MAX: usize = 3;
@@ -16,6 +16,8 @@ pub enum Waits {
     Person,
     /// An approval.
     Gate,
+    /// Work that a person does by hand.
+    Hand,
     /// Somebody who drives the run: nobody owns the state directory.
     Owner,
     /// The outcome of attempts in flight.
@@ -46,16 +48,21 @@ pub(super) fn waits(told: &Telling<'_>) -> Vec<WaitsFor> {
     if run.end.is_some() {
         return Vec::new();
     }
-    let decisions = run.needs.iter().filter(|need| need.code != "gate");
+    let told_below = ["gate", "by_hand"];
+    let decisions = run.needs.iter();
+    let decisions = decisions.filter(|need| !told_below.contains(&need.code.as_str()));
     let mut waits: Vec<WaitsFor> = decisions.map(|need| person(told, need)).collect();
     let decided_by_a_person = !waits.is_empty();
     let alone = alone(told);
     if told.owned {
         waits.extend(alone);
-    } else if !decided_by_a_person && (!alone.is_empty() || run.gates.is_empty()) {
+    } else if !decided_by_a_person
+        && (!alone.is_empty() || (run.gates.is_empty() && run.by_hand.is_empty()))
+    {
         waits.push(nobody(told));
     }
     waits.extend(run.gates.iter().map(|gate| approval(told, gate)));
+    waits.extend(run.by_hand.iter().map(|asked| by_hand(told, asked)));
     waits
 }
 
@@ -112,6 +119,32 @@ fn approval(told: &Telling<'_>, gate: &Gate) -> WaitsFor {
         text: format!("an approval of gate {} by {who}{command}{until}", gate.step),
         until_ms: gate.expires_at_ms,
         next: gate.next.clone(),
+    }
+}
+
+fn by_hand(told: &Telling<'_>, asked: &ByHand) -> WaitsFor {
+    let who = match &told.run.requester {
+        Some(person) if asked.not_requester => {
+            format!("somebody other than {} (uid {})", person.name, person.uid)
+        }
+        Some(_) | None => "a person".to_owned(),
+    };
+    let until = match asked.expires_at_ms {
+        Some(at) => format!(" until {}, when it expires and fails", (told.at)(at)),
+        None => String::new(),
+    };
+    let command = match asked.next.first() {
+        Some(command) => format!(" (`{command}`)"),
+        None => String::new(),
+    };
+    WaitsFor {
+        kind: Waits::Hand,
+        text: format!(
+            "{who} to do {} by hand and say so{command}{until}",
+            asked.node
+        ),
+        until_ms: asked.expires_at_ms,
+        next: asked.next.clone(),
     }
 }
 

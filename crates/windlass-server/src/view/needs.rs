@@ -7,13 +7,20 @@ use windlass_core::state::{ItemLook, Need as Needed, RunState, RunStatus, StepLo
 
 use super::Overlay;
 use super::nodes::{in_doubt, is_doing, is_failed, may_remain};
-use crate::wire::Need;
+use crate::wire::{ByHand, Need};
 
+/// The code of work that a person was asked to do.
+const BY_HAND: &str = "by_hand";
 /// Where a person's reason belongs.
-const REASON: &str = "--reason '...'";
+pub(super) const REASON: &str = "--reason '...'";
 
 /// Everything that only a person can settle.
-pub(super) fn needs(state: &RunState, status: &RunStatus, overlay: &Overlay) -> Vec<Need> {
+pub(super) fn needs(
+    state: &RunState,
+    status: &RunStatus,
+    overlay: &Overlay,
+    shown: &[ByHand],
+) -> Vec<Need> {
     let mut needs = match status {
         RunStatus::NeedsOperator { needs } => {
             needs.iter().map(|needed| settle(state, needed)).collect()
@@ -27,6 +34,7 @@ pub(super) fn needs(state: &RunState, status: &RunStatus, overlay: &Overlay) -> 
     };
     let run = state.run();
     needs.extend(state.steps().filter_map(|look| open_gate(run, &look)));
+    needs.extend(shown.iter().map(by_hand));
     if let Some((by, reason)) = state.paused() {
         needs.push(Need {
             code: "paused".to_owned(),
@@ -56,6 +64,14 @@ fn open_gate(run: &RunId, look: &StepLook<'_>) -> Option<Need> {
         text: format!("gate {gate} waits for an approval"),
         next: for_gate(run, gate),
     })
+}
+
+fn by_hand(asked: &ByHand) -> Need {
+    Need {
+        code: BY_HAND.to_owned(),
+        text: format!("{} waits for a person to do it by hand", asked.node),
+        next: asked.next.clone(),
+    }
 }
 
 fn lacking(run: &RunId, overlay: &Overlay) -> Vec<Need> {
@@ -208,7 +224,7 @@ fn look_of<'a>(state: &'a RunState, node: &NodeId) -> Option<ItemLook<'a>> {
 }
 
 /// A node as a shell takes it: brackets are patterns there.
-fn quoted(node: &NodeId) -> String {
+pub(super) fn quoted(node: &NodeId) -> String {
     let text = node.to_string();
     if text.contains('[') {
         format!("'{text}'")

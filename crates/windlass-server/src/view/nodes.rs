@@ -12,14 +12,15 @@ use windlass_core::state::{
 use windlass_core::value::Value;
 
 use super::budget::Budget;
-use super::{Overlay, needs};
-use crate::wire::{Doubt, Gate, Item, Statement, Step};
+use super::{Overlay, by_hand, needs};
+use crate::wire::{ByHand, Doubt, Gate, Item, Statement, Step};
 
 /// What is shown of a run's steps.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     pub(super) steps: Vec<Step>,
     pub(super) gates: Vec<Gate>,
+    pub(super) by_hand: Vec<ByHand>,
     pub(super) doubts: Vec<Doubt>,
 }
 
@@ -34,6 +35,10 @@ pub(super) fn show(state: &RunState, overlay: &Overlay) -> Shown {
     let mut shown = Shown::default();
     for look in state.steps() {
         shown.gates.extend(gate(state, &look));
+        let asked = look.items.iter();
+        shown
+            .by_hand
+            .extend(asked.filter_map(|item| by_hand::show(state, &look, item)));
         shown.doubts.extend(look.items.iter().filter_map(doubt));
         shown.steps.push(step(&look, &lines, &mut budget));
     }
@@ -126,6 +131,7 @@ fn show_item(
     }
     let (until, outputs) = match &state.phase {
         NodePhase::Running { deadline, .. } => (Some(*deadline), None),
+        NodePhase::ByHand { expires_at, .. } => (*expires_at, None),
         NodePhase::Backoff { at } | NodePhase::Polling { at } => (Some(*at), None),
         NodePhase::InDoubt(doubt) => (Some(doubt.observe_until), None),
         NodePhase::Succeeded { outputs, .. } => (None, Some(outputs)),
@@ -219,6 +225,7 @@ pub(super) fn in_doubt<'a>(look: &ItemLook<'a>) -> Option<&'a DoubtState> {
         NodePhase::InDoubt(doubt) => Some(doubt),
         NodePhase::Ready
         | NodePhase::Running { .. }
+        | NodePhase::ByHand { .. }
         | NodePhase::AttemptFailed
         | NodePhase::Backoff { .. }
         | NodePhase::Polling { .. }
@@ -234,6 +241,7 @@ pub(super) fn is_failed(look: &ItemLook<'_>) -> bool {
         NodePhase::Failed => true,
         NodePhase::Ready
         | NodePhase::Running { .. }
+        | NodePhase::ByHand { .. }
         | NodePhase::AttemptFailed
         | NodePhase::Backoff { .. }
         | NodePhase::Polling { .. }

@@ -102,6 +102,8 @@ impl Done {
                     NodePhase::Running { deadline, .. } => {
                         Some((StopCode::InFlight, Some(deadline.0)))
                     }
+                    // Nobody knows when its person is done.
+                    NodePhase::ByHand { .. } => Some((StopCode::InFlight, None)),
                     NodePhase::Failed | NodePhase::Stopped => {
                         let effect = item.state.failure.as_ref().map(|failure| failure.effect);
                         let may_have = match effect {
@@ -236,6 +238,7 @@ fn is_to_come(look: &StepLook<'_>, least: EffectClass) -> bool {
     let begun = |item: &ItemLook<'_>| match &item.state.phase {
         NodePhase::Ready | NodePhase::AttemptFailed | NodePhase::Backoff { .. } => false,
         NodePhase::Running { .. }
+        | NodePhase::ByHand { .. }
         | NodePhase::Polling { .. }
         | NodePhase::InDoubt(_)
         | NodePhase::Succeeded { .. }
@@ -271,6 +274,7 @@ fn own_start(look: &StepLook<'_>) -> Option<i64> {
             NodePhase::Ready
             | NodePhase::AttemptFailed
             | NodePhase::Running { .. }
+            | NodePhase::ByHand { .. }
             | NodePhase::InDoubt(_)
             | NodePhase::Succeeded { .. }
             | NodePhase::Failed

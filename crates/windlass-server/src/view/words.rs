@@ -21,9 +21,16 @@ pub fn waits_for(status: &RunStatus, lacks: &Lacks, holder: Option<&RunId>) -> S
         }
     }
     match status {
-        RunStatus::Waiting { gates, until, lock } => {
+        RunStatus::Waiting {
+            gates,
+            by_hand,
+            until,
+            lock,
+        } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
-            if gates.is_empty() && lock.is_none() && until.is_some() {
+            parts.extend(by_hand.iter().map(|node| format!("{node} by hand")));
+            let people = !gates.is_empty() || !by_hand.is_empty();
+            if !people && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
             }
             if let Some(target) = lock {

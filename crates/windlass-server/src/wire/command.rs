@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use windlass_core::id::{NodeId, RunId, StepId};
+use windlass_core::outcome::Effected;
 use windlass_core::plan::Digest;
 use windlass_core::value::Value;
 
@@ -120,6 +121,18 @@ pub struct Attest {
     pub outputs: Value,
 }
 
+/// `POST /v1/runs/{run}/decline`: what a person was asked to do by hand is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decline {
+    #[serde(with = "node_text")]
+    pub node: NodeId,
+    pub reason: String,
+    /// What was done to the world all the same: `none`, `settled` or `unknown`.
+    #[serde(default = "no_effect")]
+    pub effect: Effected,
+}
+
 /// `POST /v1/runs/{run}/abandon`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +165,10 @@ pub struct Accepted {
     pub events: Vec<String>,
     /// The `seq` that the run's next record will have: where to follow it from.
     pub next_seq: u64,
+}
+
+fn no_effect() -> Effected {
+    Effected::None
 }
 
 fn no_outputs() -> Value {

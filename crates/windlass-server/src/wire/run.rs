@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use windlass_core::id::{NodeId, RunId, SecretName, StepId};
 use windlass_core::plan::{Digest, SecretSource};
+use windlass_core::types::Type;
 use windlass_core::value::Value;
 
 use super::command::Statement;
@@ -106,6 +107,9 @@ pub struct RunView {
     pub steps: Vec<Step>,
     /// Gates that are open.
     pub gates: Vec<Gate>,
+    /// What people were asked to do by hand.
+    #[serde(default)]
+    pub by_hand: Vec<ByHand>,
     /// Changes of which nobody knows whether they took effect.
     pub doubts: Vec<Doubt>,
     /// What is owed.
@@ -193,7 +197,7 @@ pub struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// `in_doubt`, `failed_after_irreversible`, `undo_failed`, `debt`, `contradicted`,
-    /// `gate`, `paused`, `secrets` or `plugin`.
+    /// `gate`, `by_hand`, `paused`, `secrets` or `plugin`.
     pub code: String,
     /// One sentence.
     pub text: String,
@@ -247,7 +251,7 @@ pub struct Item {
     pub node: NodeId,
     /// The item of `for_each`; null without.
     pub value: Value,
-    /// `ready`, `running`, `attempt_failed`, `backoff`, `polling`, `in_doubt`, `succeeded`,
+    /// `ready`, `running`, `by_hand`, `attempt_failed`, `backoff`, `polling`, `in_doubt`, `succeeded`,
     /// `attested`, `failed` or `stopped`.
     pub state: String,
     pub attempt: u32,
@@ -291,6 +295,43 @@ pub struct Gate {
     pub rule: String,
     /// What an approver types, then what a rejecter types.
     pub next: Vec<String>,
+}
+
+/// Work that a person was asked to do by hand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ByHand {
+    #[serde(with = "node_text")]
+    pub node: NodeId,
+    pub title: Option<String>,
+    /// What the work does to the world.
+    pub effect: String,
+    pub attempt: u32,
+    pub asked_at_ms: Option<i64>,
+    /// When nobody is waited for any more; never of a change.
+    pub expires_at_ms: Option<i64>,
+    pub instructions: String,
+    /// What the person is shown besides.
+    pub shown: BTreeMap<String, Value>,
+    /// What he states when it is done.
+    pub values: Vec<AskedValue>,
+    /// Whether the person who started the run may not answer.
+    pub not_requester: bool,
+    /// Who may answer, in words.
+    pub rule: String,
+    /// What is typed when it is done, then when it is not.
+    pub next: Vec<String>,
+}
+
+/// A value that a person states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedValue {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub ty: Type,
+    pub title: Option<String>,
+    /// The values that are allowed; empty when all of the type are.
+    pub allowed: Vec<Value>,
+    pub optional: bool,
 }
 
 /// A change in doubt.

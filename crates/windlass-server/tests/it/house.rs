@@ -193,6 +193,7 @@ pub(crate) fn action(id: &str, effect: EffectClass, needs: &[&str]) -> Step {
         done: None,
         undo: None,
         outputs: BTreeMap::new(),
+        manual: None,
     };
     step(id, kind, needs)
 }

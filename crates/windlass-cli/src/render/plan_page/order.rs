@@ -214,6 +214,8 @@ fn facts(step: &StepOutline) -> Vec<String> {
     if step.kind == Kind::Action {
         facts.push(match &step.longest.unbounded {
             None => format!("up to {}", step.longest.bounded_ms),
+            // Only work by hand has no timeout.
+            Some(_) if step.timeout_ms.is_none() => "until a person answers".to_owned(),
             Some(_) => format!("up to {} an item", step.longest.bounded_ms),
         });
     }

@@ -269,6 +269,16 @@ impl Reader<'_> {
                     outputs,
                 }
             }
+            "decline" => {
+                let (reason, node) = (self.reason(), self.node_word());
+                let effect = self.effect();
+                Command::Decline {
+                    node,
+                    by,
+                    reason,
+                    effect,
+                }
+            }
             "abandon" => Command::Abandon {
                 by,
                 reason: self.reason(),
@@ -282,6 +292,15 @@ impl Reader<'_> {
                 Command::Acknowledge { node, by, reason }
             }
             node => self.runner(node),
+        }
+    }
+
+    fn effect(&mut self) -> Effected {
+        match self.next().as_str() {
+            "none" => Effected::None,
+            "settled" => Effected::Settled,
+            "unknown" => Effected::Unknown,
+            other => panic!("an effect: {other}"),
         }
     }
 
@@ -299,12 +318,7 @@ impl Reader<'_> {
                 },
             },
             "fail" => {
-                let effect = match self.next().as_str() {
-                    "none" => Effected::None,
-                    "settled" => Effected::Settled,
-                    "unknown" => Effected::Unknown,
-                    other => panic!("an effect: {other}"),
-                };
+                let effect = self.effect();
                 let outcome = self.failure(effect);
                 Command::Ended {
                     node,

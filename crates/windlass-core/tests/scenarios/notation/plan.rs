@@ -11,8 +11,8 @@ use super::expr::expr;
 use super::words;
 use windlass_core::id::StepId;
 use windlass_core::plan::{
-    Call, Digest, EffectClass, ForEach, Gate, IndexedPlan, OnFailure, Part, Plan, PlanError,
-    Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
+    Call, Digest, EffectClass, ForEach, Gate, IndexedPlan, Manual, OnFailure, Part, Plan,
+    PlanError, Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
 };
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
@@ -137,6 +137,7 @@ fn kind(suffix: &str) -> StepKind {
         done: None,
         undo: (effect == EffectClass::Reversible).then(|| call(Verb::Undo)),
         outputs: BTreeMap::new(),
+        manual: None,
     };
     match suffix {
         "" => action(EffectClass::Read),
@@ -207,8 +208,23 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             done,
             undo,
             outputs,
+            manual,
             ..
         } => match key {
+            "hand" => *manual = Some(Manual::default()),
+            "expires" | "strict" | "least" => {
+                let manual = manual.as_mut().expect("`hand` stands first");
+                match key {
+                    "expires" => manual.expires = Some(secs_of(text)),
+                    "strict" => manual.not_requester = true,
+                    _ => {
+                        let (name, least) = text.split_once(':').expect("NAME:INT");
+                        let least = least.parse::<i64>().expect("an integer");
+                        let asked = manual.values.entry(name.to_owned()).or_default();
+                        asked.least = Some(least.into());
+                    }
+                }
+            }
             "each" => {
                 let (items, max_parallel, failure_budget) = (expr(text), 8, 0);
                 *for_each = Some(ForEach {

@@ -120,6 +120,32 @@ pub(crate) fn event(event: &Event) -> String {
         Event::NodeFailed { node, failure } => {
             format!("{node} FAILED, {}: {}", failure.effect, failure.message)
         }
+        Event::ManualStepOpened {
+            node,
+            attempt,
+            call,
+            expires_at,
+        } => {
+            let input = call.input.clone().into_value().unwrap_or(Value::Null);
+            let (told, until) = (given(&input), until(expires_at));
+            format!("{node}#{attempt} asked by hand{until}{told}")
+        }
+        Event::ManualStepAttested {
+            node,
+            attempt,
+            by,
+            outputs,
+            rule,
+            ..
+        } => format!("{node}#{attempt} done by {} ({rule}) {outputs}", by.name),
+        Event::ManualStepDeclined {
+            node,
+            attempt,
+            by,
+            effect,
+            ..
+        } => format!("{node}#{attempt} not done by {}, {effect}", by.name),
+        Event::ManualStepExpired { node, attempt } => format!("{node}#{attempt} unanswered"),
         Event::DoubtOpened {
             node,
             attempt,
@@ -310,6 +336,10 @@ pub(crate) fn status(state: &RunState) -> String {
         RunStatus::Waiting { gates, .. } if !gates.is_empty() => {
             let gates: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
             format!("waiting for {}", gates.join(", "))
+        }
+        RunStatus::Waiting { by_hand, .. } if !by_hand.is_empty() => {
+            let nodes: Vec<String> = by_hand.iter().map(ToString::to_string).collect();
+            format!("waiting for the hands of {}", nodes.join(", "))
         }
         RunStatus::Waiting {
             lock: Some(target), ..

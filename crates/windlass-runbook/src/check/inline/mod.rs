@@ -318,6 +318,7 @@ pub(super) fn add_outputs_step<'a>(
     let needs = needs.map(|step| (step.id.clone(), step.id_span)).collect();
     let id: StepId = "the/outputs".parse().expect("a step id of two segments");
     steps.push(StepDraft {
+        values: BTreeMap::new(),
         id,
         id_span: entry.key_span,
         finally: false,

@@ -186,6 +186,7 @@ pub(super) fn step(source: Step, names: &dyn Names) -> Rewritten<Step> {
             done,
             undo,
             outputs,
+            manual,
         } => StepKind::Action {
             effect,
             call: call(how, names)?,
@@ -207,6 +208,7 @@ pub(super) fn step(source: Step, names: &dyn Names) -> Rewritten<Step> {
             done: optional(done, names)?,
             undo: undo.map(|undo| call(undo, names)).transpose()?,
             outputs,
+            manual,
         },
         StepKind::Wait { span } => StepKind::Wait {
             span: template(&span, names)?,

@@ -9,9 +9,9 @@ mod values;
 
 pub(crate) use book::{APPROLE, CHANGE, KEPT, SECRET, TOP, VAULT, VAULT_AUTH};
 pub(crate) use steps::{
-    ACTION, APPROVAL, CHECK, GATE, INLINED, RECONCILE, RETRY, UNDO, UNTIL, WAIT,
+    ACTION, APPROVAL, CHECK, GATE, INLINED, MANUAL, RECONCILE, RETRY, UNDO, UNTIL, WAIT,
 };
-pub(crate) use values::{FIELD, INPUT, ITEM, OUTPUT};
+pub(crate) use values::{FIELD, INPUT, ITEM, OUTPUT, VALUE};
 
 /// The keys of one kind of map.
 #[derive(Clone, Copy, Debug)]

@@ -59,6 +59,50 @@ const RECONCILE_KEY: Key = key(
     "{uses: shell, with: {argv: [pg_isready]}, happened: exit_code == 0}",
 );
 
+const EXPECT: Key = key(
+    "expect",
+    Shape::Expression,
+    "The step fails where this is false of its outputs.",
+    "stdout.size() == 1",
+);
+const FOR_EACH: Key = key(
+    "for_each",
+    Shape::Expression,
+    "The list of items; the step runs once for each, as `item`.",
+    "inputs.hosts",
+);
+const MAX_PARALLEL: Key = key(
+    "max_parallel",
+    Shape::Count(1, PARALLEL_MAX),
+    "How many items run at once; without it one after the other.",
+    "3",
+);
+const FAILURE_BUDGET: Key = key(
+    "failure_budget",
+    // Items are bounded, so a greater budget would mean the same.
+    Shape::Count(0, ITEMS_MAX as u32),
+    "How many items may fail before no new one starts.",
+    "1",
+);
+const EFFECT: Key = key(
+    "effect",
+    Shape::Word(&["read", "idempotent", "reversible", "irreversible"]),
+    "What the step does to the world: never less than its action says.",
+    "read",
+);
+const UNDO_KEY: Key = key(
+    "undo",
+    Shape::Map(&UNDO),
+    "How a reversible step is taken back.",
+    "{uses: shell, timeout: 1m, with: {argv: [systemctl, start, postgresql]}}",
+);
+const ENSURE: Key = key(
+    "ensure",
+    Shape::Name,
+    "The step that must run once this change may have taken effect: a debt.",
+    "reconnect",
+);
+
 pub(crate) static ACTION: Keys = Keys {
     of: "a step",
     known: &[
@@ -66,37 +110,16 @@ pub(crate) static ACTION: Keys = Keys {
         WITH,
         NEEDS,
         WHEN,
-        key(
-            "expect",
-            Shape::Expression,
-            "The step fails where this is false of its outputs.",
-            "stdout.size() == 1",
-        ),
+        EXPECT,
         key(
             "done",
             Shape::Expression,
             "Where this is true of a read that no change precedes, the run ends: nothing to do.",
             "stdout[0] == 'up to date'",
         ),
-        key(
-            "for_each",
-            Shape::Expression,
-            "The list of items; the step runs once for each, as `item`.",
-            "inputs.hosts",
-        ),
-        key(
-            "max_parallel",
-            Shape::Count(1, PARALLEL_MAX),
-            "How many items run at once; without it one after the other.",
-            "3",
-        ),
-        key(
-            "failure_budget",
-            // Items are bounded, so a greater budget would mean the same.
-            Shape::Count(0, ITEMS_MAX as u32),
-            "How many items may fail before no new one starts.",
-            "1",
-        ),
+        FOR_EACH,
+        MAX_PARALLEL,
+        FAILURE_BUDGET,
         key(
             "until",
             Shape::Map(&UNTIL),
@@ -106,25 +129,10 @@ pub(crate) static ACTION: Keys = Keys {
         RETRY_KEY,
         TIMEOUT,
         OBSERVE,
-        key(
-            "effect",
-            Shape::Word(&["read", "idempotent", "reversible", "irreversible"]),
-            "What the step does to the world: never less than its action says.",
-            "read",
-        ),
+        EFFECT,
         RECONCILE_KEY,
-        key(
-            "undo",
-            Shape::Map(&UNDO),
-            "How a reversible step is taken back.",
-            "{uses: shell, timeout: 1m, with: {argv: [systemctl, start, postgresql]}}",
-        ),
-        key(
-            "ensure",
-            Shape::Name,
-            "The step that must run once this change may have taken effect: a debt.",
-            "reconnect",
-        ),
+        UNDO_KEY,
+        ENSURE,
         key(
             "outputs",
             Shape::Declarations(&OUTPUT),
@@ -177,11 +185,61 @@ pub(crate) static INLINED: Keys = Keys {
     ],
 };
 
+/// A step that a person does by hand.
+pub(crate) static MANUAL: Keys = Keys {
+    of: "a step done by hand",
+    known: &[
+        must("uses", Shape::Word(&["manual"]), "Work by hand.", "manual"),
+        must(
+            "with",
+            Shape::With,
+            "What the person is told, and what he states.",
+            "{instructions: Move the volume, values: {volume: string}}",
+        ),
+        NEEDS,
+        WHEN,
+        EXPECT,
+        FOR_EACH,
+        MAX_PARALLEL,
+        FAILURE_BUDGET,
+        key(
+            "expires",
+            Shape::Duration,
+            "How long an answer is waited for; never of a change.",
+            "8h",
+        ),
+        key(
+            "not_requester",
+            Shape::Boolean,
+            "Whether the person who asked for the run may not do it.",
+            "true",
+        ),
+        must(
+            "effect",
+            Shape::Word(&["read", "idempotent", "reversible", "irreversible"]),
+            "What the person's work does to the world.",
+            "reversible",
+        ),
+        OBSERVE,
+        RECONCILE_KEY,
+        UNDO_KEY,
+        ENSURE,
+        TITLE,
+    ],
+    later: &["window", "covers", "guards", "provides"],
+    refused: &["timeout", "retry", "until", "done", "outputs"],
+};
+
 pub(crate) static WAIT: Keys = Keys {
     of: "a wait",
     known: &[
         must("uses", Shape::Word(&["wait"]), "A wait.", "wait"),
-        must("with", Shape::With, "How long: `for`.", "{for: 30s}"),
+        must(
+            "with",
+            Shape::With,
+            "How long: `for`, or `until` when.",
+            "{for: 30s}",
+        ),
         NEEDS,
         WHEN,
         TITLE,

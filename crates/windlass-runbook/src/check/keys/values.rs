@@ -1,7 +1,7 @@
 //! The keys of declared values: inputs, what they hold, and outputs.
 
 use super::{Key, Keys, Shape, key, must};
-use crate::check::shapes::{LENGTH_MAX, WORDS};
+use crate::check::shapes::{LENGTH_MAX, PLAIN_WORDS, WORDS};
 
 const TYPE: Key = must(
     "type",
@@ -169,5 +169,31 @@ pub(crate) static OUTPUT: Keys = Keys {
         ),
     ],
     later: &[],
+    refused: &[],
+};
+
+/// A value that a person states.
+pub(crate) static VALUE: Keys = Keys {
+    of: "a stated value",
+    known: &[
+        must(
+            "type",
+            Shape::Word(&PLAIN_WORDS),
+            "What the value is; the keys beside it are rules about it.",
+            "string",
+        ),
+        TITLE,
+        DESCRIPTION,
+        ENUM,
+        MIN,
+        MAX,
+        key(
+            "optional",
+            Shape::Boolean,
+            "Whether the person may leave it out; it is null then.",
+            "true",
+        ),
+    ],
+    later: &["pattern"],
     refused: &[],
 };

@@ -49,6 +49,10 @@ pub(in super::super) fn check(
 fn in_finally(step: &StepDraft<'_>, found: &mut Found) {
     let what = match &step.form {
         Form::Gate => "a gate",
+        Form::Action {
+            action: Some(action),
+            ..
+        } if action.is_by_hand() => "done by a person",
         Form::Inlined { fragment, .. } if fragment.has_gate => "a runbook with a gate",
         Form::Inlined { fragment, .. } if fragment.effect == Some(EffectClass::Irreversible) => {
             "a runbook that is irreversible"

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use windlass_core::expr::is_identifier;
+use windlass_core::plan::Asked;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -22,6 +23,11 @@ use crate::suggest::did_you_mean;
 /// The words for types, in the order in which they are listed.
 pub(in crate::check) const WORDS: [&str; 8] = [
     "string", "integer", "number", "boolean", "bytes", "duration", "list", "map",
+];
+
+/// The words for values that a person can state in a line.
+pub(in crate::check) const PLAIN_WORDS: [&str; 6] = [
+    "string", "integer", "number", "boolean", "bytes", "duration",
 ];
 
 /// Words of other languages, and what is meant by them here.
@@ -65,6 +71,12 @@ const OUTPUT: Place = Place {
     item: &keys::OUTPUT,
 };
 
+const STATED: Place = Place {
+    own: &keys::VALUE,
+    field: &keys::OUTPUT,
+    item: &keys::OUTPUT,
+};
+
 impl Place {
     fn inner(self, own: &'static Keys) -> Self {
         Self { own, ..self }
@@ -79,6 +91,33 @@ pub(in crate::check) fn input(node: &Node, span: Span, found: &mut Found) -> Opt
 /// A type alone, as an output's: no rules and no default.
 pub(in crate::check) fn plain_type(node: &Node, span: Span, found: &mut Found) -> Option<Type> {
     declaration(node, span, OUTPUT, found).map(|shape| shape.ty())
+}
+
+/// The type of a value that a person states, and what else is said of it.
+pub(in crate::check) fn stated(
+    node: &Node,
+    span: Span,
+    found: &mut Found,
+) -> Option<(Type, Asked)> {
+    let shape = declaration(node, span, STATED, found)?;
+    if let Kind::List(_) | Kind::Map(_) | Kind::Fields(_) = shape.kind {
+        let message = format!("a person does not state {}", shape.describe());
+        let help = format!("the types are {}", PLAIN_WORDS.join(", "));
+        found.push(
+            Diagnostic::error(BAD_VALUE, message)
+                .at(node.span, "too much to type in")
+                .help(help),
+        );
+        return None;
+    }
+    let ty = shape.ty();
+    let asked = Asked {
+        title: None,
+        allowed: shape.allowed,
+        least: shape.least.map(|limit| limit.value),
+        most: shape.most.map(|limit| limit.value),
+    };
+    Some((ty, asked))
 }
 
 fn declaration(node: &Node, span: Span, place: Place, found: &mut Found) -> Option<Shape> {

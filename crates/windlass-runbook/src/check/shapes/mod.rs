@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
-pub(super) use declare::{LENGTH_MAX, WORDS, bad_name, fault_in, input, plain_type};
+pub(super) use declare::{
+    LENGTH_MAX, PLAIN_WORDS, WORDS, bad_name, fault_in, input, plain_type, stated,
+};
 use pattern::Pattern;
 pub(super) use take::{Fault, shown_path};
 
