@@ -390,6 +390,16 @@ impl Driver {
                         },
                     },
                 },
+                Need::FailedAfterIrreversible { step: Some(step) }
+                    if self.mood == Mood::Wild && self.dice.one_in(3) =>
+                {
+                    Command::Attest {
+                        node: NodeId::of(step),
+                        by,
+                        reason,
+                        outputs: self.outputs(),
+                    }
+                }
                 Need::FailedAfterIrreversible { .. } => Command::Abandon { by, reason },
                 Need::UndoFailed { node } => match self.dice.one_in(2) {
                     true => Command::Retry {
