@@ -66,6 +66,16 @@ fn work_by_hand_is_attested_while_nobody_owns_the_directory() {
 }
 
 #[test]
+fn actions_are_listed_with_what_they_take_and_may_do() {
+    let mut test = Test::new("actions");
+    test.call(&["actions", "postgres/query"]);
+    test.call(&["actions", "set"]);
+    test.call(&["actions", "manual", "--json"]);
+    test.call(&["actions", "postgres"]);
+    test.check();
+}
+
+#[test]
 fn work_by_hand_is_declined() {
     let mut test = Test::new("by_hand_declined");
     test.file("swap.yaml", SWAP);
