@@ -44,6 +44,22 @@ fn a_run_is_exported_and_verified() {
     test.file("run.jsonl", "no export\n");
     test.call(&["journal", "verify", "--file", "run.jsonl"]);
     test.call(&["journal", "verify", "--file", "missing.jsonl"]);
+    test.call(&["export", "RUN", "-o", "bare.jsonl", "--without-logs"]);
+    assert!(!test.dir().join("bare.jsonl.logs").exists());
+    let kept = test.dir().join("run.jsonl.logs/greet-1.log");
+    assert_eq!(
+        std::fs::read_to_string(&kept).expect("it is a log"),
+        "hello, world\n"
+    );
+    let log = test
+        .state()
+        .join("logs")
+        .join(test.run_id())
+        .join("greet-1.log");
+    std::fs::write(&log, "howdy\n").expect("it is ours");
+    test.call(&["export", "RUN", "-o", "changed.jsonl"]);
+    std::fs::remove_file(&log).expect("it is ours");
+    test.call(&["export", "RUN", "-o", "lost.jsonl"]);
     test.call(&["run", "doubtful.yaml", "--no-wait"]);
     test.call(&["export", "RUN", "-o", "live.jsonl"]);
     test.check();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use windlass_tests::golden::Test;
 
-use crate::runbooks::SECRET;
+use crate::runbooks::{HELLO, SECRET};
 
 /// A runbook that inlines another twice.
 const AROUND: &str = "\
@@ -112,5 +112,67 @@ fn a_secret_that_nobody_gave_is_waited_for() {
         "--secret",
         r#"token=exec:["printf", "s3cr3t-value"]"#,
     ]);
+    test.check();
+}
+
+/// Of many files each is told, whatever is wrong with the others.
+#[test]
+fn many_files_are_checked_at_once() {
+    let mut test = Test::new("check_many");
+    for folder in ["books", "notes"] {
+        std::fs::create_dir(test.dir().join(folder)).expect("it is ours");
+    }
+    test.file("books/hello.yaml", HELLO);
+    test.file(
+        "books/hello.test.yaml",
+        "windlass_test: 1\ncases: {a: {mocks: {helo: ok}, expect: {end: succeeded}}}\n",
+    );
+    test.file(
+        "books/part.yaml",
+        "windlass: 1\nname: part\nsteps:\n  a: {uses: shel}\n",
+    );
+    test.file(
+        "books/one.yaml",
+        "windlass: 1\nname: one\nsteps:\n  a: {uses: ./part.yaml}\n  b: {uses: ./two.yaml}\n",
+    );
+    test.file(
+        "books/two.yaml",
+        "windlass: 1\nname: two\nsteps:\n  a: {uses: ./one.yaml}\n  b: {uses: ./foreign.yaml}\n",
+    );
+    test.file("books/foreign.yaml", "password: hunter2\ntoken: [\n");
+    let latin = test.file("books/latin.yaml", "");
+    std::fs::write(latin, b"windlass: 1\nname: gr\xfcn\n").expect("it is ours");
+    test.file("notes/compose.yaml", "services: {}\n");
+    let found = test.call(&["check", "books"]);
+    assert!(!found.contains("hunter2"), "{found}");
+    test.call(&[
+        "check",
+        "books/hello.yaml",
+        "missing.yaml",
+        "books/hello.test.yaml",
+    ]);
+    test.call(&["check", "notes"]);
+    test.call(&[
+        "check",
+        "--format",
+        "json",
+        "missing.yaml",
+        "books/hello.yaml",
+    ]);
+    test.check();
+}
+
+/// A duration that a person types says of what.
+#[test]
+fn a_typed_duration_has_a_unit() {
+    let mut test = Test::new("units");
+    let text = "windlass: 1\nname: units\ntitle: Grün 数\ninputs:\n  d: {type: duration}\n  size: {type: bytes, default: 1MiB}\nsteps:\n  \
+                a: {uses: wait, with: {for: \"${{ inputs.d }}\"}}\n";
+    test.file("units.yaml", text);
+    test.call(&["check", "units.yaml", "--input", "d=5"]);
+    test.call(&["run", "units.yaml", "--input", "d=10ms"]);
+    test.call(&["show", "RUN"]);
+    test.set("LANG", "C");
+    test.call(&["show", "RUN"]);
     test.check();
 }

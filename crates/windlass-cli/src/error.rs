@@ -19,6 +19,9 @@ pub(crate) enum Error {
     /// What was typed, or given in a file, is wrong.
     #[error("{0}")]
     Usage(String),
+    /// A runbook or a test file that is no readable text.
+    #[error("{name} cannot be read: {why}")]
+    Unreadable { name: String, why: String },
     /// The runbook's mistakes have been shown already.
     #[error("{name} has mistakes; nothing was started")]
     BadRunbook {
@@ -38,7 +41,7 @@ pub(crate) enum Error {
     /// Another process is in the way for now.
     #[error("{0}")]
     Busy(String),
-    #[error("{operation} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {}", path.display(), said(source))]
     Io {
         operation: &'static str,
         path: PathBuf,
@@ -65,6 +68,62 @@ pub(crate) enum Error {
     Bug(String),
 }
 
+/// The operating system's reasons in words; any other without its number.
+pub(crate) fn said(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let words = match error.kind() {
+        ErrorKind::NotFound => "there is no such file or folder",
+        ErrorKind::PermissionDenied => "this user may not",
+        ErrorKind::AlreadyExists => "it is there already",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotADirectory => "a part of the path is no folder",
+        ErrorKind::StorageFull => "the disk is full",
+        ErrorKind::QuotaExceeded => "this user's share of the disk is full",
+        ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
+        ErrorKind::InvalidData => "it is not UTF-8 text",
+        _ => return without_numbers(&error.to_string()),
+    };
+    words.to_owned()
+}
+
+/// What to do about an error of the operating system.
+fn help_for(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => Some("look at the spelling, and at the folder that you are in"),
+        ErrorKind::PermissionDenied => Some("`ls -ld` on the path shows who may"),
+        ErrorKind::AlreadyExists => Some("choose another name, or move what is there away"),
+        ErrorKind::IsADirectory => Some("name a file in it"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room, then type the same command again")
+        }
+        _ => None,
+    }
+}
+
+/// A message in which libraries quote the operating system, in words: no `(os error 2)`.
+pub(crate) fn without_numbers(message: &str) -> String {
+    const SAID: [(&str, &str); 3] = [
+        (
+            "No such file or directory",
+            "there is no such file or folder",
+        ),
+        ("Permission denied", "this user may not"),
+        ("No space left on device", "the disk is full"),
+    ];
+    let mut rest = message;
+    let mut text = String::with_capacity(message.len());
+    while let Some(at) = rest.find(" (os error ") {
+        let (before, number) = rest.split_at(at);
+        let Some(end) = number.find(')') else { break };
+        text.push_str(before);
+        rest = &number[end + 1..];
+    }
+    text.push_str(rest);
+    SAID.iter()
+        .fold(text, |text, (said, words)| text.replace(said, words))
+}
+
 /// Names the operation and the path of an I/O error.
 pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
@@ -79,7 +138,7 @@ impl Error {
     /// The exit code that tells a script what kind of error it is.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Error::Usage(_) | Error::BadRunbook { .. } => Exit::Usage,
+            Error::Usage(_) | Error::Unreadable { .. } | Error::BadRunbook { .. } => Exit::Usage,
             Error::Refused { exit, .. } => *exit,
             Error::NobodyListens { .. } => Exit::NotAllowed,
             Error::Busy(_) => Exit::Temporary,
@@ -131,9 +190,10 @@ impl Error {
             ),
             Error::Replay(ReplayError::Erased(_)) => Some(HELP_WHEN_ERASED),
             Error::Bug(_) => Some("this is a bug of windlass: please report it with this message"),
+            Error::Io { source, .. } => help_for(source),
             Error::Usage(_)
+            | Error::Unreadable { .. }
             | Error::Busy(_)
-            | Error::Io { .. }
             | Error::StateDir(_)
             | Error::OpenJournal(_)
             | Error::Verify(_)
@@ -282,5 +342,29 @@ fn help_of(error: &CommandError) -> Option<&'static str> {
         | CommandError::OtherRunbook
         | CommandError::RunbookNotKept(_)
         | CommandError::NotForCallers => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operating_system_speaks_in_words() {
+        let error = Error::Io {
+            operation: "read",
+            path: "a.json".into(),
+            source: io::Error::from_raw_os_error(2),
+        };
+        assert_eq!(
+            error.to_string(),
+            "cannot read a.json: there is no such file or folder"
+        );
+        assert!(error.help().is_some());
+        assert_eq!(
+            without_numbers("open x: Permission denied (os error 13); gone"),
+            "open x: this user may not; gone"
+        );
+        assert_eq!(said(&io::Error::from_raw_os_error(5)), "Input/output error");
     }
 }

@@ -12,6 +12,8 @@ use windlass_engine::StateDir;
 use windlass_runbook::preflight::{Preflight, Why};
 use windlass_server::wire::{RunView, Step};
 
+use crate::text;
+
 /// The version of the JSON form.
 const VERSION: u32 = 1;
 /// The last lines of a failed look's log that are told, as the log itself goes.
@@ -115,8 +117,10 @@ impl Report {
         let all = self.steps.len();
         [
             format!(
-                "preflight of {}: {part} of {all} steps only look",
-                self.name
+                "preflight of {}: {part} of {} {}",
+                self.name,
+                text::count(all, "step"),
+                if part == 1 { "only looks" } else { "only look" }
             ),
             format!("plan {}", self.plan),
         ]

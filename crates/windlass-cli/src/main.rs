@@ -33,6 +33,7 @@ mod tell;
 mod terminal;
 mod text;
 mod time;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -129,7 +130,10 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
 
 /// One line for people, and one more when there is something to do about it.
 fn report(error: &Error) {
-    output::err(&format!("windlass: {}", text::lines(&error.to_string())));
+    output::err(&format!(
+        "windlass: {}",
+        text::lines(&error::without_numbers(&error.to_string()))
+    ));
     if let Some(help) = error.help() {
         output::err(&format!("  {}", text::lines(help)));
     }

@@ -3,7 +3,10 @@
 //! a cut report must not look like a whole one.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::text;
 
 /// Whether something could not be printed for want of room.
 static CUT: AtomicBool = AtomicBool::new(false);
@@ -22,8 +25,17 @@ fn note(done: io::Result<()>) {
     }
 }
 
-/// One line on standard output.
+/// One line for people on standard output, in what its terminal can show.
 pub(crate) fn out(line: &str) {
+    if speaks_utf8() {
+        data(line);
+    } else {
+        data(&text::escaped(line));
+    }
+}
+
+/// One line for programs on standard output, as it is.
+pub(crate) fn data(line: &str) {
     let mut stdout = io::stdout().lock();
     let done = stdout
         .write_all(line.as_bytes())
@@ -50,12 +62,27 @@ pub(crate) fn err(line: &str) {
 }
 
 /// Some data as one line of JSON on standard output.
-pub(crate) fn json(data: &impl serde::Serialize) {
-    match serde_json::to_string(data) {
-        Ok(text) => out(&text),
+pub(crate) fn json(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => data(&text),
         // Wire types have only text keys; this cannot be met, and is no reason to panic.
         Err(error) => err(&format!("cannot write JSON: {error}")),
     }
+}
+
+/// Whether the locale is one of UTF-8.
+pub(crate) fn speaks_utf8() -> bool {
+    static SPEAKS: OnceLock<bool> = OnceLock::new();
+    *SPEAKS.get_or_init(|| {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
+        locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+    })
 }
 
 /// Whether standard output shows colours: a terminal, and nobody said `NO_COLOR`.

@@ -10,7 +10,7 @@ use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_runbook::render::{COLUMNS, Style};
 use windlass_runbook::{Checked, Files, Given, NoFiles, TEXT_BYTES_MAX};
 
-use crate::error::{Error, io};
+use crate::error::Error;
 use crate::output;
 use crate::render::Paint;
 use crate::sources::catalog;
@@ -33,7 +33,7 @@ impl Files for Beside<'_> {
         let path = self.0.join(path);
         let said = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            _ => error.to_string(),
+            _ => crate::error::said(&error),
         };
         // Opening a pipe would wait for somebody who writes.
         if !std::fs::metadata(&path).map_err(said)?.is_file() {
@@ -43,39 +43,45 @@ impl Files for Beside<'_> {
         let mut bytes = Vec::new();
         file.take(TEXT_BYTES_MAX as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| error.to_string())?;
-        String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+            .map_err(said)?;
+        String::from_utf8(bytes).map_err(|_| NO_TEXT.to_owned())
     }
+}
+
+/// Why bytes are no text.
+const NO_TEXT: &str = "it is not UTF-8 text";
+
+/// The bytes of a file or of the standard input, at most one more than is allowed, so that
+/// what is too long is seen to be.
+fn bytes(path: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
+    let most = TEXT_BYTES_MAX as u64 + 1;
+    let mut bytes = Vec::new();
+    if is_stdin {
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+    } else {
+        let file = std::fs::File::open(path)?;
+        file.take(most).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 impl Runbook {
     /// Reads the file; `-` is the standard input.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let mut bytes = Vec::new();
-        // One more than is allowed, so that what is too long is seen to be.
-        let most = TEXT_BYTES_MAX as u64 + 1;
-        let name = if path == Path::new("-") {
-            let stdin = std::io::stdin().lock();
-            stdin
-                .take(most)
-                .read_to_end(&mut bytes)
-                .map_err(io("read", path))?;
+        let is_stdin = path == Path::new("-");
+        let name = if is_stdin {
             "standard input".to_owned()
         } else {
-            let file = std::fs::File::open(path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    Error::Usage(format!("there is no runbook {}", path.display()))
-                }
-                _ => io("read", path)(error),
-            })?;
-            file.take(most)
-                .read_to_end(&mut bytes)
-                .map_err(io("read", path))?;
             path.display().to_string()
         };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Error::Usage(format!("{name} is not UTF-8 text")))?;
-        let directory = (path != Path::new("-"))
+        let text = bytes(path, is_stdin)
+            .map_err(|error| crate::error::said(&error))
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| NO_TEXT.to_owned()));
+        let text = match text {
+            Ok(text) => text,
+            Err(why) => return Err(Error::Unreadable { name, why }),
+        };
+        let directory = (!is_stdin)
             .then(|| path.parent().map(Path::to_owned))
             .flatten();
         Ok(Self {

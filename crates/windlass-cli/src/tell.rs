@@ -10,7 +10,7 @@ use crate::{output, text, time};
 /// Tells a run with times as `show` prints them.
 pub(crate) fn telling<T>(view: &RunView, owned: bool, tell: impl FnOnce(&Telling<'_>) -> T) -> T {
     let now = time::now();
-    let at = |at: i64| format!("{} UTC", time::since(Timestamp(at), now));
+    let at = |at: i64| format!("{} UTC", time::near(Timestamp(at), now));
     tell(&Telling {
         run: view,
         owned,

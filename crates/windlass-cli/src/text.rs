@@ -4,6 +4,9 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use windlass_runbook::text::{char_width, misleads};
+pub(crate) use windlass_runbook::text::{cut, width};
+
 /// One line: control and escape sequences are gone, line ends are spaces.
 pub(crate) fn line(text: &str) -> String {
     let text = lines(text);
@@ -29,14 +32,6 @@ pub(crate) fn lines(text: &str) -> String {
         }
     }
     safe
-}
-
-/// Characters that change how their neighbours are read without being seen.
-fn misleads(char: char) -> bool {
-    matches!(char,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
 }
 
 fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
@@ -70,32 +65,6 @@ fn skip_string(chars: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// How many columns a text takes.
-pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
-}
-
-fn char_width(char: char) -> usize {
-    match char {
-        // Combining marks stand on the character before them.
-        '\u{300}'..='\u{36f}'
-        | '\u{1ab0}'..='\u{1aff}'
-        | '\u{20d0}'..='\u{20ff}'
-        | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{303e}'
-        | '\u{3041}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    }
-}
-
 /// The text for a terminal that shows ASCII only: what it cannot show is `?`, as wide as
 /// it would have been, so that what stands below still points at the right place.
 pub(crate) fn ascii(text: &str) -> String {
@@ -110,24 +79,24 @@ pub(crate) fn ascii(text: &str) -> String {
     shown
 }
 
-/// The text, cut to `columns` with an ellipsis at the cut.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut short = String::new();
-    let mut left = columns.saturating_sub(1);
+/// The text for a terminal that shows ASCII only: what it cannot show is written as its
+/// code, such as `\u{fc}`, so that a name stays one that can be told from others.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
-        let Some(after) = left.checked_sub(char_width(char)) else {
-            break;
-        };
-        left = after;
-        short.push(char);
+        if char.is_ascii() {
+            shown.push(char);
+        } else {
+            shown.extend(char.escape_unicode());
+        }
     }
-    if columns > 0 {
-        short.push('…');
-    }
-    short
+    shown
+}
+
+/// `1 step`, `3 steps`.
+pub(crate) fn count(count: usize, one: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{s}")
 }
 
 /// The text in lines of at most `columns`, broken at spaces where there are some;
@@ -197,12 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn cutting_and_wrapping_keep_within_the_columns() {
+    fn wrapping_keeps_within_the_columns() {
+        assert_eq!(escaped("grün 数"), "gr\\u{fc}n \\u{6570}");
         assert_eq!(ascii("grün 数 e\u{301}\n^"), "gr?n ?? e\n^");
-        assert_eq!(cut("hello", 5), "hello");
-        assert_eq!(cut("hello!", 5), "hell…");
-        assert_eq!(cut("数数数", 5), "数数…");
-        assert_eq!(cut("x", 0), "");
         assert_eq!(wrap("one two three", 8, "  "), ["one two", "  three"]);
         assert_eq!(wrap("aaaaaaaaaa b", 4, ""), ["aaaa", "aaaa", "aa b"]);
         for columns in 1..30 {

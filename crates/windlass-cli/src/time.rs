@@ -37,6 +37,18 @@ pub(crate) fn since(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// As [`since`], with seconds when it is so near that they matter.
+pub(crate) fn near(at: Timestamp, now: Timestamp) -> String {
+    const SECONDS_MATTER: Millis = Millis::from_mins(10);
+    let apart = at.since(now).max(now.since(at));
+    let minutes = since(at, now);
+    if apart < SECONDS_MATTER && minutes == format(at, "%H:%M") {
+        clock(at)
+    } else {
+        minutes
+    }
+}
+
 /// How long something has been going on.
 pub(crate) fn age(from: Timestamp, to: Timestamp) -> Millis {
     to.since(from)
@@ -64,6 +76,9 @@ mod tests {
             since(at, at + Millis::from_mins(60 * 24)),
             "2026-11-22 01:12"
         );
+        assert_eq!(near(at, at + Millis::from_mins(9)), "01:12:03");
+        assert_eq!(near(at + Millis::from_mins(9), at), "01:21:03");
+        assert_eq!(near(at, at + Millis::from_mins(60)), "01:12");
         assert_eq!(minute(Timestamp(i64::MAX)), format!("{}ms", i64::MAX));
     }
 }

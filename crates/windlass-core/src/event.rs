@@ -2,6 +2,8 @@
 //! them are the only frozen types of this crate; `docs/events.schema.json` holds
 //! their shape and a test fails when it changes.
 
+mod about;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan};
 use crate::time::Timestamp;
 use crate::value::Value;
+
+pub use about::About;
 
 /// The version of the event bodies that this crate writes.
 pub const EVENT_VERSION: u16 = 1;

@@ -161,6 +161,16 @@ impl NodeId {
             phase: Phase::Do,
         }
     }
+
+    /// What people read: of a step with `for_each` the first item has its number as well.
+    pub fn spelled(&self, for_each: bool) -> String {
+        let text = self.to_string();
+        if for_each && self.item == 0 {
+            format!("{text}[0]")
+        } else {
+            text
+        }
+    }
 }
 
 /// `step`, `step[2]`, `undo step`: what people type and read.

@@ -88,6 +88,8 @@ codes! {
     YAML_DUPLICATE_KEY = "WL0106", "A key stands twice in the same map.";
     YAML_NUMBER = "WL0107", "A number does not fit: integers have 64 bits.";
     YAML_UNSEEN = "WL0108", "A character that nobody sees changes how the text reads.";
+    UNREADABLE = "WL0109", "A file cannot be read as text.";
+    YAML_NUL = "WL0110", "A text holds the character NUL, which nothing can take.";
     UNKNOWN_KEY = "WL0201", "The key does not exist.";
     LATER_KEY = "WL0202", "The key belongs to the language but is not supported by this version.";
     MISSING_KEY = "WL0203", "A required key is missing.";
@@ -134,6 +136,8 @@ codes! {
     MIXED_UNITS = "WL0417", "A duration and a number of bytes are calculated or compared with each other.";
     NOT_A_LIST = "WL0418", "`for_each` goes over something that is no list.";
     MAP_KEY = "WL0419", "A key of a map in an expression is no string, or stands twice.";
+    NESTED_MACROS = "WL0420", "A macro such as `map` or `all` stands inside of four others.";
+    FAILS_ALWAYS = "WL0421", "A part of an expression fails in every run.";
     TARGET_FORM = "WL0450", "The target is not a written-out scheme, a colon and a name.";
     TARGET_READS = "WL0451", "The target reads something that does not say what is changed.";
     TARGET_STEP = "WL0452", "The target reads a step that is no early look.";

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 pub use crate::codes::Code;
+use crate::text::misleads;
 
 /// A range of bytes in one of the texts that were checked, the end excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -105,8 +106,7 @@ fn clean(text: &str) -> String {
             cleaned.push('…');
             break;
         }
-        let steers = char.is_control() && char != '\n'
-            || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let steers = char.is_control() && char != '\n' || misleads(char);
         if steers {
             cleaned.extend(char.escape_unicode());
         } else {

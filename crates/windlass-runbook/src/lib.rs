@@ -14,8 +14,11 @@ pub mod report;
 pub mod schema;
 mod suggest;
 pub mod testing;
+pub mod text;
 mod yaml;
 mod yaml_hints;
 
-pub use check::{Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with, stated_value};
+pub use check::{
+    Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with, is_runbook, stated_value,
+};
 pub use yaml::{TEXT_BYTES_MAX, mistakes as yaml_mistakes};

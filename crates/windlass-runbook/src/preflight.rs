@@ -103,6 +103,7 @@ impl Preflight {
 fn part(plan: &Plan, steps: Vec<Step>) -> Plan {
     let secrets: BTreeSet<SecretName> = steps.iter().flat_map(crate::outline::secrets_of).collect();
     Plan {
+        input_units: plan.input_units.clone(),
         secret_sources: plan
             .secret_sources
             .iter()

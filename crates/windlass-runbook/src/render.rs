@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::codes::SECRET_IN_TEXT;
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
+use crate::text::width;
 
 /// Of lines longer than this only the place is told: nobody reads them, and
 /// laying them out is slow.
@@ -58,7 +59,8 @@ pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style, columns
             group = group.element(snippet.annotations(shown.annotations(&source.text, &labels)));
         }
     }
-    if let Some(help) = &diagnostic.help {
+    let help = diagnostic.help.as_ref().map(|help| wrapped(help, columns));
+    if let Some(help) = &help {
         group = group.element(Level::HELP.message(help));
     }
     let renderer = match style {
@@ -69,6 +71,32 @@ pub fn render(sources: &[Source], diagnostic: &Diagnostic, style: Style, columns
         .decor_style(DecorStyle::Ascii)
         .term_width(columns.max(COLUMNS_MIN))
         .render(&[group])
+}
+
+/// The columns beside a help text: the gutter and the word `help`.
+const HELP_MARGIN: usize = 12;
+
+/// A help text broken at its blanks, so that a narrow terminal need not break words.
+fn wrapped(help: &str, columns: usize) -> String {
+    if columns >= COLUMNS {
+        return help.to_owned();
+    }
+    let room = columns.max(COLUMNS_MIN) - HELP_MARGIN;
+    let mut lines: Vec<String> = Vec::new();
+    for line in help.lines() {
+        let mut current = String::new();
+        for word in line.split(' ') {
+            if !current.trim().is_empty() && width(&current) + 1 + width(word) > room {
+                lines.push(std::mem::take(&mut current).trim_end().to_owned());
+            }
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
 }
 
 /// One label: whether it is the main one of its diagnostic, its place and its words.

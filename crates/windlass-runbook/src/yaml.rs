@@ -13,11 +13,12 @@ use serde_yaml::{
 };
 
 use crate::codes::{
-    WRONG_SHAPE, YAML_ALIAS, YAML_DOCUMENTS, YAML_DUPLICATE_KEY, YAML_LIMIT, YAML_NUMBER,
+    WRONG_SHAPE, YAML_ALIAS, YAML_DOCUMENTS, YAML_DUPLICATE_KEY, YAML_LIMIT, YAML_NUL, YAML_NUMBER,
     YAML_SYNTAX, YAML_TAG, YAML_UNSEEN,
 };
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
+use crate::text::turns;
 use crate::yaml_hints;
 
 /// The largest runbook: 10,000 steps of 800 bytes each.
@@ -57,12 +58,8 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
 /// Characters that turn the direction of writing, or have no width: what a reviewer sees
 /// is then not what the text says, in comments and scripts too.
 fn unseen(text: &str) -> Vec<Diagnostic> {
-    let turns = |char: &char| {
-        matches!(char, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}' | '\u{2066}'..='\u{2069}')
-    };
     text.char_indices()
-        .filter(|(_, char)| turns(char))
+        .filter(|(_, char)| turns(*char))
         .take(UNSEEN_TOLD_MAX)
         .map(|(at, char)| {
             let code = u32::from(char);
@@ -266,7 +263,16 @@ impl Lowering<'_> {
             // The reader makes a float of an integer that is too large.
             RawKind::Float(_) if self.is_written_as_integer(span) => self.too_large(span),
             RawKind::Float(value) => NodeKind::Float(value),
-            RawKind::Text(text) => NodeKind::Text(text),
+            RawKind::Text(text) => {
+                if text.contains('\0') {
+                    self.diagnostics.push(
+                        Diagnostic::error(YAML_NUL, "a text holds the character NUL (U+0000)")
+                            .at(span, "holds it, unseen")
+                            .help("take it out: no program's argument, no file's name and no database text can hold it"),
+                    );
+                }
+                NodeKind::Text(text)
+            }
             RawKind::List(items) => {
                 NodeKind::List(items.into_iter().map(|item| self.node(item)).collect())
             }
@@ -313,7 +319,19 @@ impl Lowering<'_> {
                 | NodeKind::List(_)
                 | NodeKind::Map(_) => {
                     let message = format!("a key must be a string, not {}", key.describe());
-                    self.report(WRONG_SHAPE, message, key_span, "write it in quotes");
+                    let written = self.text.get(key_span.start..key_span.end);
+                    let help = written.map(|written| {
+                        format!(
+                            "put it in quotes: \"{written}\"; ids of steps and names begin with a letter, such as `step_{}`",
+                            written.trim_start_matches(['-', '+'])
+                        )
+                    });
+                    let is_number = matches!(key.kind, NodeKind::Int(_));
+                    self.diagnostics.push(
+                        Diagnostic::error(WRONG_SHAPE, message)
+                            .at(key_span, "write it in quotes")
+                            .maybe_help(help.filter(|_| is_number)),
+                    );
                     continue;
                 }
             };
@@ -339,23 +357,20 @@ impl Lowering<'_> {
     fn is_written_as_integer(&self, span: Span) -> bool {
         self.text.get(span.start..span.end).is_some_and(|text| {
             let digits = text.trim().trim_start_matches(['-', '+']);
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            let hexadecimal = digits.strip_prefix("0x").or(digits.strip_prefix("0o"));
+            match hexadecimal {
+                Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                None => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()),
+            }
         })
     }
 
     fn too_large(&mut self, span: Span) -> NodeKind {
-        self.report(
-            YAML_NUMBER,
-            "the integer does not fit 64 bits",
-            span,
-            "too large",
-        );
+        let found = Diagnostic::error(YAML_NUMBER, "the integer does not fit 64 bits")
+            .at(span, "too large")
+            .help("integers go from -9223372036854775808 to 9223372036854775807; a text of digits, such as a number of an account, needs quotes");
+        self.diagnostics.push(found);
         NodeKind::Int(0)
-    }
-
-    fn report(&mut self, code: Code, message: impl Into<String>, span: Span, label: &str) {
-        self.diagnostics
-            .push(Diagnostic::error(code, message).at(span, label));
     }
 }
 
@@ -432,11 +447,17 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
         Error::MultipleDocuments { .. } => documents_error(place),
         Error::MergeKeyNotAllowed { .. } => merge_error(place),
         Error::UnknownAnchor { .. } | Error::AliasError { .. } => alias_error(text, place),
-        Error::NonFiniteFloat { .. } => report(
-            YAML_NUMBER,
-            "infinity and NaN are no numbers here",
-            "not finite",
-        ),
+        Error::NonFiniteFloat { .. } => {
+            let written = text.get(place.start..place.end).unwrap_or_default();
+            let is_written_out = written.bytes().any(|byte| byte.is_ascii_digit());
+            let said = if is_written_out {
+                "the number is too large for a double"
+            } else {
+                "infinity and NaN are no numbers here"
+            };
+            report(YAML_NUMBER, said, "not finite")
+                .help("a text that looks like a number needs quotes")
+        }
         Error::TaggedScalarCannotDeserializeIntoString { .. }
         | Error::TaggedEnumMismatch { .. } => {
             report(YAML_TAG, "tags are not allowed", "leave the tag out")

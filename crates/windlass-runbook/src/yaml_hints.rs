@@ -107,6 +107,9 @@ pub(crate) fn explain(text: &str, at: usize, said: &str) -> Option<Hint> {
     if said.contains("unexpected character") || said.contains("cannot start any token") {
         let value = stop.rest();
         let first = value.chars().next()?;
+        if first.is_control() {
+            return control(first);
+        }
         let shown = shown("", value.trim());
         return hint(
             &format!("a text cannot begin with `{first}`"),
@@ -126,6 +129,9 @@ pub(crate) fn explain(text: &str, at: usize, said: &str) -> Option<Hint> {
         );
     }
     if said.contains("mapping values are not allowed") {
+        if let Some(found) = above_is_whole(&stop, indent) {
+            return Some(found);
+        }
         let above = stop.above().trim();
         if !above.is_empty() && !above.contains(':') && !above.starts_with("- ") {
             let (key, value) = above.split_once(' ').unwrap_or((above, "..."));
@@ -165,6 +171,45 @@ pub(crate) fn explain(text: &str, at: usize, said: &str) -> Option<Hint> {
         return hint(
             "a quote is opened and not closed",
             format!("look for a missing quote{place}"),
+        );
+    }
+    None
+}
+
+/// A character that nobody sees, in the middle of a text.
+fn control(char: char) -> Option<Hint> {
+    let code = u32::from(char);
+    let help = match char {
+        '\0' => "take it out: nothing can hold it".to_owned(),
+        '\u{1b}' => "colours and cursors of a terminal begin with it: take them out, or write it as \"\\e\" in double quotes".to_owned(),
+        _ => format!("take it out; where it is meant, write it as \"\\x{code:02x}\" in double quotes"),
+    };
+    hint(
+        &format!("the control character U+{code:04X} stands in the text, unseen"),
+        help,
+    )
+}
+
+/// A line whose key belongs to nothing, as the line above is complete.
+fn above_is_whole(stop: &Stop<'_>, indent: usize) -> Option<Hint> {
+    let above = stop.above();
+    let depth = above.len() - above.trim_start_matches(' ').len();
+    let above = above.trim();
+    let (key, value) = above.split_once(':')?;
+    let is_key = |key: &str| {
+        key.chars()
+            .all(|char| char.is_ascii_alphanumeric() || "_-".contains(char))
+    };
+    if !value.is_empty() && !value.starts_with(' ') && is_key(key) {
+        return hint(
+            "a key's colon has no blank behind it on the line above",
+            format!("write `{key}: {value}`"),
+        );
+    }
+    if indent > depth && !value.trim().is_empty() && is_key(key) {
+        return hint(
+            &format!("the line is indented deeper than `{above}`, which has its value already"),
+            format!("begin it after {depth} blanks, as that line does"),
         );
     }
     None

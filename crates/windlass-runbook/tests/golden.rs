@@ -97,8 +97,15 @@ fn wrong_runbooks_are_refused_with_reasons() {
     }
     assert!(different.is_empty(), "{}", different.join("\n\n"));
     assert!(books.len() > 40);
-    // Limits are in `hostile.rs`; the rules of core are all foreseen here.
-    assert_eq!(unseen, ["WL0102", "WL0610"], "codes that no golden shows");
+    // Of `http`, which the catalog of these tests lacks: the pages show them.
+    unseen.retain(|id| !id.starts_with("WL063"));
+    // Limits are in `hostile.rs`, what is no text has no golden, and the rules of core are
+    // all foreseen here.
+    assert_eq!(
+        unseen,
+        ["WL0102", "WL0109", "WL0610"],
+        "codes that no golden shows"
+    );
 }
 
 #[test]

@@ -76,3 +76,22 @@ fn a_line_with_a_secret_is_not_repeated() {
     assert!(rendered.contains("book.yaml:4:59"), "{rendered}");
     assert!(!rendered.contains("hunter2"), "{rendered}");
 }
+
+#[test]
+fn help_fits_a_narrow_terminal() {
+    let text = "windlass: 1\nname: b\nsteps:\n  b: {uses: shell, with: {argv: [b]}}\n";
+    let catalog = serde_json::from_str(include_str!("catalog.json")).unwrap();
+    let checked = windlass_runbook::check("b.yaml", text, None, &catalog);
+    let help = |columns| {
+        let rendered = checked.render_within(Style::Plain, columns);
+        let (_, help) = rendered.split_once("= help:").unwrap();
+        let help = help.split("\n\n").next().unwrap();
+        help.lines().map(|line| line.trim().len()).max().unwrap()
+    };
+    assert!(
+        help(40) <= 30,
+        "{}",
+        checked.render_within(Style::Plain, 40)
+    );
+    assert!(help(140) > 60);
+}

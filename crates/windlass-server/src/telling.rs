@@ -7,7 +7,7 @@ mod stopping;
 mod waits;
 mod why;
 
-pub use handover::{DECISIONS_MAX, Decision, decision, handover};
+pub use handover::{DECISIONS_MAX, Decision, Handover, decision, handover};
 pub use waits::{Waits, WaitsFor};
 pub use why::{Why, why};
 
@@ -55,6 +55,12 @@ fn list<T: std::fmt::Display>(names: &[T], shown: usize, count: usize) -> String
         Some((only, [])) => only.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
     }
+}
+
+/// `1 step`, `3 steps`.
+fn steps(count: usize) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} step{s}")
 }
 
 #[cfg(test)]

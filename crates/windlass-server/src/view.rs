@@ -19,7 +19,7 @@ use windlass_engine::{Lacks, ProgressLine, Snapshot};
 use crate::wire::{Debt, Lock, Person, RunView};
 
 pub use house::{pruned, space_given};
-pub use list::{list_of, query, summary};
+pub use list::{list_of, query, summary, waits_for_a_person};
 pub use words::waits_for;
 
 /// What the state does not know.
@@ -83,6 +83,9 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         single_user: state.is_single_user(),
         plan_digest: state.digest(),
         inputs: plan.map(|plan| plan.inputs.clone()).unwrap_or_default(),
+        input_units: plan
+            .map(|plan| plan.input_units.clone())
+            .unwrap_or_default(),
         secret_sources: plan
             .map(|plan| plan.secret_sources.clone())
             .unwrap_or_default(),

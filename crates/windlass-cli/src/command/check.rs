@@ -1,17 +1,19 @@
 //! `windlass check`: mistakes of runbooks, without running anything.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use windlass_runbook::Checked;
 use windlass_runbook::diagnostic::Severity;
 use windlass_runbook::report::sarif;
+use windlass_runbook::{Checked, Given, is_runbook};
 
 use crate::error::Error;
 use crate::exit_codes::Exit;
 use crate::given::{self, NamedText};
 use crate::output;
+use crate::rehearse::{held, is_test_file};
 use crate::runbook::{self, Runbook};
-use crate::text;
+use crate::{text, walk};
 
 /// Check runbooks and show their mistakes
 #[derive(Debug, clap::Args)]
@@ -19,17 +21,21 @@ use crate::text;
 Without inputs the runbook alone is checked. With them the plan is made too, and its
 digest printed: what an approval of a run with these inputs will bind.
 
+Files named *.test.yaml are checked against their runbooks. Of a folder every YAML file in
+and below it is checked that has `windlass: 1` at its margin. A file that cannot be read
+is a mistake like others; the rest is checked all the same.
+
 Each mistake has a code; `windlass explain CODE` says more about it.
 
 Examples:
   windlass check upgrade.yaml
   windlass check upgrade.yaml --input instance=db-1
-  windlass check --format sarif runbooks/*.yaml > check.sarif
+  windlass check --format sarif runbooks > check.sarif
 
 Exit codes: 0 no mistakes (warnings are none), 2 mistakes")]
 pub(crate) struct Args {
-    /// The runbooks; - reads standard input
-    #[arg(value_name = "RUNBOOK", required = true)]
+    /// Runbooks, their tests and folders of them; - reads standard input
+    #[arg(value_name = "FILE", required = true)]
     runbooks: Vec<PathBuf>,
     /// An input of the run
     #[arg(long, value_name = "NAME=VALUE")]
@@ -51,32 +57,47 @@ enum Format {
     Sarif,
 }
 
+/// A file that is checked, and what was found in it.
+struct Found {
+    checked: Checked,
+    has_errors: bool,
+    /// How many cases a test file has; `None` for a runbook.
+    cases: Option<usize>,
+}
+
+impl Found {
+    fn of(checked: Checked, cases: Option<usize>) -> Self {
+        Self {
+            has_errors: checked.has_errors(),
+            checked,
+            cases,
+        }
+    }
+}
+
 pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
     let given = !args.input.is_empty() || args.input_file.is_some();
-    if given && args.runbooks.len() > 1 {
+    let inputs = given::inputs(args.input, args.input_file)?;
+    let paths = files(&args.runbooks)?;
+    if given && paths.len() > 1 {
         let message = "inputs are for one runbook: check the others without them".to_owned();
         return Err(Error::Usage(message));
     }
-    let inputs = given::inputs(args.input, args.input_file)?;
-    // All are read before anything is said, so that a list of them is whole or not there.
-    let mut runbooks = Vec::with_capacity(args.runbooks.len());
-    for path in &args.runbooks {
-        runbooks.push(Runbook::read(path)?);
-    }
-    let mut checked = Vec::with_capacity(runbooks.len());
-    for runbook in &runbooks {
-        let found = runbook.checked(given.then_some(&inputs));
+    let mut told = Told::default();
+    let mut all = Vec::with_capacity(paths.len());
+    for path in &paths {
+        let mut found = check(path, given.then_some(&inputs))?;
         match args.format {
-            Format::Text => show(&found),
-            Format::Json => output::json(&found.report()),
-            Format::Sarif => {}
+            Format::Json => output::json(&found.checked.report()),
+            Format::Text | Format::Sarif => told.tell_once(&mut found.checked),
         }
-        checked.push(found);
+        if args.format == Format::Text {
+            show(&found);
+        }
+        all.push(found);
     }
-    let wrong = checked
-        .iter()
-        .filter(|checked| checked.has_errors())
-        .count();
+    let wrong = all.iter().filter(|found| found.has_errors).count();
+    let checked: Vec<Checked> = all.into_iter().map(|found| found.checked).collect();
     match args.format {
         Format::Text => conclude(&checked, wrong),
         Format::Json => {}
@@ -89,25 +110,126 @@ pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
     })
 }
 
-/// One runbook, for people.
-fn show(checked: &Checked) {
+/// The files that paths mean: of a folder, the YAML files in and below it that say that
+/// they are runbooks or tests of one.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let mut below = Vec::new();
+        walk::below(path, &walk::is_yaml, &mut below)?;
+        let all = below.len();
+        below.retain(|file| is_ours(file));
+        let place = text::line(&path.display().to_string());
+        if below.is_empty() {
+            return Err(Error::Usage(format!(
+                "no runbook in {place}: of {} none has `windlass: 1` at its margin",
+                text::count(all, "YAML file")
+            )));
+        }
+        if let foreign @ 1.. = all - below.len() {
+            let files = text::count(foreign, "YAML file");
+            output::err(&format!(
+                "{place}: {files} without `windlass: 1` at the margin passed over"
+            ));
+        }
+        files.extend(below);
+    }
+    let mut seen = BTreeSet::new();
+    files.retain(|path| seen.insert(path.clone()));
+    Ok(files)
+}
+
+/// Whether a file in a folder is to be checked; one that cannot be read is, to be told.
+fn is_ours(path: &Path) -> bool {
+    is_test_file(path) || Runbook::read(path).map_or(true, |book| is_runbook(&book.text))
+}
+
+fn check(path: &Path, inputs: Option<&BTreeMap<String, Given>>) -> Result<Found, Error> {
+    let runbook = match Runbook::read(path) {
+        Ok(runbook) => runbook,
+        Err(Error::Unreadable { name, why }) => {
+            return Ok(Found::of(Checked::unreadable(&name, &why), None));
+        }
+        Err(error) => return Err(error),
+    };
+    if !is_test_file(path) {
+        return Ok(Found::of(runbook.checked(inputs), None));
+    }
+    let checked = held(path, &runbook.text)?.checked;
+    let cases = checked.cases.len();
+    Ok(Found::of(checked.into(), Some(cases)))
+}
+
+/// What has been told: a mistake of a runbook that several others inline stands once.
+#[derive(Default)]
+struct Told(BTreeSet<(String, usize, &'static str, String)>);
+
+impl Told {
+    fn tell_once(&mut self, checked: &mut Checked) {
+        let sources = &checked.sources;
+        checked.diagnostics.retain(|found| {
+            let Some((span, _)) = found.labels.first() else {
+                return true;
+            };
+            let source = sources.get(usize::from(span.file));
+            let name = source.map_or("", |source| &source.name);
+            let place = (
+                plain(name),
+                span.start,
+                found.code.id(),
+                found.message.clone(),
+            );
+            self.0.insert(place)
+        });
+    }
+}
+
+/// A path without `.` and `..`, as far as its spelling tells.
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.last().is_some_and(|last| !["..", ""].contains(last)) => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// One file, for people.
+fn show(found: &Found) {
+    let checked = &found.checked;
     runbook::show(checked);
-    if checked.has_errors() {
+    let name = text::line(checked.source_name());
+    if found.has_errors {
+        if !checked.has_errors() {
+            output::err(&format!("{name}: its mistakes are told above"));
+        }
         return;
     }
-    let name = text::line(checked.source_name());
     let warnings = match checked.diagnostics.len() + checked.omitted {
         0 => String::new(),
         1 => ", 1 warning".to_owned(),
         count => format!(", {count} warnings"),
     };
-    match &checked.plan {
-        Some(plan) => output::out(&format!(
-            "{name}: ok, {} steps{warnings}, plan {}",
-            plan.steps.len(),
+    match (&checked.plan, found.cases) {
+        (Some(plan), _) => output::out(&format!(
+            "{name}: ok, {}{warnings}, plan {}",
+            text::count(plan.steps.len(), "step"),
             plan.digest()
         )),
-        None => output::out(&format!("{name}: ok{warnings}")),
+        (None, Some(cases)) => output::out(&format!(
+            "{name}: ok, {}{warnings}; `windlass test` rehearses",
+            text::count(cases, "case")
+        )),
+        (None, None) => output::out(&format!("{name}: ok{warnings}")),
     }
 }
 
@@ -121,9 +243,6 @@ fn conclude(checked: &[Checked], wrong: usize) {
         output::err(&format!("`windlass explain {}` says more", first.code));
     }
     if checked.len() > 1 && wrong > 0 {
-        output::err(&format!(
-            "{wrong} of {} runbooks have mistakes",
-            checked.len()
-        ));
+        output::err(&format!("{wrong} of {} files have mistakes", checked.len()));
     }
 }

@@ -25,6 +25,6 @@ pub(crate) struct Args {
 pub(crate) fn perform(args: &Args) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "windlass", &mut script);
-    output::out(String::from_utf8_lossy(&script).trim_end());
+    output::data(String::from_utf8_lossy(&script).trim_end());
     Exit::Success
 }

@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use windlass_core::id::RunId;
-use windlass_engine::{Erased, offline};
+use windlass_engine::{Erased, StateDir, offline};
 use windlass_journal::{ExportError, Exported, RunKey, SqliteStore, export};
 
+use super::export_logs as logs;
 use crate::args::Place;
 use crate::error::{Error, io};
 use crate::exit_codes::Exit;
@@ -22,7 +23,8 @@ The first line names the format, each further one is a record as it is stored, t
 one has the heads; docs/journal-format.md describes all of it. `windlass journal verify
 --file` checks the file without the journal. Note the run head that is printed somewhere
 else: with it a later check also finds a file that was written anew. Inputs, outputs and
-reasons stand in it in the clear; secret values never do. Logs are not part of it.
+reasons stand in it in the clear; secret values never do. With -o the attempts' logs are
+written beside it, into FILE.logs, each held against the digest in its record.
 
 Examples:
   windlass export RUN -o RUN.jsonl
@@ -35,10 +37,17 @@ pub(crate) struct Args {
     /// The file to make, which must not be there; without it standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Leave the attempts' logs out
+    #[arg(long)]
+    without_logs: bool,
 }
 
 pub(crate) fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
-    let Args { run, output } = args;
+    let Args {
+        run,
+        output,
+        without_logs,
+    } = args;
     let Some(store) = Look::journal(place)? else {
         return Err(none(&run));
     };
@@ -51,7 +60,24 @@ pub(crate) fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         .map(|run| offline::erasure(&store, &run))
         .transpose()?;
     tell(&run, &exported, erased.flatten().as_ref());
-    Ok(Exit::Success)
+    let (Some(path), Ok(run), false) = (&output, run.as_str().parse::<RunId>(), without_logs)
+    else {
+        return Ok(Exit::Success);
+    };
+    if exported.erased > 0 {
+        return Ok(Exit::Success);
+    }
+    let logs = logs::write(&store, &StateDir::existing(&place.root)?, &run, path)?;
+    logs.wrong.iter().for_each(|wrong| output::err(wrong));
+    if logs.written > 0 {
+        let count = text::count(logs.written, "log");
+        output::err(&format!("{count} in {}", logs.folder.display()));
+    }
+    Ok(if logs.wrong.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Io
+    })
 }
 
 /// What was exported goes to standard error: standard output is the file.

@@ -7,17 +7,13 @@ use windlass_runbook::format::{Refusal, format};
 use windlass_runbook::render::render_all;
 
 use crate::diff;
-use crate::error::{Error, io};
+use crate::error::Error;
 use crate::exit_codes::Exit;
 use crate::output;
 use crate::replace::replace;
 use crate::runbook::{self, Runbook};
 use crate::text;
-
-/// The most files that one call formats.
-const FILES_MAX: usize = 10_000;
-/// The deepest folder that is looked into.
-const FOLDER_DEPTH_MAX: usize = 32;
+use crate::walk::{below, is_yaml};
 
 /// Lay out runbooks and their tests in the one way
 #[derive(Debug, clap::Args)]
@@ -85,7 +81,14 @@ pub(crate) fn perform(args: &Args) -> Result<Exit, Error> {
 fn file(path: &Path, args: &Args) -> Result<Became, Error> {
     let Runbook {
         name, text: before, ..
-    } = Runbook::read(path)?;
+    } = match Runbook::read(path) {
+        Ok(runbook) => runbook,
+        // The others are formatted all the same.
+        Err(error) => {
+            output::err(&format!("windlass: {}", text::line(&error.to_string())));
+            return Ok(Became::Unreadable);
+        }
+    };
     let after = match format(&before) {
         Ok(after) => after,
         Err(Refusal::Unreadable(found)) => {
@@ -128,41 +131,10 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            below(path, 0, &mut files)?;
+            below(path, &is_yaml, &mut files)?;
         } else {
             files.push(path.clone());
         }
     }
     Ok(files)
-}
-
-/// The YAML files below a folder, in the order of their names. Links and hidden
-/// folders are not followed.
-fn below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    if depth > FOLDER_DEPTH_MAX {
-        let place = folder.display();
-        let message = format!("{place} is more than {FOLDER_DEPTH_MAX} folders deep");
-        return Err(Error::Usage(message));
-    }
-    let entries = std::fs::read_dir(folder).map_err(io("list", folder))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(io("list", folder))?;
-        let kind = entry.file_type().map_err(io("look at", &entry.path()))?;
-        paths.push((entry.path(), kind));
-    }
-    paths.sort_by(|one, other| one.0.cmp(&other.0));
-    for (path, kind) in paths {
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        if kind.is_dir() && !name.starts_with(b".") {
-            below(&path, depth + 1, files)?;
-        } else if kind.is_file() && (name.ends_with(b".yaml") || name.ends_with(b".yml")) {
-            if files.len() >= FILES_MAX {
-                let message = format!("there are more than {FILES_MAX} files to format");
-                return Err(Error::Usage(message));
-            }
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit_codes::Exit;
 use crate::look::Look;
 use crate::render::Paint;
-use crate::tell;
+use crate::{output, tell};
 
 /// Tell a run in one paragraph, for the next person on duty
 #[derive(Debug, clap::Args)]
@@ -18,11 +18,15 @@ what, and how to look at it and stop it. Works for runs that have ended, too. Ti
 
 Examples:
   windlass handover RUN
+  windlass handover RUN --json
   windlass runs --state live")]
 pub(crate) struct Args {
     /// The run's id
     #[arg(value_name = "RUN")]
     run: RunId,
+    /// The same as one JSON object: the paragraph, what it waits for and every decision
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
@@ -37,7 +41,11 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         }));
     })
     .await?;
-    let text = tell::telling(&view, look.is_owned(), |told| handover(told, &decisions));
-    tell::print(&text, &Paint::of_stdout());
+    let told = tell::telling(&view, look.is_owned(), |told| handover(told, decisions));
+    if args.json {
+        output::json(&told);
+    } else {
+        tell::print(&told.paragraph, &Paint::of_stdout());
+    }
     Ok(Exit::Success)
 }

@@ -65,11 +65,16 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
 }
 
 async fn all(look: &Look, view: &RunView) -> Result<Exit, Error> {
-    let items = view.steps.iter().flat_map(|step| &step.items);
-    for item in items.filter(|item| item.attempt > 0) {
+    let steps = view.steps.iter();
+    let items = steps.flat_map(|step| step.items.iter().map(move |item| (step.for_each, item)));
+    for (for_each, item) in items.filter(|(_, item)| item.attempt > 0) {
         let log = look.log(&view.run, &item.node, item.attempt).await?;
         if !log.is_empty() {
-            output::out(&format!("== {} attempt {}", item.node, item.attempt));
+            output::out(&format!(
+                "== {} attempt {}",
+                item.node.spelled(for_each),
+                item.attempt
+            ));
             print_from(&log, 0, true);
         }
     }

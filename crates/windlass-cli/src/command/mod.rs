@@ -14,6 +14,7 @@ pub(crate) mod doctor;
 mod driving;
 pub(crate) mod explain;
 pub(crate) mod export;
+mod export_logs;
 pub(crate) mod fmt;
 pub(crate) mod handover;
 pub(crate) mod init;

@@ -86,7 +86,13 @@ pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
     };
     match &args.output {
         Some(path) => std::fs::write(path, text).map_err(io("write", path))?,
-        None => output::out(text.trim_end_matches('\n')),
+        None => {
+            let text = text.trim_end_matches('\n');
+            match args.format {
+                Format::Text => output::out(text),
+                Format::Json | Format::Mermaid | Format::Svg => output::data(text),
+            }
+        }
     }
     Ok(Exit::Success)
 }

@@ -21,7 +21,7 @@ use crate::given::{self, NamedText};
 use crate::output;
 use crate::owner::{PARK_WITHIN, operator};
 use crate::private::Private;
-use crate::render::{Paint, note, preflight_page};
+use crate::render::{Loops, Paint, note, preflight_page};
 use crate::runbook::Runbook;
 use crate::secrets::{self, Secrets, Sources};
 use crate::signals::Interrupt;
@@ -123,6 +123,7 @@ async fn look(
     };
     let run = engine.start(start).await?;
     let mut records = engine.subscribe(&run, 0).await?;
+    let mut loops = Loops::default();
     loop {
         tokio::select! {
             biased;
@@ -137,7 +138,7 @@ async fn look(
                 let Some(recorded) = recorded? else {
                     return Err(Error::Bug("the engine of a preflight has stopped".to_owned()));
                 };
-                tell(&recorded, screen);
+                tell(&recorded, &mut loops, screen);
                 report.event(&recorded.event);
                 if matches!(recorded.event, Event::RunEnded { .. }) {
                     break;
@@ -157,9 +158,10 @@ async fn seen(private: &Private, run: &RunId) -> Result<RunView, Error> {
     Ok(view(&snapshot.state, &overlay))
 }
 
-fn tell(recorded: &Recorded, screen: &Option<Paint>) {
+fn tell(recorded: &Recorded, loops: &mut Loops, screen: &Option<Paint>) {
+    loops.learn(&recorded.event);
     let Some(paint) = screen else { return };
-    if let Some(note) = note(&recorded.event, recorded.at).filter(|note| note.lasting) {
+    if let Some(note) = note(&recorded.event, recorded.at, loops).filter(|note| note.lasting) {
         let glyph = paint.glyph(note.state);
         output::out(&format!("  {glyph} {}", note.text));
     }

@@ -120,7 +120,7 @@ fn tell(ask: &Prune, done: &Pruned, dry_run: bool) -> Result<Exit, Error> {
         }
         output::out(&format!("{verb} {what} of {}:", count(runs.len())));
         let rows: Vec<_> = runs.iter().map(|run| run.run.clone()).collect();
-        let lines = run_list(&rows, &Paint::of_stdout());
+        let lines = run_list(&rows, true, &Paint::of_stdout());
         lines.iter().for_each(|line| output::out(line));
     }
     if dry_run && done.more {

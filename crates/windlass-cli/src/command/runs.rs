@@ -17,6 +17,7 @@ use crate::{output, time};
 Examples:
   windlass runs --state live
   windlass runs --needs-me
+  windlass runs --target postgres:db-1/orders --state live
   windlass runs --runbook upgrade --since 2d --requester ann
   windlass runs --since 2026-11-01 --until 2026-12-01 --state failed --json
 
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Only runs that this person started, such as ann or `ann (uid 1000)`
     #[arg(long, value_name = "NAME")]
     requester: Option<String>,
+    /// Only runs that change this target, such as postgres:db-1/orders
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
     /// Only runs that wait for a person: a gate, a pause, a doubt, a failure, secrets
     #[arg(long)]
     needs_me: bool,
@@ -84,16 +88,18 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         status,
         runbook: args.runbook,
         requester: args.requester,
+        target: args.target,
         since_ms: at(args.since)?,
         until_ms: at(args.until)?,
         needs_person: args.needs_me,
         limit: usize::try_from(args.limit).ok(),
     };
-    let list = Look::open(place).await?.runs(&filter).await?;
+    let look = Look::open(place).await?;
+    let list = look.runs(&filter).await?;
     if args.json {
         list.runs.iter().for_each(output::json);
     } else {
-        let lines = run_list(&list.runs, &Paint::of_stdout());
+        let lines = run_list(&list.runs, look.is_owned(), &Paint::of_stdout());
         lines.iter().for_each(|line| output::out(line));
         if list.runs.is_empty() {
             output::err("no runs");

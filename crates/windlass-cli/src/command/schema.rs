@@ -30,6 +30,6 @@ pub(crate) fn perform(args: &Args) -> Exit {
     } else {
         schema::runbook(&catalog())
     };
-    output::out(&format!("{schema:#}"));
+    output::data(&format!("{schema:#}"));
     Exit::Success
 }

@@ -63,8 +63,8 @@ pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
                 output::out(&line);
             }
         }
-        Format::Tap => output::out(tap::document(&report).trim_end()),
-        Format::Junit => output::out(junit::document(&report).trim_end()),
+        Format::Tap => output::data(tap::document(&report).trim_end()),
+        Format::Junit => output::data(junit::document(&report).trim_end()),
     }
     Ok(exit(&report))
 }

@@ -7,11 +7,7 @@ use windlass_runbook::TEXT_BYTES_MAX;
 use windlass_runbook::testing::TEST_FILE_ENDING;
 
 use crate::error::{Error, io};
-
-/// How deep folders are searched.
-const FOLDER_DEPTH_MAX: usize = 32;
-/// The most test files of one call.
-const FILES_MAX: usize = 10_000;
+use crate::walk::below;
 
 /// The test files that some paths mean: each file itself, and all in and below a folder.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
@@ -26,7 +22,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         })?;
         if about.is_dir() {
             let before = found.len();
-            walk(path, 0, &mut found)?;
+            below(path, &is_test_file, &mut found)?;
             if found.len() == before {
                 return Err(Error::Usage(format!(
                     "no test file (*{TEST_FILE_ENDING}) in {}",
@@ -47,37 +43,10 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-fn is_test_file(path: &Path) -> bool {
+/// Whether a file's name ends as those of test files do.
+pub(crate) fn is_test_file(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy());
     name.is_some_and(|name| name.ends_with(TEST_FILE_ENDING))
-}
-
-/// In the order of names, so that a report does not depend on the file system.
-fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let mut entries = std::fs::read_dir(folder)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(io("list", folder))?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        // Links are not followed: a circle of them would have no end.
-        let kind = entry.file_type().map_err(io("look at", &entry.path()))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if kind.is_dir() {
-            let searched = depth < FOLDER_DEPTH_MAX && !name.starts_with('.') && name != "target";
-            if searched {
-                walk(&entry.path(), depth + 1, found)?;
-            }
-        } else if is_test_file(&entry.path()) {
-            if found.len() >= FILES_MAX {
-                let message = format!("more than {FILES_MAX} test files: name fewer");
-                return Err(Error::Usage(message));
-            }
-            let path = entry.path();
-            found.push(path.strip_prefix(".").map_or(path.clone(), Path::to_owned));
-        }
-    }
-    Ok(())
 }
 
 /// The runbook of a test file: the one that it names, or the one beside it.

@@ -76,8 +76,9 @@ pub(super) fn coverage_lines(reached: &Reached) -> Vec<String> {
         0 => String::new(),
         sides => format!(", {taken} of {sides} sides of `when`"),
     };
+    let steps = text::count(steps, "step");
     let mut lines = vec![format!(
-        "coverage of {}: {} % ({begun} of {steps} steps{whens})",
+        "coverage of {}: {} % ({begun} of {steps}{whens})",
         text::line(&reached.runbook),
         coverage.percent(),
     )];

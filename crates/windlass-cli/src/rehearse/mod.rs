@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::plan::IndexedPlan;
 use windlass_engine::rehearsal::{Coverage, Miss, judge, rehearse};
-use windlass_runbook::check_with;
 use windlass_runbook::render::Style;
-use windlass_runbook::testing::{Lack, PlannedCase, RunbookText, TestFile};
+use windlass_runbook::testing::{CheckedTests, Lack, PlannedCase, RunbookText, TestFile};
+use windlass_runbook::{Checked, check_with};
 
 use crate::error::Error;
 use crate::runbook::Beside;
 use crate::sources::{catalog, sources};
 use crate::text;
 
-pub(crate) use files::find;
+pub(crate) use files::{find, is_test_file};
 
 /// What all test files gave.
 #[derive(Debug)]
@@ -120,6 +120,50 @@ pub(crate) fn report(files: &[PathBuf], told: bool, least: Option<u32>) -> Resul
     Ok(Report { files, coverage })
 }
 
+/// A test file held against its runbook.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The runbook's path.
+    runbook: String,
+    pub(crate) checked: CheckedTests,
+    /// The check of the runbook, when that has mistakes of its own.
+    alone: Option<Checked>,
+}
+
+/// Checks the text of a test file against its runbook.
+pub(crate) fn held(path: &Path, text: &str) -> Result<Held, Error> {
+    let tests = TestFile::read(&path.display().to_string(), text);
+    let runbook_path = files::runbook_of(path, tests.runbook());
+    let runbook = runbook_path.display().to_string();
+    let Some(runbook_text) = files::read_if_there(&runbook_path)? else {
+        let checked = tests.without_runbook(&runbook, Lack::Missing);
+        return Ok(Held {
+            runbook,
+            checked,
+            alone: None,
+        });
+    };
+    let catalog = catalog();
+    let beside = Beside(runbook_path.parent().unwrap_or(Path::new("")));
+    let book = RunbookText {
+        name: &runbook,
+        text: &runbook_text,
+        files: &beside,
+    };
+    let alone = check_with(book.name, book.text, None, &catalog, book.files);
+    let (checked, alone) = if alone.has_errors() {
+        let checked = tests.without_runbook(&runbook, Lack::Wrong);
+        (checked, Some(alone))
+    } else {
+        (tests.check(book, &catalog), None)
+    };
+    Ok(Held {
+        runbook,
+        checked,
+        alone,
+    })
+}
+
 fn file_report(path: &Path, covered: &mut BTreeMap<String, Coverage>) -> Result<FileReport, Error> {
     let name = path.display().to_string();
     let wrong = |why: String| FileReport {
@@ -130,32 +174,17 @@ fn file_report(path: &Path, covered: &mut BTreeMap<String, Coverage>) -> Result<
     let Some(text) = files::read(path)? else {
         return Ok(wrong(format!("{name} is not UTF-8 text")));
     };
-    let tests = TestFile::read(&name, &text);
-    let runbook_path = files::runbook_of(path, tests.runbook());
-    let runbook = runbook_path.display().to_string();
-    let Some(runbook_text) = files::read_if_there(&runbook_path)? else {
-        let checked = tests.without_runbook(&runbook, Lack::Missing);
-        return Ok(wrong(checked.render(Style::Plain)));
-    };
-    let catalog = catalog();
-    let beside = Beside(runbook_path.parent().unwrap_or(Path::new("")));
-    let book = RunbookText {
-        name: &runbook,
-        text: &runbook_text,
-        files: &beside,
-    };
-    let alone = check_with(book.name, book.text, None, &catalog, book.files);
-    if alone.has_errors() {
-        let checked = tests.without_runbook(&runbook, Lack::Wrong);
-        let mistakes = alone.render(Style::Plain);
-        return Ok(wrong(format!(
-            "{}\n\n{mistakes}",
-            checked.render(Style::Plain)
-        )));
-    }
-    let checked = tests.check(book, &catalog);
+    let Held {
+        runbook,
+        checked,
+        alone,
+    } = held(path, &text)?;
     if checked.has_errors() {
-        return Ok(wrong(checked.render(Style::Plain)));
+        let mut said = checked.render(Style::Plain);
+        if let Some(alone) = alone {
+            said += &format!("\n\n{}", alone.render(Style::Plain));
+        }
+        return Ok(wrong(said));
     }
     let cases = checked
         .cases

@@ -5,7 +5,7 @@ use windlass_core::event::Event;
 use windlass_core::time::Millis;
 use windlass_engine::rehearsal::Story;
 
-use crate::render::note;
+use crate::render::{Loops, note};
 use crate::text;
 
 /// The most lines of a story that are told: its end explains more than its beginning.
@@ -13,15 +13,17 @@ const LINES_MAX: usize = 200;
 
 pub(super) fn lines(story: &Story) -> Vec<String> {
     let start = story.events.first().map(|(_, at)| *at).unwrap_or_default();
+    let mut loops = Loops::default();
     let mut lines: Vec<String> = story
         .events
         .iter()
         .filter_map(|(event, at)| {
+            loops.learn(event);
             let said = match event {
                 Event::RunEnded { end, reason } => {
                     format!("the run {}: {reason}", end.as_str())
                 }
-                event => note(event, *at)?.text,
+                event => note(event, *at, &loops)?.text,
             };
             Some(format!(
                 "{:>9}  {}",

@@ -1,9 +1,12 @@
 //! One line for each record of a run, as it comes.
 
+use std::collections::BTreeSet;
+
 use windlass_core::event::Event;
-use windlass_core::id::NodeId;
+use windlass_core::id::{NodeId, StepId};
 use windlass_core::outcome::{Answer, Failure, Resolution, Witness};
 use windlass_core::time::Timestamp;
+use windlass_server::wire::RunView;
 
 use crate::text;
 
@@ -15,6 +18,29 @@ pub(crate) struct Note {
     pub(crate) text: String,
     /// Whether the live view keeps it; it shows by itself what is in flight.
     pub(crate) lasting: bool,
+}
+
+/// The steps with `for_each` that are known of: their items have numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Loops(BTreeSet<StepId>);
+
+impl Loops {
+    /// What a record tells of them.
+    pub(crate) fn learn(&mut self, event: &Event) {
+        if let Event::StepExpanded { step, .. } = event {
+            self.0.insert(step.clone());
+        }
+    }
+
+    /// What a view of the whole run tells.
+    pub(crate) fn know(&mut self, run: &RunView) {
+        let loops = run.steps.iter().filter(|step| step.for_each);
+        self.0.extend(loops.map(|step| step.id.clone()));
+    }
+
+    fn spelled(&self, node: &NodeId) -> String {
+        node.spelled(self.0.contains(&node.step))
+    }
 }
 
 fn lasting(state: &'static str, text: String) -> Option<Note> {
@@ -34,7 +60,9 @@ fn passing(state: &'static str, text: String) -> Option<Note> {
 }
 
 /// The line of an event; `None` when only the journal needs it. A flat list of all events.
-pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
+pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> {
+    let tried = |node, attempt| tried(loops, node, attempt);
+    let node_of = |node| loops.spelled(node);
     match event {
         Event::RunStarted {
             plan, requester, ..
@@ -121,7 +149,7 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
             at: next,
         } => passing(
             "backoff",
-            format!("{node}: attempt {attempt} in {}", next.since(at)),
+            format!("{}: attempt {attempt} in {}", node_of(node), next.since(at)),
         ),
         Event::PollScheduled {
             node,
@@ -130,7 +158,11 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
             ..
         } => passing(
             "polling",
-            format!("{node}: not yet ({seen}), again in {}", next.since(at)),
+            format!(
+                "{}: not yet ({seen}), again in {}",
+                node_of(node),
+                next.since(at)
+            ),
         ),
         // The failed attempt has been told; this is its consequence for the step.
         Event::NodeFailed { .. } => None,
@@ -173,11 +205,12 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
         ),
         Event::DoubtAnswered { node, answer, .. } => passing(
             "in_doubt",
-            format!("{node}: a look says: {}", answered(answer)),
+            format!("{}: a look says: {}", node_of(node), answered(answer)),
         ),
-        Event::DoubtEscalated { node, reason, .. } => {
-            lasting("needs_operator", format!("{node} needs a person: {reason}"))
-        }
+        Event::DoubtEscalated { node, reason, .. } => lasting(
+            "needs_operator",
+            format!("{} needs a person: {reason}", node_of(node)),
+        ),
         Event::DoubtResolved {
             node,
             resolution,
@@ -186,38 +219,48 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
         } => lasting(
             resolved_state(resolution),
             format!(
-                "{node} is settled: {}, {}",
+                "{} is settled: {}, {}",
+                node_of(node),
                 resolved(resolution),
                 witnessed(witness)
             ),
         ),
-        Event::OrphanFound { node, pid, .. } => {
-            lasting("in_doubt", format!("{node}: its process {pid} still lives"))
-        }
-        Event::OrphanEnded { node, pid, .. } => {
-            lasting("in_doubt", format!("{node}: its process {pid} has ended"))
-        }
+        Event::OrphanFound { node, pid, .. } => lasting(
+            "in_doubt",
+            format!("{}: its process {pid} still lives", node_of(node)),
+        ),
+        Event::OrphanEnded { node, pid, .. } => lasting(
+            "in_doubt",
+            format!("{}: its process {pid} has ended", node_of(node)),
+        ),
         Event::ResolutionContradicted { node, arrived, .. } => lasting(
             "contradicted",
-            format!("{node}: what arrived late contradicts its resolution: {arrived}"),
+            format!(
+                "{}: what arrived late contradicts its resolution: {arrived}",
+                node_of(node)
+            ),
         ),
         Event::ContradictionAcknowledged { node, by, reason } => lasting(
             "running",
-            format!("{node}: contradiction seen by {by}: {reason}"),
+            format!("{}: contradiction seen by {by}: {reason}", node_of(node)),
         ),
 
         Event::RetryOrdered {
             node, by, reason, ..
         } => lasting(
             "running",
-            format!("{node}: retry ordered by {by}: {reason}"),
+            format!("{}: retry ordered by {by}: {reason}", node_of(node)),
         ),
         Event::NodeAttested {
             node, by, reason, ..
-        } => lasting("attested", format!("{node} attested by {by}: {reason}")),
-        Event::UndoAbandoned { node, by, reason } => {
-            lasting("failed", format!("{node} given up by {by}: {reason}"))
-        }
+        } => lasting(
+            "attested",
+            format!("{} attested by {by}: {reason}", node_of(node)),
+        ),
+        Event::UndoAbandoned { node, by, reason } => lasting(
+            "failed",
+            format!("{} given up by {by}: {reason}", node_of(node)),
+        ),
         Event::DebtTakenOver { step, by, reason } => lasting(
             "attested",
             format!("the debt {step} is taken over by {by}: {reason}"),
@@ -255,8 +298,8 @@ pub(crate) fn note(event: &Event, at: Timestamp) -> Option<Note> {
     }
 }
 
-fn tried(node: &NodeId, attempt: u32) -> String {
-    format!("{node}{}", again(attempt))
+fn tried(loops: &Loops, node: &NodeId, attempt: u32) -> String {
+    format!("{}{}", loops.spelled(node), again(attempt))
 }
 
 fn again(attempt: u32) -> String {
@@ -325,10 +368,36 @@ mod tests {
                 log: None,
             },
         };
-        let note = note(&event, Timestamp(0)).unwrap();
+        let note = note(&event, Timestamp(0), &Loops::default()).unwrap();
         assert_eq!(
             note.text,
             "build (attempt 2) failed: exit 3 (exit_status, no effect)"
         );
+    }
+
+    #[test]
+    fn items_of_a_loop_have_their_numbers() {
+        let event = |item| Event::NodeAttested {
+            node: NodeId {
+                item,
+                ..NodeId::of("build".parse().unwrap())
+            },
+            by: windlass_core::operator::Operator {
+                identity: windlass_core::operator::Identity::OsUser { uid: 1 },
+                name: "ann".to_owned(),
+                door: windlass_core::operator::Door::Terminal,
+            },
+            reason: "seen".to_owned(),
+            outputs: windlass_core::value::Value::Null,
+        };
+        let mut loops = Loops::default();
+        let text = |item, loops: &Loops| note(&event(item), Timestamp(0), loops).unwrap().text;
+        assert!(text(0, &loops).starts_with("build attested"));
+        loops.learn(&Event::StepExpanded {
+            step: "build".parse().unwrap(),
+            items: Vec::new(),
+        });
+        assert!(text(0, &loops).starts_with("build[0] attested"));
+        assert!(text(1, &loops).starts_with("build[1] attested"));
     }
 }

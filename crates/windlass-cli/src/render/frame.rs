@@ -164,7 +164,7 @@ fn step_in_flight(step: &Step, now: Timestamp, paint: &Paint) -> Vec<String> {
         )
     };
     let line = |item: &Item| {
-        let name = item.node.to_string();
+        let name = item.node.spelled(step.for_each);
         let state = if step.for_each {
             &item.state
         } else {

@@ -11,7 +11,7 @@ mod preflight_page;
 mod run_list;
 mod run_page;
 
-pub(crate) use event_line::note;
+pub(crate) use event_line::{Loops, note};
 pub(crate) use frame::frame;
 pub(crate) use gate::{by_hand, commands, gate, need, told_by_need};
 pub(crate) use page::page;

@@ -1,7 +1,8 @@
 //! Glyphs, colours and columns: how states look, here and on a bare terminal.
 
-use std::env;
+use std::borrow::Cow;
 
+use crate::output::speaks_utf8;
 use crate::text;
 
 /// What the place that is printed to can show.
@@ -121,8 +122,18 @@ impl Paint {
         }
     }
 
+    /// The text in what can be shown.
+    pub(crate) fn fit<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.ascii && !text.is_ascii() {
+            Cow::Owned(text::escaped(text))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
     /// The text, cut to `columns`, with a sign at the cut that can be shown.
     pub(crate) fn cut(&self, text: &str, columns: usize) -> String {
+        let text = &*self.fit(text);
         let short = text::cut(text, columns);
         match short.strip_suffix('…') {
             Some(kept) if self.ascii && short.len() != text.len() => format!("{kept}~"),
@@ -141,7 +152,7 @@ impl Paint {
         let room = self
             .columns
             .saturating_sub(text::width(indent).max(text::width(head)));
-        let mut lines = text::wrap(&text::line(value), room.max(8), "").into_iter();
+        let mut lines = text::wrap(&self.fit(&text::line(value)), room.max(8), "").into_iter();
         let first = format!("{head}{}", lines.next().unwrap_or_default());
         let rest = lines.map(|line| format!("{indent}{line}"));
         std::iter::once(first)
@@ -185,17 +196,6 @@ fn columns_of(stream: &impl rustix::fd::AsFd) -> Option<usize> {
     })
 }
 
-fn speaks_utf8() -> bool {
-    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = set("LC_ALL")
-        .or_else(|| set("LC_CTYPE"))
-        .or_else(|| set("LANG"));
-    locale.is_some_and(|locale| {
-        let locale = locale.to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +210,8 @@ mod tests {
         let lines = paint.labelled("reason", "a reason of some length");
         assert_eq!(lines, ["reason    a reason of", "          some length"]);
         assert_eq!(paint.glyph("failed"), "x");
+        let lines = paint.labelled("title", "grün 数");
+        assert_eq!(lines, ["title     gr\\u{fc}n", "          \\u{6570}"]);
+        assert_eq!(paint.cut("数数数数", 9), "\\u{6570}~");
     }
 }

@@ -52,7 +52,8 @@ pub(crate) fn preflight_page(report: &Report, paint: &Paint) -> Vec<String> {
     } else {
         ""
     };
-    let said = format!("changed nothing; {looked} of {all} steps looked{failed}{stopped}");
+    let all = text::count(all, "step");
+    let said = format!("changed nothing; {looked} of {all} looked{failed}{stopped}");
     lines.extend(paint.hanging("", "  ", &said));
     lines
 }

@@ -33,7 +33,7 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
     let told = |doubt: &&Doubt| doubt.escalated.is_none() || doubt.looks > 0;
     for doubt in run.doubts.iter().filter(told) {
         lines.push(String::new());
-        lines.extend(doubt_lines(doubt, now, paint));
+        lines.extend(doubt_lines(&run.spelled(&doubt.node), doubt, now, paint));
     }
     for wanted in run.needs.iter().filter(|wanted| told_by_need(wanted)) {
         lines.push(String::new());
@@ -78,7 +78,7 @@ fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
     if let Some(digest) = &run.plan_digest {
         lines.extend(paint.labelled("plan", &digest.to_string()));
     }
-    for (name, value) in &run.inputs {
+    for (name, value) in run.shown_inputs() {
         lines.extend(paint.labelled("input", &format!("{name} = {value}")));
     }
     lines
@@ -188,7 +188,7 @@ fn step_lines(step: &Step, columns: usize, now: Timestamp, paint: &Paint) -> Vec
     for item in &step.items {
         let own = step.for_each || item.node.phase == windlass_core::id::Phase::Undo;
         if own {
-            lines.push(item_line(item, paint));
+            lines.push(item_line(&item.node.spelled(step.for_each), item, paint));
         }
         let said = item
             .message
@@ -224,7 +224,7 @@ pub(super) fn state_of(step: &Step) -> &str {
     }
 }
 
-fn item_line(item: &Item, paint: &Paint) -> String {
+fn item_line(node: &str, item: &Item, paint: &Paint) -> String {
     let attempt = if item.attempt > 1 {
         format!(" (attempt {})", item.attempt)
     } else {
@@ -235,20 +235,18 @@ fn item_line(item: &Item, paint: &Paint) -> String {
         value => format!("  {}", text::line(&value.to_string())),
     };
     let (glyph, word) = (paint.glyph(&item.state), paint.word(&item.state));
-    let plain = format!("    . {} {}{attempt}", item.node, item.state);
+    let plain = format!("    . {node} {}{attempt}", item.state);
     let room = paint.columns.saturating_sub(text::width(&plain));
     format!(
-        "    {glyph} {} {word}{attempt}{}",
-        item.node,
+        "    {glyph} {node} {word}{attempt}{}",
         paint.cut(&value, room)
     )
 }
 
-fn doubt_lines(doubt: &Doubt, now: Timestamp, paint: &Paint) -> Vec<String> {
+fn doubt_lines(node: &str, doubt: &Doubt, now: Timestamp, paint: &Paint) -> Vec<String> {
     let head = format!(
-        "{} {} (attempt {}) is in doubt since {}",
+        "{} {node} (attempt {}) is in doubt since {}",
         paint.glyph("in_doubt"),
-        doubt.node,
         doubt.attempt,
         time::since(Timestamp(doubt.since_ms), now)
     );

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use windlass_core::time::Timestamp;
 use windlass_server::wire::RunView;
 
-use crate::render::{Paint, by_hand, commands, gate, lock_awaited, need, told_by_need};
+use crate::render::{Loops, Paint, by_hand, commands, gate, lock_awaited, need, told_by_need};
 
 /// What has been told of the run that is followed.
 #[derive(Debug, Default)]
-pub(crate) struct Announced(BTreeSet<String>);
+pub(crate) struct Announced {
+    told: BTreeSet<String>,
+    pub(crate) loops: Loops,
+}
 
 impl Announced {
     /// Lines for what has come up since the last call. A gate comes with the commands to
@@ -21,11 +24,12 @@ impl Announced {
         paint: &Paint,
         elsewhere: bool,
     ) -> Vec<String> {
+        self.loops.know(run);
         let mut lines = Vec::new();
         let mut present = BTreeSet::new();
         for open in &run.gates {
             let key = format!("gate {} {}", open.step, open.attempt);
-            if !self.0.contains(&key) {
+            if !self.told.contains(&key) {
                 lines.extend(gate(open, now, paint));
                 if elsewhere {
                     lines.extend(open.next.iter().map(|next| format!("    {next}")));
@@ -35,7 +39,7 @@ impl Announced {
         }
         for asked in &run.by_hand {
             let key = format!("by hand {} {}", asked.node, asked.attempt);
-            if !self.0.contains(&key) {
+            if !self.told.contains(&key) {
                 lines.extend(by_hand(asked, now, paint));
                 lines.extend(commands(&asked.next));
             }
@@ -43,34 +47,35 @@ impl Announced {
         }
         for wanted in run.needs.iter().filter(|wanted| told_by_need(wanted)) {
             let key = format!("{} {}", wanted.code, wanted.text);
-            if !self.0.contains(&key) {
+            if !self.told.contains(&key) {
                 lines.extend(need(wanted, paint));
             }
             present.insert(key);
         }
         if let Some(waits) = lock_awaited(run) {
-            if !self.0.contains(&waits) {
+            if !self.told.contains(&waits) {
                 lines.extend(paint.hanging("", "    ", &waits));
             }
             present.insert(waits);
         }
         // What has gone and comes again is told again.
-        self.0 = present;
+        self.told = present;
         lines
     }
 
     /// What was there before a command is not its news. A failure is: it may come again.
     pub(crate) fn know(&mut self, before: &RunView) {
+        self.loops.know(before);
         let gates = before
             .gates
             .iter()
             .map(|open| format!("gate {} {}", open.step, open.attempt));
-        self.0.extend(gates);
+        self.told.extend(gates);
         let asked = before.by_hand.iter();
-        self.0
+        self.told
             .extend(asked.map(|asked| format!("by hand {} {}", asked.node, asked.attempt)));
         let paused = before.needs.iter().filter(|need| need.code == "paused");
-        self.0
+        self.told
             .extend(paused.map(|need| format!("{} {}", need.code, need.text)));
     }
 }

@@ -61,7 +61,10 @@ impl Live {
     pub(super) fn event(&mut self, line: &EventLine) {
         let paint = Paint::of_stdout();
         let told = match line.event() {
-            Ok(event) => note(&event, Timestamp(line.at_ms)),
+            Ok(event) => {
+                self.announced.loops.learn(&event);
+                note(&event, Timestamp(line.at_ms), &self.announced.loops)
+            }
             Err(_) => None,
         };
         if let Some(told) = told.filter(|told| told.lasting) {

@@ -13,7 +13,7 @@ use self::live::Live;
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::output;
-use crate::render::{Paint, note};
+use crate::render::{Loops, Paint, note};
 use crate::{text, time};
 
 /// Where a followed run is shown.
@@ -61,8 +61,8 @@ impl Screen {
     pub(crate) fn event(&mut self, line: &EventLine) {
         match self {
             Screen::Json => json(&StreamLine::Event(line.clone())),
-            Screen::Plain(_) => {
-                if let Some(note) = note_of(line) {
+            Screen::Plain(announced) => {
+                if let Some(note) = note_of(line, &mut announced.loops) {
                     let at = time::clock(Timestamp(line.at_ms));
                     output::out(&format!("{at} {note}"));
                 }
@@ -168,14 +168,17 @@ impl Screen {
 }
 
 /// The text of a record; of one that only a newer windlass knows, its kind.
-fn note_of(line: &EventLine) -> Option<String> {
+fn note_of(line: &EventLine, loops: &mut Loops) -> Option<String> {
     match line.event() {
-        Ok(event) => Some(note(&event, Timestamp(line.at_ms))?.text),
+        Ok(event) => {
+            loops.learn(&event);
+            Some(note(&event, Timestamp(line.at_ms), loops)?.text)
+        }
         Err(_) => Some(text::line(&line.kind)),
     }
 }
 
 fn json(line: &StreamLine) {
     let encoded = line.encode();
-    output::out(String::from_utf8_lossy(&encoded).trim_end());
+    output::data(String::from_utf8_lossy(&encoded).trim_end());
 }

@@ -43,6 +43,7 @@ pub(crate) fn with_inputs(steps: Vec<Step>, inputs: BTreeMap<String, Value>) -> 
         source: Digest::of(RUNBOOK.as_bytes()),
         inputs,
         secrets: BTreeSet::new(),
+        input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
         change: None,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::ast::{Node, NodeId};
 use super::builder::ExprBuilder;
-use super::{EvalError, EvalErrorKind, Reference, Scope, eval, references};
+use super::{EvalError, EvalErrorKind, NoScope, Reference, Scope, eval, references};
 use crate::value::Value;
 
 /// A parsed expression. Only [`ExprBuilder`] makes one, also when it is read
@@ -46,7 +46,12 @@ impl Expr {
 
     /// Evaluates the expression with the names that `scope` knows.
     pub fn eval(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        eval::eval(self, scope)
+        eval::eval(self, self.root(), scope)
+    }
+
+    /// Evaluates one part, which knows no names but those that it binds itself.
+    pub fn eval_closed(&self, part: NodeId) -> Result<Value, EvalError> {
+        eval::eval(self, part, &NoScope)
     }
 
     /// Evaluates a condition; a value that is not a boolean is an error.

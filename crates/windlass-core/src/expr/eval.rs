@@ -25,14 +25,14 @@ pub const RESULT_BYTES_MAX: usize = 1 << 20;
 
 type Evaluated<'a> = Result<Cow<'a, Value>, EvalError>;
 
-pub(super) fn eval(expr: &Expr, scope: &dyn Scope) -> Result<Value, EvalError> {
+/// The value of the part at `root`.
+pub(super) fn eval(expr: &Expr, root: NodeId, scope: &dyn Scope) -> Result<Value, EvalError> {
     let mut machine = Machine {
         expr,
         scope,
         fuel: FUEL_MAX,
         bound: Vec::new(),
     };
-    let root = expr.root();
     let value = machine.node(root)?;
     if value.weight_bytes() > RESULT_BYTES_MAX {
         return Err(EvalError::new(

@@ -72,7 +72,7 @@ impl Pattern {
         if event.kind() != self.kind {
             return false;
         }
-        let about = About::of(event);
+        let about = event.about();
         let subject = match (&self.of, about.node, about.step) {
             (None, _, _) => true,
             (Some(of), Some(node), _) => of.is(node),
@@ -94,130 +94,6 @@ impl fmt::Display for Pattern {
         match self.attempt {
             Some(attempt) => write!(f, " {attempt}"),
             None => Ok(()),
-        }
-    }
-}
-
-/// What an event is about.
-struct About<'a> {
-    step: Option<&'a StepId>,
-    node: Option<&'a NodeId>,
-    attempt: Option<u32>,
-}
-
-impl<'a> About<'a> {
-    const RUN: Self = Self {
-        step: None,
-        node: None,
-        attempt: None,
-    };
-
-    /// A flat list of all events.
-    fn of(event: &'a Event) -> Self {
-        let step = |step| Self {
-            step: Some(step),
-            ..Self::RUN
-        };
-        let gate = |step, attempt: &u32| Self {
-            step: Some(step),
-            node: None,
-            attempt: Some(*attempt),
-        };
-        let node = |node| Self {
-            node: Some(node),
-            ..Self::RUN
-        };
-        let tried = |node, attempt: &u32| Self {
-            step: None,
-            node: Some(node),
-            attempt: Some(*attempt),
-        };
-        match event {
-            Event::RunStarted { .. }
-            | Event::RunPaused { .. }
-            | Event::RunResumed { .. }
-            | Event::RunCancelRequested { .. }
-            | Event::RunTimedOut {}
-            | Event::RunAbandoned { .. }
-            | Event::RunEndingBegan { .. }
-            | Event::RunEnded { .. }
-            | Event::TargetResolved { .. }
-            | Event::LockRequested { .. }
-            | Event::LockAcquired { .. }
-            | Event::LockForgone { .. } => Self::RUN,
-            Event::StepSkipped { step: id }
-            | Event::StepExpanded { step: id, .. }
-            | Event::StepRefused { step: id, .. }
-            | Event::WaitStarted { step: id, .. }
-            | Event::WaitEnded { step: id }
-            | Event::DebtTakenOver { step: id, .. } => step(id),
-            Event::AttemptStarted {
-                node: id, attempt, ..
-            }
-            | Event::AttemptCheckpointed {
-                node: id, attempt, ..
-            }
-            | Event::AttemptSucceeded {
-                node: id, attempt, ..
-            }
-            | Event::AttemptFailed {
-                node: id, attempt, ..
-            }
-            | Event::RetryScheduled {
-                node: id, attempt, ..
-            }
-            | Event::PollScheduled {
-                node: id, attempt, ..
-            }
-            | Event::ManualStepOpened {
-                node: id, attempt, ..
-            }
-            | Event::ManualStepAttested {
-                node: id, attempt, ..
-            }
-            | Event::ManualStepDeclined {
-                node: id, attempt, ..
-            }
-            | Event::ManualStepExpired { node: id, attempt }
-            | Event::DoubtOpened {
-                node: id, attempt, ..
-            }
-            | Event::DoubtAnswered {
-                node: id, attempt, ..
-            }
-            | Event::DoubtEscalated {
-                node: id, attempt, ..
-            }
-            | Event::DoubtResolved {
-                node: id, attempt, ..
-            }
-            | Event::OrphanFound {
-                node: id, attempt, ..
-            }
-            | Event::OrphanEnded {
-                node: id, attempt, ..
-            }
-            | Event::ResolutionContradicted {
-                node: id, attempt, ..
-            } => tried(id, attempt),
-            Event::NodeFailed { node: id, .. }
-            | Event::ContradictionAcknowledged { node: id, .. }
-            | Event::RetryOrdered { node: id, .. }
-            | Event::NodeAttested { node: id, .. }
-            | Event::UndoAbandoned { node: id, .. } => node(id),
-            Event::GateOpened {
-                step: id, attempt, ..
-            }
-            | Event::GateApproved {
-                step: id, attempt, ..
-            }
-            | Event::GateRejected {
-                step: id, attempt, ..
-            }
-            | Event::GateExpired { step: id, attempt }
-            | Event::GateWithdrawn {
-                step: id, attempt, ..
-            } => gate(id, attempt),
         }
     }
 }

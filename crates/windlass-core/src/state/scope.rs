@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Key, Live, NodePhase, Phase, StepPhase};
 use crate::expr::Scope;
 use crate::id::{RunId, StepId};
-use crate::plan::StepKind;
+use crate::plan::{Reconcile, StepKind};
 use crate::value::Value;
 
 /// The scope of one node's expressions.
@@ -78,6 +78,17 @@ impl Live {
     }
 }
 
+/// Whether a read by another action may say that the step has happened.
+fn is_settled_by_a_look(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::Action { call, .. } => match &call.reconcile {
+            Reconcile::Read { .. } => true,
+            Reconcile::None | Reconcile::Native { .. } => false,
+        },
+        StepKind::Gate(_) | StepKind::Wait { .. } => false,
+    }
+}
+
 impl NodeScope<'_> {
     fn step<'a>(&'a self, path: &[&str]) -> Option<(Cow<'a, Value>, usize)> {
         let id: StepId = path.get(1)?.parse().ok()?;
@@ -88,6 +99,13 @@ impl NodeScope<'_> {
                 Some((Cow::Owned(Value::from(name)), 3))
             }
             "outputs" => Some(match self.live.outputs_of(index) {
+                // A look that found a change done gave its own outputs: the others are null.
+                Some(Outputs::One(value))
+                    if path.get(3).is_some_and(|name| value.get(name).is_none())
+                        && is_settled_by_a_look(&self.live.plan.step(index).kind) =>
+                {
+                    (Cow::Owned(Value::Null), path.len())
+                }
                 Some(Outputs::One(value)) => (Cow::Borrowed(value), 3),
                 Some(Outputs::Items(value)) => (Cow::Owned(value), 3),
                 // Whatever is asked of a step that gave nothing is null.

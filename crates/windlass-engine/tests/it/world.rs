@@ -142,6 +142,7 @@ fn raw_plan(steps: Vec<Step>) -> Plan {
         source: Digest::of(SOURCE.as_bytes()),
         inputs: BTreeMap::new(),
         secrets: Default::default(),
+        input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
         change: None,

@@ -313,11 +313,13 @@ pub(super) fn respelled(text: &str) -> Option<String> {
 
 /// Names that are written as one text: `a, b` or `a and b`.
 pub(super) fn list_of_names(text: &str) -> Option<String> {
-    if let Some(name) = text.strip_prefix("steps.") {
-        return name
-            .parse::<StepId>()
-            .ok()
-            .map(|name| format!("write `{name}`"));
+    // `needs` names a step; what is read of it stands in expressions.
+    let part = text.strip_prefix("steps.").unwrap_or(text);
+    let name = part.split(['.', '[']).next().unwrap_or_default();
+    if name.len() < text.len()
+        && let Ok(name) = name.parse::<StepId>()
+    {
+        return Some(format!("`needs` names the step alone: write `{name}`"));
     }
     let names: Vec<&str> = text
         .split([',', ' ', ';'])
@@ -562,7 +564,10 @@ mod tests {
             list_of_names("a, b and c").as_deref(),
             Some("write a list: [a, b, c]")
         );
-        assert_eq!(list_of_names("steps.a").as_deref(), Some("write `a`"));
+        assert_eq!(
+            list_of_names("steps.a").as_deref(),
+            Some("`needs` names the step alone: write `a`")
+        );
         assert_eq!(list_of_names("a-b"), None);
     }
 

@@ -1,8 +1,9 @@
 //! The declared inputs, and the values that a run gets for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::expr::is_identifier;
+use windlass_core::plan::Unit;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -58,6 +59,24 @@ pub(super) fn declared(node: Option<&Node>, found: &mut Found) -> Vec<Declared> 
         });
     }
     declared
+}
+
+/// The lists and maps in the inputs' values that may be empty, by their paths without
+/// `inputs`.
+pub(super) fn may_be_empty(declared: &[Declared]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for input in declared {
+        if let Some(shape) = &input.shape {
+            shape.empties(&input.name, &mut found);
+        }
+    }
+    found
+}
+
+/// What those inputs count that are durations or numbers of bytes.
+pub(super) fn units(declared: &[Declared]) -> BTreeMap<String, Unit> {
+    let unit = |input: &Declared| Some((input.name.clone(), input.shape.as_ref()?.unit()?));
+    declared.iter().filter_map(unit).collect()
 }
 
 /// The types of the inputs' values, by name.
@@ -126,6 +145,7 @@ fn value(
     let taken = match value {
         Given::Text(text) => shape.read(text),
         Given::Value(value) => shape.take(value),
+        Given::Sample => return Some(shape.sample()),
     };
     taken
         .map_err(|faults| {

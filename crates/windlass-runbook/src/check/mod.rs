@@ -40,7 +40,7 @@ use windlass_core::plan::{
 };
 use windlass_core::value::Value;
 
-use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, YAML_LIMIT};
+use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, UNREADABLE, YAML_LIMIT};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::node::{Entry, Node, NodeKind};
 use crate::render::{COLUMNS, Style, render_all};
@@ -50,7 +50,7 @@ use crate::yaml;
 pub use fields::DIAGNOSTICS_MAX;
 use fields::{Fields, Found, is_full, wrong_shape};
 use graph::Graph;
-pub use inline::{Files, NoFiles};
+pub use inline::{Files, NoFiles, is_runbook};
 use inline::{Flat, Loader};
 use world::{Form, StepDraft, World};
 
@@ -64,6 +64,8 @@ pub enum Given {
     Text(String),
     /// As sent: must have the input's type.
     Value(Value),
+    /// Any value of the input's type: for a look at a plan that nobody runs.
+    Sample,
 }
 
 impl fmt::Display for Given {
@@ -71,6 +73,7 @@ impl fmt::Display for Given {
         match self {
             Given::Text(text) => write!(f, "{text:?}"),
             Given::Value(value) => value.fmt(f),
+            Given::Sample => f.write_str("a sample"),
         }
     }
 }
@@ -89,6 +92,21 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// What is said of a file whose text nobody can read; `why` ends a sentence.
+    pub fn unreadable(source_name: &str, why: &str) -> Self {
+        let name: String = source_name.escape_debug().collect();
+        let message = format!("{name} cannot be read: {why}");
+        Self {
+            plan: None,
+            diagnostics: vec![Diagnostic::error(UNREADABLE, message)],
+            omitted: 0,
+            sources: vec![Source {
+                name: source_name.to_owned(),
+                text: String::new(),
+            }],
+        }
+    }
+
     /// Whether something is wrong; warnings do not count.
     pub fn has_errors(&self) -> bool {
         self.diagnostics
@@ -231,6 +249,7 @@ fn runbook(
         source,
         catalog,
         inputs: inputs::types(&declared),
+        may_be_empty: inputs::may_be_empty(&declared),
         values: inputs.clone(),
         secrets: secrets.names,
         secret_hosts: secrets.hosts,
@@ -255,6 +274,7 @@ fn runbook(
         labels,
         source: Digest::of(source.text.as_bytes()),
         inputs: inputs?,
+        input_units: inputs::units(&declared),
         secrets: world.secrets.clone(),
         secret_sources: secrets.sources,
         secret_hosts: world

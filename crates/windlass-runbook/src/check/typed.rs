@@ -7,18 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::catalog::Output;
 use windlass_core::expr::Expr;
+use windlass_core::id::ActionName;
 use windlass_core::types::Type;
 
 use super::echoed;
 use super::names::{Around, Outputs};
 use super::world::{Form, World};
 use crate::codes::{
-    ARGUMENT_TYPE, Code, MAP_KEY, MIXED_NUMBERS, MIXED_UNITS, NEVER_EQUAL, NEVER_NULL,
-    NOT_A_CONDITION, NOT_A_LIST, NULL_UNTESTED, OPERAND_TYPE, PARAM_TYPE, UNKNOWN_MEMBER,
+    ARGUMENT_TYPE, Code, FAILS_ALWAYS, MAP_KEY, MIXED_NUMBERS, MIXED_UNITS, NESTED_MACROS,
+    NEVER_EQUAL, NEVER_NULL, NOT_A_CONDITION, NOT_A_LIST, NULL_UNTESTED, OPERAND_TYPE, PARAM_TYPE,
+    UNKNOWN_MEMBER,
 };
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expr::parse;
 use crate::expr::typing::{Absent, Facts, Finding, Known, Names, Problem, Ty, facts_where, typing};
+use crate::node::NodeKind;
 
 /// What is worked out once about the steps and asked for by many expressions.
 #[derive(Debug, Default)]
@@ -118,6 +121,8 @@ fn diagnostic(finding: Finding, place: &dyn Fn(windlass_core::expr::Span) -> Spa
         Problem::MixedNumbers => MIXED_NUMBERS,
         Problem::Units => MIXED_UNITS,
         Problem::Key => MAP_KEY,
+        Problem::Fails => FAILS_ALWAYS,
+        Problem::Nested => NESTED_MACROS,
     };
     let diagnostic = if finding.problem == Problem::NeverNull {
         Diagnostic::warning(code, finding.message)
@@ -296,12 +301,26 @@ impl Surroundings<'_> {
                 let why = self.may_lack_outputs(index);
                 let absent = why.map(|why| Absent { len: 3, why });
                 let step = &self.world.steps[index];
-                let one = self.outputs(index, path.get(3).copied());
-                let (ty, used) = match one {
+                let name = path.get(3).copied();
+                let settled = self.settled_by_a_look(index, name);
+                let one = self.outputs(index, name);
+                let (ty, used) = match (one, &settled) {
                     // A list of them has no members.
                     _ if step.fields_has_each() => (self.of_items(index), 3),
-                    One::Member(ty) => (ty, 4),
-                    One::All(ty) => (ty, 3),
+                    (One::Member(ty), None | Some(Settled::Same)) => (ty, 4),
+                    (One::Member(ty), Some(Settled::Null(why))) if absent.is_none() => {
+                        let why = why.clone();
+                        let absent = Some(Absent { len: 4, why });
+                        return Some(Known {
+                            ty,
+                            used: 4,
+                            absent,
+                        });
+                    }
+                    (One::Member(ty), Some(Settled::Null(_))) => (ty.nullable(), 4),
+                    (One::Member(_), Some(Settled::Other)) => (Ty::Any, 4),
+                    (One::All(ty), None) => (ty, 3),
+                    (One::All(_), Some(_)) => (Ty::Any, 3),
                 };
                 Some(Known { ty, used, absent })
             }
@@ -333,9 +352,45 @@ impl Surroundings<'_> {
         }
     }
 
+    /// What an output is when not the step's action gave it but the read of its `reconcile`,
+    /// which found that the change had happened; `None` when that cannot be.
+    fn settled_by_a_look(&self, index: usize, name: Option<&str>) -> Option<Settled> {
+        let step = &self.world.steps[index];
+        let Form::Action { .. } = &step.form else {
+            return None;
+        };
+        let NodeKind::Map(look) = &step.fields.as_ref()?.value("reconcile")?.kind else {
+            return None;
+        };
+        let uses = look.iter().find(|entry| entry.key == "uses")?;
+        let action = uses.value.as_text()?.parse::<ActionName>().ok()?;
+        let Some(outputs) = self.world.catalog.get(&action)?.outputs.as_ref() else {
+            return Some(Settled::Other);
+        };
+        let Some(name) = name else {
+            return Some(Settled::Other);
+        };
+        let One::Member(own) = self.outputs(index, Some(name)) else {
+            return Some(Settled::Other);
+        };
+        Some(match outputs.get(name) {
+            Some(found) if Ty::from(&found.ty) == own => Settled::Same,
+            Some(_) => Settled::Other,
+            None => Settled::Null(format!(
+                "a look of `{}` that finds it done gives what `{action}` does, which has no `{}`",
+                step.id,
+                name.escape_debug()
+            )),
+        })
+    }
+
     /// The outputs of a step that runs over items.
     fn of_items(&self, index: usize) -> Ty {
         let (One::All(ty) | One::Member(ty)) = self.outputs(index, None);
+        let ty = match self.settled_by_a_look(index, None) {
+            Some(_) => Ty::Any,
+            None => ty,
+        };
         let budget = self.world.steps[index]
             .fields
             .as_ref()
@@ -449,6 +504,16 @@ impl Surroundings<'_> {
         items.insert(step, item.clone());
         item
     }
+}
+
+/// An output of a step that was settled by a look with another action.
+enum Settled {
+    /// Of the same type.
+    Same,
+    /// Not known.
+    Other,
+    /// Null, and why.
+    Null(String),
 }
 
 /// The outputs of one attempt of a step, or one of them.

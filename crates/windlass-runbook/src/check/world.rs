@@ -25,6 +25,8 @@ pub(super) struct World<'a> {
     pub(super) catalog: &'a Catalog,
     /// The declared inputs and the types of their values.
     pub(super) inputs: BTreeMap<String, Type>,
+    /// The lists and maps among them, by their paths, that may be empty.
+    pub(super) may_be_empty: BTreeSet<String>,
     /// The inputs' values, when all are known.
     pub(super) values: Option<BTreeMap<String, Value>>,
     pub(super) secrets: BTreeSet<SecretName>,

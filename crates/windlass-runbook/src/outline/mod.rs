@@ -17,7 +17,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::id::{SecretName, StepId};
 use windlass_core::plan::{
     Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, OnFailure, Plan, Risk,
-    SecretSource, StepKind, Target,
+    SecretSource, StepKind, Target, Unit,
 };
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
@@ -54,6 +54,9 @@ pub struct Outline {
     pub change: Option<ChangeOutline>,
     pub target: Option<TargetOutline>,
     pub inputs: BTreeMap<String, Value>,
+    /// What those inputs count that are durations or numbers of bytes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_units: BTreeMap<String, Unit>,
     pub secrets: Vec<SecretOutline>,
     pub on_failure: OnFailure,
     pub max_parallel: u32,
@@ -243,6 +246,7 @@ impl Outline {
             change: p.change.as_ref().map(change),
             target: p.target.as_ref().map(|found| target(p, found)),
             inputs: p.inputs.clone(),
+            input_units: p.input_units.clone(),
             secrets: secrets(p),
             on_failure: p.on_failure,
             max_parallel: p.max_parallel,

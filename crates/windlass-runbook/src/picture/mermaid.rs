@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::text::{cut, mermaid as escape};
+use super::text::{mermaid as escape, wrap};
 use super::{Card, Class, Drawing};
 use crate::outline::Outline;
+use crate::text::cut;
 
 /// The longest line of a box, in columns.
 const COLUMNS_MAX: usize = 40;
+/// The most lines of a note.
+const NOTE_LINES_MAX: usize = 4;
 /// The most edges that Mermaid draws unless its page says otherwise (`maxEdges`).
 const EDGES_MAX: usize = 500;
 /// The most characters that Mermaid reads unless its page says otherwise (`maxTextSize`).
@@ -32,6 +35,16 @@ fn flowchart(drawing: &Drawing) -> String {
     let _ = writeln!(text, "  accDescr: {}", plain(&drawing.summary));
     if let Some(note) = &drawing.note {
         let _ = writeln!(text, "  %% {}", plain(note));
+    }
+    // A comment alone is not seen on the page.
+    if let Some(note) = &drawing.note {
+        let lines = wrap(note, COLUMNS_MAX, NOTE_LINES_MAX);
+        let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+        let _ = writeln!(text, "  wlNote[\"{}\"]", lines.join("<br/>"));
+        let _ = writeln!(
+            text,
+            "  style wlNote fill:#ffffff,stroke:#8a8a8a,color:#333333"
+        );
     }
     for (at, card) in drawing.cards.iter().enumerate() {
         if !drawing.bands[card.wave].finally {

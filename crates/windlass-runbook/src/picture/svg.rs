@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 
 use super::layout::{Layout, Place};
 use super::place::middles;
-use super::text::{columns, cut, wrap, xml};
+use super::text::{wrap, xml};
 use super::{Card, Class, Drawing};
 use crate::outline::Outline;
+use crate::text::{cut, width as columns};
 
 /// The width of one column of the fixed-width font, with some room for other fonts.
 const COLUMN: f64 = 7.4;

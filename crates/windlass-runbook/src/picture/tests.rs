@@ -67,6 +67,7 @@ fn outline(steps: Vec<Step>) -> Outline {
         source: Digest::of(b""),
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
+        input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
         change: None,
@@ -309,6 +310,11 @@ fn groups_tell_gates_and_irreversible_steps() {
     swap.needs = vec!["go".parse().unwrap()];
     steps.push(swap);
     let outline = outline(steps);
+    let flow = mermaid(&outline);
+    assert!(
+        flow.contains("wlNote[\"drawn by waves"),
+        "the page shows it"
+    );
     let svg = svg(&outline);
     assert!(svg.contains("drawn by waves: 602 steps"));
     assert!(svg.contains("wave 1: 600 steps") && svg.contains("point of no return: swap"));

@@ -1,4 +1,6 @@
-//! Text in pictures: cleaned of what misleads a reader, measured, cut and escaped.
+//! Text in pictures: cleaned of what misleads a reader, wrapped and escaped.
+
+use crate::text::{cut, misleads, width as columns};
 
 /// One line without control characters and without those that change how their
 /// neighbours are read; a picture is read by people who approve.
@@ -9,54 +11,6 @@ pub(crate) fn clean(text: &str) -> String {
         _ => char,
     });
     safe.collect::<String>().trim().to_owned()
-}
-
-fn misleads(char: char) -> bool {
-    matches!(char,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// How many columns of a fixed-width font a text takes: most characters of Chinese,
-/// Japanese and Korean take two.
-pub(crate) fn columns(text: &str) -> usize {
-    text.chars().map(char_columns).sum()
-}
-
-fn char_columns(char: char) -> usize {
-    match char {
-        '\u{300}'..='\u{36f}' | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{303e}'
-        | '\u{3041}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    }
-}
-
-/// The text, cut to so many columns with an ellipsis at the cut.
-pub(crate) fn cut(text: &str, columns_max: usize) -> String {
-    if columns(text) <= columns_max {
-        return text.to_owned();
-    }
-    let mut short = String::new();
-    let mut left = columns_max.saturating_sub(1);
-    for char in text.chars() {
-        let Some(after) = left.checked_sub(char_columns(char)) else {
-            break;
-        };
-        left = after;
-        short.push(char);
-    }
-    short.push('…');
-    short
 }
 
 /// The text in at most `lines_max` lines, broken at spaces; what is left over is cut.
@@ -121,9 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_characters_take_two_columns() {
-        assert_eq!(columns("数据库 a"), 8);
-        assert_eq!(cut("数据库", 5), "数据…");
+    fn what_is_left_over_is_cut() {
         assert_eq!(wrap("one two three four", 9, 2), ["one two", "three fo…"]);
     }
 }

@@ -19,8 +19,8 @@ use windlass_core::rehearsal::{Case, Script};
 use windlass_core::value::Value;
 
 use crate::check::fields::{DIAGNOSTICS_MAX, Fields, Found, wrong_shape};
-use crate::check::{Files, Given, check_with};
-use crate::codes::{BAD_VALUE, TEST_INPUTS, TEST_RUNBOOK};
+use crate::check::{Checked, Files, Given, check_with};
+use crate::codes::{BAD_VALUE, INPUT_UNKNOWN, TEST_INPUTS, TEST_RUNBOOK};
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::node::{Entry, Node, NodeKind};
 use crate::render::{COLUMNS, Style, render_all};
@@ -102,6 +102,18 @@ impl CheckedTests {
             style,
             COLUMNS,
         )
+    }
+}
+
+impl From<CheckedTests> for Checked {
+    /// What a check of the file found, in the form of a runbook's.
+    fn from(tests: CheckedTests) -> Self {
+        Self {
+            plan: None,
+            diagnostics: tests.diagnostics,
+            omitted: 0,
+            sources: vec![tests.source],
+        }
     }
 }
 
@@ -299,7 +311,7 @@ impl Shared<'_> {
                 inputs.insert(input.key.clone(), value);
             }
         }
-        let given = inputs
+        let mut given: BTreeMap<String, Given> = inputs
             .iter()
             .map(|(name, (value, _))| (name.clone(), Given::Value(value.clone())))
             .collect();
@@ -321,6 +333,9 @@ impl Shared<'_> {
                 (None, None) => (case, "without inputs"),
             };
             let of_inputs = error.code.id().starts_with(INPUT_CODES);
+            if of_inputs {
+                stand_in(&mut given, &error);
+            }
             let (code, what) = if of_inputs {
                 (TEST_INPUTS, "the inputs do not fit the runbook")
             } else {
@@ -333,7 +348,20 @@ impl Shared<'_> {
                     .maybe_help(error.help),
             );
         }
-        None
+        // What else is wrong with the cases is found with any values of the inputs.
+        check_with(name, text, Some(&given), self.catalog, files).plan
+    }
+}
+
+/// Puts a sample in the place of an input that is missing or wrong, and takes out one that
+/// there is not.
+fn stand_in(given: &mut BTreeMap<String, Given>, error: &Diagnostic) {
+    let quoted = error.message.split('`').nth(1).unwrap_or_default();
+    let name = quoted.split(['.', '[']).next().unwrap_or_default();
+    if error.code == INPUT_UNKNOWN {
+        given.remove(quoted);
+    } else {
+        given.insert(name.to_owned(), Given::Sample);
     }
 }
 

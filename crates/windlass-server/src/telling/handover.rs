@@ -1,14 +1,15 @@
 //! A paragraph for the next person on duty: what the run is for, what it has done and what
 //! it owes, what it waits for, who decided what, and how to look at it and stop it.
 
+use serde::Serialize;
 use windlass_core::event::Event;
-use windlass_core::id::Phase;
+use windlass_core::id::{Phase, RunId};
 use windlass_core::outcome::{Resolution, Witness};
 
-use super::waits::waits;
+use super::waits::{WaitsFor, waits};
 use super::why::{ended, what};
 use super::{Telling, list, quoted, stopping};
-use crate::wire::{Item, Step};
+use crate::wire::{Debt, Item, Step, Stop};
 
 /// Most decisions that the paragraph tells; the latest ones.
 pub const DECISIONS_MAX: usize = 6;
@@ -18,7 +19,7 @@ const STEPS_NAMED_MAX: usize = 6;
 const INPUTS_NAMED_MAX: usize = 6;
 
 /// Something that a person decided about a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
     pub at_ms: i64,
     /// `ann (uid 1000) approved gate go`.
@@ -135,8 +136,41 @@ pub fn decision(event: &Event) -> Option<String> {
     })
 }
 
-/// The paragraph. `decisions` are all of the run, in their order.
-pub fn handover(told: &Telling<'_>, decisions: &[Decision]) -> String {
+/// What the next person on duty is told of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Handover {
+    pub run: RunId,
+    /// The status word.
+    pub state: String,
+    /// The paragraph for people.
+    pub paragraph: String,
+    /// Everything that is waited for.
+    pub waits: Vec<WaitsFor>,
+    /// What people decided, in order; the paragraph tells the latest.
+    pub decisions: Vec<Decision>,
+    /// Steps that are owed, and since when.
+    pub debts: Vec<Debt>,
+    /// What a stop would still prevent; absent once the run has ended.
+    pub stop: Option<Stop>,
+    /// Whether a process owns the state directory.
+    pub owned: bool,
+}
+
+/// Hands a run over. `decisions` are all of the run, in their order.
+pub fn handover(told: &Telling<'_>, decisions: Vec<Decision>) -> Handover {
+    Handover {
+        run: told.run.run.clone(),
+        state: told.run.state.clone(),
+        paragraph: paragraph(told, &decisions),
+        waits: waits(told),
+        decisions,
+        debts: told.run.debts.clone(),
+        stop: told.run.stop.clone(),
+        owned: told.owned,
+    }
+}
+
+fn paragraph(told: &Telling<'_>, decisions: &[Decision]) -> String {
     let mut sentences = vec![beginning(told)];
     sentences.extend(done(told));
     sentences.extend(standing(told));
@@ -162,10 +196,9 @@ fn beginning(told: &Telling<'_>) -> String {
         None => String::new(),
     };
     let inputs: Vec<String> = run
-        .inputs
-        .iter()
+        .shown_inputs()
         .take(INPUTS_NAMED_MAX)
-        .map(|(name, value)| format!("{name} = {}", quoted(&value.to_string())))
+        .map(|(name, value)| format!("{name} = {}", quoted(&value)))
         .collect();
     let with = match run.inputs.len() {
         0 => String::new(),
@@ -186,10 +219,11 @@ fn done(told: &Telling<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     let succeeded = named(&["succeeded", "approved"]);
     sentences.push(match succeeded.len() {
-        0 => format!("None of its {} steps is done yet.", steps.len()),
+        0 => format!("None of its {} is done yet.", super::steps(steps.len())),
         count => format!(
-            "Done are {count} of {} steps: {}.",
-            steps.len(),
+            "Done {} {count} of {}: {}.",
+            if count == 1 { "is" } else { "are" },
+            super::steps(steps.len()),
             names(&succeeded)
         ),
     });

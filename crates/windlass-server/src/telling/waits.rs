@@ -199,7 +199,8 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
                     text: format!(
                         "windlass to find out whether attempt {} of {} took effect{lives}, \
                          and asks a person after {until}",
-                        doubt.attempt, doubt.node
+                        doubt.attempt,
+                        told.run.spelled(&doubt.node)
                     ),
                     until_ms: Some(doubt.observe_until_ms),
                     next: Vec::new(),
@@ -214,19 +215,25 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
             next: Vec::new(),
         });
     };
-    for (_, item) in items("backoff") {
+    for (step, item) in items("backoff") {
         if let Some(at) = item.until_ms {
             let (next, when) = (item.attempt + 1, (told.at)(at));
             timed(
-                format!("{when}, when attempt {next} of {} starts", item.node),
+                format!(
+                    "{when}, when attempt {next} of {} starts",
+                    named(step, item)
+                ),
                 at,
             );
         }
     }
-    for (_, item) in items("polling") {
+    for (step, item) in items("polling") {
         if let Some(at) = item.until_ms {
             let when = (told.at)(at);
-            timed(format!("{when}, when {} looks again", item.node), at);
+            timed(
+                format!("{when}, when {} looks again", named(step, item)),
+                at,
+            );
         }
     }
     for step in &told.run.steps {
@@ -236,6 +243,10 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
         }
     }
     waits
+}
+
+fn named(step: &Step, item: &Item) -> String {
+    item.node.spelled(step.for_each)
 }
 
 fn attempts(told: &Telling<'_>, running: &[(&Step, &Item)]) -> WaitsFor {
@@ -252,7 +263,11 @@ fn attempts(told: &Telling<'_>, running: &[(&Step, &Item)]) -> WaitsFor {
             Some(at) => format!(" and {then} after {}", (told.at)(at)),
             None => String::new(),
         };
-        format!("attempt {} of {}{since}{until}", item.attempt, item.node)
+        format!(
+            "attempt {} of {}{since}{until}",
+            item.attempt,
+            named(step, item)
+        )
     };
     let named: Vec<String> = running.iter().take(ATTEMPTS_NAMED_MAX).map(one).collect();
     let deadlines = running.iter().filter_map(|(_, item)| item.until_ms);
@@ -266,10 +281,13 @@ fn attempts(told: &Telling<'_>, running: &[(&Step, &Item)]) -> WaitsFor {
 
 fn nobody(told: &Telling<'_>) -> WaitsFor {
     let run = told.run;
-    let items = run.steps.iter().flat_map(|step| &step.items);
+    let items = run
+        .steps
+        .iter()
+        .flat_map(|step| step.items.iter().map(move |item| (step, item)));
     let running: Vec<String> = items
-        .filter(|item| item.state == "running")
-        .map(|item| format!("attempt {} of {}", item.attempt, item.node))
+        .filter(|(_, item)| item.state == "running")
+        .map(|(step, item)| format!("attempt {} of {}", item.attempt, named(step, item)))
         .collect();
     let (was, count) = (
         if running.len() == 1 { "was" } else { "were" },

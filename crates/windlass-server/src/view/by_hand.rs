@@ -9,7 +9,7 @@ use windlass_core::state::{ItemLook, NodePhase, RunState, StepLook};
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
-use super::needs::{REASON, quoted};
+use super::needs::{REASON, quoted, spelled};
 use crate::wire::{AskedValue, ByHand};
 
 /// What is open of a node, if a person was asked to do it.
@@ -79,7 +79,7 @@ fn next(
     values: &[AskedValue],
     is_change: bool,
 ) -> Vec<String> {
-    let (run, node) = (state.run(), quoted(&item.node));
+    let (run, node) = (state.run(), quoted(spelled(state, &item.node)));
     let asked = values.iter().filter(|value| !value.optional);
     let values: String = asked
         .map(|value| format!(" --value {}='...'", value.name))

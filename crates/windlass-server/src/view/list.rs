@@ -24,6 +24,7 @@ pub fn query(filter: &RunFilter) -> RunQuery {
         state: filter.status.clone(),
         runbook: filter.runbook.clone(),
         requester: filter.requester.clone(),
+        target: filter.target.clone(),
         started_at_or_after_ms: filter.since_ms,
         started_before_ms: filter.until_ms,
         attention: filter.needs_person.then(|| Attention {
@@ -33,6 +34,13 @@ pub fn query(filter: &RunFilter) -> RunQuery {
         limit: rows_shown(filter) + 1,
         ..RunQuery::default()
     }
+}
+
+/// Whether what a run waits for can only come from a person, by the index's own words.
+pub fn waits_for_a_person(waits_for: &str) -> bool {
+    PERSON_WAITED_FOR
+        .iter()
+        .any(|begins| waits_for.starts_with(begins))
 }
 
 /// The list of what [`query`] found.

@@ -6,7 +6,7 @@ use windlass_core::plan::StepKind;
 use windlass_core::state::{ItemLook, Need as Needed, RunState, RunStatus, StepLook, StepPhase};
 
 use super::Overlay;
-use super::nodes::{in_doubt, is_doing, is_failed, may_remain};
+use super::nodes::{self, in_doubt, is_doing, is_failed, may_remain};
 use crate::wire::{ByHand, Need};
 
 /// The code of work that a person was asked to do.
@@ -103,7 +103,10 @@ fn settle(state: &RunState, needed: &Needed) -> Need {
         Needed::InDoubt { node } => doubtful(state, node),
         Needed::FailedAfterIrreversible { step } => failed_late(state, step.as_ref()),
         Needed::UndoFailed { node } => {
-            let text = format!("{node} failed, and the undoing waits for it");
+            let text = format!(
+                "{} failed, and the undoing waits for it",
+                spelled(state, node)
+            );
             let look = look_of(state, node);
             let mut next: Vec<String> = match &look {
                 Some(look) => retries(state, look),
@@ -119,6 +122,7 @@ fn settle(state: &RunState, needed: &Needed) -> Need {
             (text, next)
         }
         Needed::Contradicted { node } => {
+            let node = spelled(state, node);
             let text =
                 format!("a later outcome of {node} disagrees with how its doubt was resolved");
             let node = quoted(node);
@@ -139,6 +143,7 @@ fn doubtful(state: &RunState, node: &NodeId) -> (String, Vec<String>) {
     let look = look_of(state, node);
     let doubt = look.as_ref().and_then(in_doubt);
     let attempt = look.as_ref().map_or(0, |look| look.state.attempt);
+    let node = spelled(state, node);
     let mut text = format!("nobody knows whether attempt {attempt} of {node} took effect");
     if let Some(why) = doubt.and_then(|doubt| doubt.escalated.as_ref()) {
         text.push_str(&format!(": {why}"));
@@ -206,7 +211,7 @@ fn step_choices(state: &RunState, step: &StepId) -> Vec<String> {
 }
 
 fn retries(state: &RunState, look: &ItemLook<'_>) -> Vec<String> {
-    let (run, node) = (state.run(), quoted(&look.node));
+    let (run, node) = (state.run(), quoted(spelled(state, &look.node)));
     let remains = if may_remain(state, look) {
         " --nothing-remains"
     } else {
@@ -223,9 +228,14 @@ fn look_of<'a>(state: &'a RunState, node: &NodeId) -> Option<ItemLook<'a>> {
     items.into_iter().find(|item| item.node == *node)
 }
 
+/// A node as people read it: the items of a `for_each` have numbers.
+pub(super) fn spelled(state: &RunState, node: &NodeId) -> String {
+    let look = state.step(&node.step);
+    node.spelled(look.is_some_and(|look| nodes::has_each(look.step)))
+}
+
 /// A node as a shell takes it: brackets are patterns there.
-pub(super) fn quoted(node: &NodeId) -> String {
-    let text = node.to_string();
+pub(super) fn quoted(text: String) -> String {
     if text.contains('[') {
         format!("'{text}'")
     } else {
@@ -239,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_shell_takes_a_node_as_it_is_meant() {
-        let shown = |text: &str| quoted(&text.parse::<NodeId>().unwrap());
+        let shown = |text: &str| quoted(text.to_owned());
         assert_eq!(shown("a"), "a");
         assert_eq!(shown("undo:a"), "undo:a");
         assert_eq!(shown("undo:a[3]"), "'undo:a[3]'");

@@ -99,6 +99,14 @@ fn step(look: &StepLook<'_>, lines: &BTreeMap<(&NodeId, u32), &str>, budget: &mu
     }
 }
 
+/// Whether a step runs over items.
+pub(super) fn has_each(step: &windlass_core::plan::Step) -> bool {
+    match &step.kind {
+        StepKind::Action { for_each, .. } => for_each.is_some(),
+        StepKind::Gate(_) | StepKind::Wait { .. } => false,
+    }
+}
+
 fn waiting_until(phase: &StepPhase) -> Option<i64> {
     match phase {
         StepPhase::Waiting { until } => Some(until.0),

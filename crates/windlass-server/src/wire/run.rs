@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use windlass_core::id::{NodeId, RunId, SecretName, StepId};
-use windlass_core::plan::{Digest, SecretSource};
+use windlass_core::plan::{Digest, SecretSource, Unit, shown};
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -27,6 +27,9 @@ pub struct RunFilter {
     /// Only runs of this requester: his name, or the name with his number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester: Option<String>,
+    /// Only runs that change this target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Only runs that started at or after this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
@@ -119,6 +122,9 @@ pub struct RunView {
     pub single_user: bool,
     pub plan_digest: Option<Digest>,
     pub inputs: BTreeMap<String, Value>,
+    /// What those inputs count that are durations or numbers of bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_units: BTreeMap<String, Unit>,
     /// Where the values of secrets are, as far as the runbook says.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secret_sources: BTreeMap<SecretName, SecretSource>,
@@ -134,6 +140,21 @@ pub struct RunView {
     /// What a stop would still prevent; absent once it has ended, and from older owners.
     #[serde(default)]
     pub stop: Option<Stop>,
+}
+
+impl RunView {
+    /// The inputs as their author would write them, such as `15m`.
+    pub fn shown_inputs(&self) -> impl Iterator<Item = (&str, String)> {
+        let unit = |name| self.input_units.get(name).copied();
+        let inputs = self.inputs.iter();
+        inputs.map(move |(name, value)| (name.as_str(), shown(value, unit(name))))
+    }
+
+    /// A node as people read it: the items of a `for_each` have numbers.
+    pub fn spelled(&self, node: &NodeId) -> String {
+        let step = self.steps.iter().find(|step| step.id == node.step);
+        node.spelled(step.is_some_and(|step| step.for_each))
+    }
 }
 
 /// What a stop of a run would still prevent.

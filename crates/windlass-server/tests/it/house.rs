@@ -244,6 +244,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         source: Digest::of(RUNBOOK.as_bytes()),
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
+        input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
         change: None,

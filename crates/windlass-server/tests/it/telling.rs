@@ -625,7 +625,7 @@ fn a_shift_is_handed_over_in_one_paragraph() {
     plan.inputs = [("instance".to_owned(), Value::from("db-1"))].into();
     let mut told = Told::of_plan(plan);
     told.ends("look", None).after(5).approve("go").after(2);
-    let text = told.telling(|telling| handover(telling, &told.decisions));
+    let text = told.telling(|telling| handover(telling, told.decisions.clone()).paragraph);
     assert_eq!(
         text.replace("20261122-0000-aaaaaa", "R"),
         "Run R of test (A test) was started by ann (uid 1) at 00:00 with instance = \"db-1\". Done \
@@ -640,7 +640,7 @@ fn a_shift_is_handed_over_in_one_paragraph() {
         by: ann(),
         reason: "we restore the backup".to_owned(),
     });
-    let text = told.telling(|telling| handover(telling, &told.decisions));
+    let text = told.telling(|telling| handover(telling, told.decisions.clone()).paragraph);
     assert_eq!(
         text.replace("20261122-0000-aaaaaa", "R"),
         "Run R of test (A test) was started by ann (uid 1) at 00:00 with instance = \"db-1\". Done \

@@ -35,9 +35,9 @@ pub(crate) fn plan_page(plan: &Outline, paint: &Paint) -> Vec<String> {
     lines.extend(paint.labelled(
         "preflight",
         &format!(
-            "`windlass preflight` can look with {} of {} steps before anything is changed",
+            "`windlass preflight` can look with {} of {} before anything is changed",
             plan.preflight.len(),
-            plan.counts.steps
+            text::count(plan.counts.steps, "step")
         ),
     ));
     lines
@@ -73,7 +73,11 @@ fn head(plan: &Outline, paint: &Paint) -> Vec<String> {
         lines.extend(change_form(change, paint));
     }
     for (name, value) in &plan.inputs {
-        let value = paint.cut(&text::line(&spaced(value)), VALUE_COLUMNS_MAX);
+        let value = match (value, plan.input_units.get(name)) {
+            (Value::Int(count), Some(unit)) => unit.written(*count).to_string(),
+            (value, _) => spaced(value),
+        };
+        let value = paint.cut(&text::line(&value), VALUE_COLUMNS_MAX);
         lines.extend(paint.labelled("input", &format!("{name} = {value}")));
     }
     for (path, digest) in &plan.includes {

@@ -85,7 +85,10 @@ impl Skipped {
 
     fn take(&mut self) -> Option<String> {
         let (first, last) = (*self.waves.first()?, *self.waves.last()?);
-        let line = format!("     waves {first} to {last}: {} more steps", self.steps);
+        let line = format!(
+            "     waves {first} to {last}: {}",
+            text::count(self.steps, "more step")
+        );
         *self = Self::default();
         Some(line)
     }

@@ -37,6 +37,7 @@ pub(crate) fn raw_plan(text: &str) -> Plan {
         source: Digest::of(text.as_bytes()),
         inputs: BTreeMap::new(),
         secrets: BTreeSet::new(),
+        input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
         change: None,

@@ -32,6 +32,16 @@ pub(in crate::check) fn is_path(uses: &str) -> bool {
     uses.starts_with(['.', '/']) || uses.ends_with(".yaml") || uses.ends_with(".yml")
 }
 
+/// Whether a text says that it is a runbook, by a key `windlass` at the margin.
+pub fn is_runbook(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    text.lines().any(|line| {
+        let key = line.trim_start_matches('{').trim_start_matches(['"', '\'']);
+        key.strip_prefix("windlass")
+            .is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+    })
+}
+
 /// `written` as seen from the directory of the runbook that is checked, when it stands in
 /// the runbook `from`. Dots are resolved by their spelling alone, so that a file has one name.
 pub(super) fn resolve(from: &str, written: &str) -> String {
@@ -60,6 +70,21 @@ pub(super) fn shown(root: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_runbook_says_that_it_is_one() {
+        for text in [
+            "windlass: 1\n",
+            "# a\n\"windlass\" : 1",
+            "{windlass: 1}",
+            "\u{feff}windlass: 1",
+        ] {
+            assert!(is_runbook(text), "{text}");
+        }
+        for text in ["", "root:x:0:0:", "a:\n  windlass: 1", "windlass_test: 1"] {
+            assert!(!is_runbook(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_file_has_one_name() {

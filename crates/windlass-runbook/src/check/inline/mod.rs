@@ -18,7 +18,7 @@ use windlass_core::plan::{Digest, EffectClass, OnFailure, Step, Template};
 
 pub(super) use call::call;
 pub(super) use files::is_path;
-pub use files::{Files, NoFiles};
+pub use files::{Files, NoFiles, is_runbook};
 pub(super) use flatten::{Flat, Inlining, flatten};
 
 use super::fields::{Fields, Found, is_full, wrong_shape};
@@ -153,12 +153,11 @@ impl<'a> Loader<'a> {
         if let Some(known) = self.known.get(&path) {
             return known.clone();
         }
-        if let Some(start) = self.open.iter().position(|open| *open == path) {
-            let circle: Vec<&str> = self.open[start..]
-                .iter()
-                .chain([&path])
-                .map(String::as_str)
-                .collect();
+        // The runbook that is checked is where a circle through it begins.
+        let root = self.root.rsplit('/').next().unwrap_or_default();
+        let open = || std::iter::once(root).chain(self.open.iter().map(String::as_str));
+        if let Some(start) = open().position(|open| open == path) {
+            let circle: Vec<&str> = open().skip(start).chain([path.as_str()]).collect();
             let message = format!("runbooks inline each other: {}", circle.join(" uses "));
             found.push(refuse(INLINED_CYCLE, message, "closes the circle"));
             return None;
@@ -181,6 +180,14 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
+        // What is no runbook may be anybody's file: nothing of it is repeated.
+        if !files::is_runbook(&text) {
+            let message =
+                format!("`{shown}` is no runbook: nothing in it begins with `windlass: 1`");
+            found.push(refuse(INLINED_FILE, message, "this file"));
+            self.known.insert(path, None);
+            return None;
+        }
         self.digests
             .insert(path.clone(), Digest::of(text.as_bytes()));
         let source = Source {
@@ -229,6 +236,7 @@ impl<'a> Loader<'a> {
             source,
             catalog: self.catalog,
             inputs: inputs::types(&declared),
+            may_be_empty: inputs::may_be_empty(&declared),
             values: None,
             secrets: secrets.names,
             secret_hosts: secrets.hosts.clone(),

@@ -7,6 +7,7 @@ use windlass_core::plan::{Call, ForEach, Gate, Part, Reconcile, Step, StepKind, 
 use windlass_core::value::Value;
 
 use crate::check::templates::{folded_list, folded_map};
+use crate::expr::typing::{NESTED_MACROS_MAX, nests_too_deep};
 use crate::expr::{SyntaxError, parse, text_literal, unparse, unparse_with};
 
 /// What names stand for.
@@ -31,7 +32,19 @@ pub(super) fn expr(source: &Expr, names: &dyn Names) -> Rewritten<Expr> {
         return Ok(source.clone());
     }
     no_hidden_names(source)?;
-    parse(&unparse_with(source, &|path| names.text(path)))
+    let rewritten = parse(&unparse_with(source, &|path| names.text(path)))?;
+    if nests_too_deep(&rewritten) {
+        return Err(SyntaxError {
+            span: rewritten.node(rewritten.root()).span,
+            message: format!(
+                "with the values in it, macros stand more than {NESTED_MACROS_MAX} deep in each other"
+            ),
+            help: Some(
+                "give the value as an output of a step, so that it is worked out once".to_owned(),
+            ),
+        });
+    }
+    Ok(rewritten)
 }
 
 /// What is written into an expression must mean there what it means around it.

@@ -3,8 +3,10 @@
 
 use windlass_core::expr::{BinaryOp, Expr, Function, Kind, Macro, NodeId, UnaryOp};
 
+use windlass_core::types::Type;
+
 use super::super::fields::Found;
-use super::book::{Book, conditions};
+use super::book::{Book, conditions, path};
 use crate::codes::ALL_OF_NOTHING;
 use crate::diagnostic::Diagnostic;
 
@@ -20,16 +22,24 @@ pub(super) fn check(book: &Book<'_>, index: usize, found: &mut Found) {
             else {
                 continue;
             };
-            if !may_be_empty(expr, over) || is_negated(expr, node.span) {
+            if !may_be_empty(book, expr, over) || is_negated(expr, node.span) {
                 continue;
             }
             let list = source(expr, over);
             let message = format!("`all` is true when `{list}` is empty");
+            let or = match path(expr, over).as_deref() {
+                Some(["inputs", name])
+                    if matches!(book.world.inputs.get(*name), Some(Type::List(_))) =>
+                {
+                    ", or give the input a `min_length: 1`"
+                }
+                _ => "",
+            };
             found.push(
                 Diagnostic::warning(ALL_OF_NOTHING, message)
                     .at(book.place(index, expr, node.span), "true of nothing at all")
                     .help(format!(
-                        "ask for its size as well: `{list}.size() > 0 && {list}.all(...)`"
+                        "ask for its size as well: `{list}.size() > 0 && {list}.all(...)`{or}"
                     )),
             );
         }
@@ -43,8 +53,8 @@ fn source(expr: &Expr, at: NodeId) -> &str {
 }
 
 /// Whether nothing says that the list holds something: it is neither written out nor an
-/// input, which its declaration bounds, nor is its size looked at beside it.
-fn may_be_empty(expr: &Expr, over: NodeId) -> bool {
+/// input whose declaration does, nor is its size looked at beside it.
+fn may_be_empty(book: &Book<'_>, expr: &Expr, over: NodeId) -> bool {
     // As many items come out of `map` as go in.
     let mut list = over;
     while let Kind::Macro {
@@ -58,10 +68,18 @@ fn may_be_empty(expr: &Expr, over: NodeId) -> bool {
     let root = root(expr, list);
     let given = match &expr.node(root).kind {
         Kind::List(_) | Kind::Map(_) => true,
-        Kind::Name(name) => name == "inputs" || is_bound(expr, name),
+        Kind::Name(name) if name == "inputs" => !is_empty_input(book, expr, list),
+        Kind::Name(name) => is_bound(expr, name),
         _ => false,
     };
     !given && !is_measured(expr, source(expr, over)) && !is_measured(expr, source(expr, list))
+}
+
+/// Whether it is an input that is declared without a least length.
+fn is_empty_input(book: &Book<'_>, expr: &Expr, list: NodeId) -> bool {
+    path(expr, list)
+        .and_then(|path| Some(path.split_first()?.1.join(".")))
+        .is_some_and(|path| book.world.may_be_empty.contains(&path))
 }
 
 /// What a chain of fields begins with.

@@ -144,10 +144,11 @@ fn declaration(node: &Node, span: Span, place: Place, found: &mut Found) -> Opti
     if fields.boolean("optional", found) == Some(true) {
         shape.default = Some(Value::Null);
     }
-    // What the default is judged by must itself be right.
-    if found.len() == before {
-        default(&mut shape, &fields, found);
+    // What the default is judged by must itself be right; its kind is in any case.
+    if found.len() > before {
+        shape = Shape::of(shape.kind);
     }
+    default(&mut shape, &fields, found);
     Some(shape)
 }
 

@@ -5,8 +5,9 @@ mod declare;
 mod pattern;
 mod take;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use windlass_core::plan::Unit;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -109,6 +110,59 @@ impl Shape {
             Kind::Duration => "a duration such as 15m",
             Kind::List(_) => "a list",
             Kind::Map(_) | Kind::Fields(_) => "a map",
+        }
+    }
+
+    /// A value of the kind, whatever the rules beyond it say.
+    pub(super) fn sample(&self) -> Value {
+        if let Some(default) = &self.default {
+            return default.clone();
+        }
+        match &self.kind {
+            Kind::Text => Value::from(""),
+            Kind::Int | Kind::Number | Kind::Bytes | Kind::Duration => Value::Int(0),
+            Kind::Bool => Value::Bool(false),
+            Kind::List(_) => Value::List(Vec::new()),
+            Kind::Map(_) => Value::Map(BTreeMap::new()),
+            Kind::Fields(fields) => {
+                let member = |(name, field): (&String, &Shape)| (name.clone(), field.sample());
+                Value::Map(fields.iter().map(member).collect())
+            }
+        }
+    }
+
+    /// Adds the path of each list or map in its values that may hold nothing.
+    pub(super) fn empties(&self, path: &str, found: &mut BTreeSet<String>) {
+        match &self.kind {
+            Kind::List(_) => {
+                if self.length_least.is_none_or(|least| least == 0) {
+                    found.insert(path.to_owned());
+                }
+            }
+            Kind::Map(_) => {
+                found.insert(path.to_owned());
+            }
+            Kind::Fields(fields) => {
+                for (name, field) in fields {
+                    field.empties(&format!("{path}.{name}"), found);
+                }
+            }
+            Kind::Text | Kind::Int | Kind::Number | Kind::Bool | Kind::Bytes | Kind::Duration => {}
+        }
+    }
+
+    /// What its integers count.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        match &self.kind {
+            Kind::Duration => Some(Unit::Duration),
+            Kind::Bytes => Some(Unit::Bytes),
+            Kind::Text
+            | Kind::Int
+            | Kind::Number
+            | Kind::Bool
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Fields(_) => None,
         }
     }
 

@@ -109,7 +109,9 @@ impl Shape {
         let json = || serde_json::from_str::<Value>(text).ok();
         let value = match &self.kind {
             Kind::Text => None,
-            Kind::Bytes | Kind::Duration => text.parse::<i64>().ok().map(Value::Int),
+            Kind::Bytes => text.parse::<i64>().ok().map(Value::Int),
+            // A person who types `5` may mean seconds or minutes.
+            Kind::Duration => None,
             Kind::Int
             | Kind::Number
             | Kind::Bool
@@ -118,6 +120,14 @@ impl Shape {
             | Kind::Fields(_) => json(),
         };
         let mut result = self.take(&value.unwrap_or_else(|| Value::from(text)));
+        if let (Err(faults), Kind::Duration) = (&mut result, &self.kind)
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && let [only] = faults.as_mut_slice()
+        {
+            only.help = Some(format!(
+                "say of what: `{text}s` are seconds, `{text}m` minutes, `{text}h` hours"
+            ));
+        }
         if let (Err(faults), Kind::List(_) | Kind::Map(_) | Kind::Fields(_)) =
             (&mut result, &self.kind)
             && let [only] = faults.as_mut_slice()

@@ -38,4 +38,8 @@ pub enum Problem {
     Units,
     /// A key of a map that is no string, or that stands twice.
     Key,
+    /// A part that fails whatever a run brings.
+    Fails,
+    /// A macro inside of too many others.
+    Nested,
 }

@@ -7,6 +7,7 @@
 //! (`tests/expr_typing.rs` holds this for generated expressions).
 
 mod calls;
+mod constant;
 mod facts;
 mod finding;
 mod names;
@@ -14,6 +15,8 @@ mod operators;
 mod ty;
 mod walk;
 
+pub use constant::NESTED_MACROS_MAX;
+pub(crate) use constant::nests_too_deep;
 pub use facts::Facts;
 pub use finding::{Finding, Problem};
 pub use names::{Absent, Known, Names};

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use windlass_core::expr::{Expr, Function, Kind, Macro, NodeId, Span};
 
 use super::calls::{Refused, call};
+use super::constant::constant;
 use super::facts::{Chain, Facts, Link, chain_of};
 use super::finding::{Finding, Problem};
 use super::names::{Known, Names};
@@ -31,6 +32,17 @@ pub fn typing(expr: &Expr, names: &dyn Names, given: &Facts) -> Typing {
     let mut walk = Walk::new(expr, names);
     let typed = walk.node(expr.root(), given);
     let why_null = walk.why_null(expr.root(), given);
+    // What follows from a mistake inside would be told twice.
+    let told: Vec<Span> = walk.findings.iter().map(|finding| finding.span).collect();
+    let apart = |span: Span| {
+        told.iter()
+            .all(|told| told.end <= span.start || span.end <= told.start)
+    };
+    walk.findings.extend(
+        constant(expr)
+            .into_iter()
+            .filter(|finding| apart(finding.span)),
+    );
     Typing {
         ty: typed.ty,
         findings: walk.findings,
