@@ -6,12 +6,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
 use windlass_core::outcome::{CHECKPOINT_BYTES_MAX, LogRef};
 
-use crate::ports::Secrets;
+use crate::redact::Redactor;
 
 pub(crate) mod session;
 mod token;
@@ -21,8 +20,6 @@ pub(crate) use token::{SendWindow, later};
 
 /// The most bytes of an attempt's log; what comes after is counted, not kept.
 pub const LOG_BYTES_MAX: u64 = 1024 * 1024;
-/// Secrets shorter than this are not looked for in logs: they would hide everything.
-pub const REDACTED_BYTES_MIN: usize = 4;
 /// The longest line that the log redacts and keeps whole; longer ones are cut there.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 
@@ -82,27 +79,35 @@ impl Checkpoints {
     }
 }
 
-/// The last line that an attempt said of itself; shown, never journalled.
+/// The last line that an attempt said of itself; shown, never journalled. Every secret of
+/// the run is replaced in it.
 #[derive(Clone, Debug)]
-pub struct Progress(watch::Sender<String>);
+pub struct Progress {
+    line: watch::Sender<String>,
+    redactor: Redactor,
+}
 
 impl Progress {
     /// A progress line and its reader.
-    pub fn new() -> (Self, watch::Receiver<String>) {
-        let (sender, receiver) = watch::channel(String::new());
-        (Self(sender), receiver)
+    pub fn new(redactor: &Redactor) -> (Self, watch::Receiver<String>) {
+        let (line, receiver) = watch::channel(String::new());
+        let redactor = redactor.clone();
+        (Self { line, redactor }, receiver)
     }
 
     /// Replaces the line.
     pub fn say(&self, line: &str) {
-        self.0.send_replace(line.to_owned());
+        self.line.send_replace(self.redactor.text(line));
     }
 }
 
-/// The log of one attempt: one bounded file, with every secret of the attempt
-/// replaced by `[secret]` before a byte is written.
+/// The log of one attempt: one bounded file, with every secret of the run replaced by
+/// `[secret]` before a byte is written.
 #[derive(Clone)]
-pub struct AttemptLog(Arc<Mutex<LogFile>>);
+pub struct AttemptLog {
+    redactor: Redactor,
+    file: Arc<Mutex<LogFile>>,
+}
 
 struct LogFile {
     path: PathBuf,
@@ -110,7 +115,6 @@ struct LogFile {
     hasher: Sha256,
     bytes: u64,
     dropped: u64,
-    secrets: Vec<SecretString>,
     progress: Progress,
     /// What `finish` answered first; it answers the same again.
     finished: Option<LogRef>,
@@ -124,47 +128,48 @@ impl std::fmt::Debug for AttemptLog {
 
 impl AttemptLog {
     /// A log at `path`, created with the first line. Each line is also the progress line.
-    pub fn new(path: PathBuf, secrets: &Secrets, progress: Progress) -> Self {
-        let mut secrets: Vec<SecretString> = secrets.values().flat_map(spellings).collect();
-        secrets.retain(|secret| secret.expose_secret().len() >= REDACTED_BYTES_MIN);
-        // A secret that contains another one must be found first.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
-        Self(Arc::new(Mutex::new(LogFile {
+    pub fn new(path: PathBuf, redactor: &Redactor, progress: Progress) -> Self {
+        let file = LogFile {
             path,
             file: None,
             hasher: Sha256::new(),
             bytes: 0,
             dropped: 0,
-            secrets,
             progress,
             finished: None,
-        })))
+        };
+        Self {
+            redactor: redactor.clone(),
+            file: Arc::new(Mutex::new(file)),
+        }
+    }
+
+    /// What replaces the run's secrets, for all that the attempt gives.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Adds one line, without its line end. Errors of the file are told once in the
     /// process's own log and end the attempt's log, never the attempt.
     pub fn line(&self, line: &str) {
         let mut log = self
-            .0
+            .file
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        log.write_line(line);
+        // Redact before cutting, so that no half of a secret is left at the cut.
+        log.write_line(self.redactor.text(line));
     }
 
-    /// The text with every secret of the attempt replaced; for outputs and messages.
+    /// The text with every secret of the run replaced; for outputs and messages.
     pub fn redact(&self, text: &str) -> String {
-        let log = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        log.redact(text)
+        self.redactor.text(text)
     }
 
     /// The directory of the log, created when it is not there: the place for what a
     /// runner must keep in files for a while.
     pub fn directory(&self) -> std::io::Result<PathBuf> {
         let log = self
-            .0
+            .file
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let directory = log.path.parent().unwrap_or(std::path::Path::new("."));
@@ -177,7 +182,7 @@ impl AttemptLog {
     /// The engine removes the record once the attempt's known end is durable.
     pub fn record_session(&self, leader: u32) -> std::io::Result<()> {
         let log = self
-            .0
+            .file
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         session::record(&log.path, leader)
@@ -187,7 +192,7 @@ impl AttemptLog {
     /// log: later lines are not kept, and a second call answers the same.
     pub fn finish(&self) -> Option<LogRef> {
         let mut log = self
-            .0
+            .file
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if log.finished.is_some() {
@@ -210,32 +215,8 @@ impl AttemptLog {
     }
 }
 
-/// The forms in which a secret may stand in one line: as it is, each of its own lines
-/// (a private key has many), and as JSON writes it.
-fn spellings(secret: &SecretString) -> Vec<SecretString> {
-    let text = secret.expose_secret();
-    let mut forms = vec![secret.clone()];
-    if text.contains('\n') {
-        forms.extend(text.lines().map(SecretString::from));
-    }
-    if let Ok(json) = serde_json::to_string(text)
-        && json.len() > text.len() + 2
-    {
-        forms.push(json[1..json.len() - 1].into());
-    }
-    forms
-}
-
 impl LogFile {
-    fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.expose_secret(), "[secret]")
-        })
-    }
-
-    fn write_line(&mut self, line: &str) {
-        // Redact before cutting, so that no half of a secret is left at the cut.
-        let mut line = self.redact(line);
+    fn write_line(&mut self, mut line: String) {
         if line.len() > LOG_LINE_BYTES_MAX {
             let cut = (0..=LOG_LINE_BYTES_MAX)
                 .rev()
@@ -290,7 +271,7 @@ fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use secrecy::SecretString;
 
     use super::*;
 
@@ -298,11 +279,10 @@ mod tests {
     fn secrets_are_found_line_by_line_and_the_end_is_told_twice_alike() {
         let dir = tempfile::tempdir().unwrap();
         let secret = "-----KEY-----\nMIIsecret\"quoted";
-        let name = "key".parse().unwrap();
-        let secrets = Secrets::new(BTreeMap::from([(name, SecretString::from(secret))]));
-        let (progress, _reader) = Progress::new();
+        let redactor = Redactor::new(&[SecretString::from(secret)]);
+        let (progress, _reader) = Progress::new(&redactor);
         let path = dir.path().join("log");
-        let log = AttemptLog::new(path.clone(), &secrets, progress);
+        let log = AttemptLog::new(path.clone(), &redactor, progress);
         assert_eq!(log.finish(), None);
         for line in [
             "it says MIIsecret\"quoted",

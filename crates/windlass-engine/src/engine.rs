@@ -20,6 +20,7 @@ use crate::error::{CommandError, OpenError};
 use crate::options::Options;
 use crate::run::{self, CommandAnswer, Message};
 use crate::run_ids::run_id;
+use crate::run_secrets::RunSecrets;
 use crate::runbooks;
 use crate::shared::{Phase, Shared};
 
@@ -109,10 +110,8 @@ impl Engine {
             random.map_err(|error| CommandError::NoRandomness(error.to_string().into()))?;
         let run = run_id(self.shared.clock.now(), random);
         runbooks::keep(&self.shared.dir, start.plan.plan(), start.runbook).await?;
-        self.shared
-            .registry()
-            .secrets
-            .insert(run.clone(), start.secrets);
+        let secrets = Arc::new(RunSecrets::new(start.secrets));
+        self.shared.registry().secrets.insert(run.clone(), secrets);
         let command = Command::Start {
             plan: start.plan,
             requester: start.requester,
@@ -214,12 +213,29 @@ impl Engine {
         if snapshot.state.is_ended() {
             return Ok(());
         }
-        {
-            let mut registry = self.shared.registry();
-            let held = registry.secrets.entry(run.clone()).or_default();
-            held.extend(secrets);
-        }
+        self.hold(run, secrets);
         run::deliver(&self.shared, run, Message::Wake).await
+    }
+
+    /// Adds secrets to those that a run has. They are put together outside of the
+    /// registry's lock, and once more when somebody else brought some meanwhile.
+    fn hold(&self, run: &RunId, secrets: BTreeMap<SecretName, SecretString>) {
+        loop {
+            let before = self.shared.registry().secrets.get(run).cloned();
+            let held = before.clone().unwrap_or_default();
+            let all = Arc::new(held.with(secrets.clone()));
+            let mut registry = self.shared.registry();
+            let now = registry.secrets.get(run);
+            let is_same = match (now, &before) {
+                (None, None) => true,
+                (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if is_same {
+                registry.secrets.insert(run.clone(), all);
+                return;
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! It owns the ports to the world; it takes no decision itself.
 //!
 //! - [`Engine`]: the owner's handle; [`offline`]: what can be done without an owner.
+//! - [`redact`]: no secret gets past it.
 //! - [`ports`], [`attempt`]: what runners, clocks and catalogs implement and are handed.
 //! - [`rehearsal`]: a plan with mocked work and a clock that jumps; no store, no runner.
 //! - [`state_dir`], [`owner`]: the directory, and the lock that makes a process its owner.
@@ -26,12 +27,13 @@ mod orphans;
 pub mod owner;
 pub mod ports;
 pub mod prune;
-mod redact;
+pub mod redact;
 mod registry;
 pub mod rehearsal;
 mod replay;
 mod run;
 mod run_ids;
+mod run_secrets;
 mod runbooks;
 mod shared;
 #[cfg(any(test, feature = "test-support"))]

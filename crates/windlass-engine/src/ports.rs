@@ -165,11 +165,6 @@ impl Secrets {
         }
     }
 
-    /// All values, for redaction.
-    pub fn values(&self) -> impl Iterator<Item = &SecretString> {
-        self.0.values.values()
-    }
-
     fn value(&self, name: &SecretName) -> Result<&SecretString, NotGranted> {
         let missing = || NotGranted::Missing(name.clone());
         self.0.values.get(name).ok_or_else(missing)
@@ -196,13 +191,18 @@ pub enum NotGranted {
 
 impl NotGranted {
     /// The code of the failure.
-    pub const CODE: &str = "secret_not_granted";
+    pub fn code(&self) -> &'static str {
+        match self {
+            NotGranted::Missing(_) => "not_sent",
+            NotGranted::Host { .. } | NotGranted::Anywhere { .. } => "secret_not_granted",
+        }
+    }
 
     /// The attempt's end: nothing was sent.
     pub fn into_outcome(self) -> Outcome {
         Outcome::Failed(Failure {
             effect: Effected::None,
-            code: Self::CODE.to_owned(),
+            code: self.code().to_owned(),
             message: self.to_string(),
             evidence: None,
             log: None,

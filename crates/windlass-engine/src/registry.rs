@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
-use windlass_core::id::{NodeId, RunId, SecretName};
+use windlass_core::id::{NodeId, RunId};
 use windlass_core::time::Timestamp;
 
 use crate::error::CommandError;
 use crate::limits::RUNS_CACHED_MAX;
 use crate::locks::Locks;
+use crate::redact::Redactor;
 use crate::run::Message;
+use crate::run_secrets::RunSecrets;
 use crate::snapshot::{Lacks, Snapshot};
 use crate::wheel::Wheel;
 
@@ -26,7 +27,7 @@ pub(crate) struct Registry {
     /// States of runs without a task, the oldest first.
     cache: VecDeque<Arc<Snapshot>>,
     /// Given by clients for one run each, until it ends.
-    pub(crate) secrets: BTreeMap<RunId, BTreeMap<SecretName, SecretString>>,
+    pub(crate) secrets: BTreeMap<RunId, Arc<RunSecrets>>,
     /// What parked runs lack; kept because their states are not.
     pub(crate) lacks: BTreeMap<RunId, Lacks>,
     /// Runs that nothing may be done with, and why.
@@ -148,6 +149,12 @@ impl Registry {
             Some(target) => self.locks.release(run, target),
             None => next,
         }
+    }
+
+    /// What replaces the secrets of a run.
+    pub(crate) fn redactor(&self, run: &RunId) -> Redactor {
+        let held = self.secrets.get(run);
+        held.map(|held| held.redactor.clone()).unwrap_or_default()
     }
 
     /// Forgets what is kept for a run that has ended.

@@ -69,7 +69,7 @@ impl Ending {
             effect: self.effect,
             code: self.code.to_owned(),
             message,
-            evidence: self.evidence.map(|evidence| redact_value(log, evidence)),
+            evidence: self.evidence.map(|evidence| log.redactor().value(evidence)),
             log: log.finish(),
         })
     }
@@ -78,35 +78,7 @@ impl Ending {
 /// A success whose outputs hold no secret of the attempt.
 pub(crate) fn succeeded(log: &AttemptLog, outputs: BTreeMap<String, Value>) -> Outcome {
     Outcome::Succeeded {
-        outputs: redact_value(log, Value::Map(outputs)),
+        outputs: log.redactor().value(Value::Map(outputs)),
         log: log.finish(),
-    }
-}
-
-/// The value with every secret of the attempt replaced, in texts, names and numbers.
-pub(crate) fn redact_value(log: &AttemptLog, value: Value) -> Value {
-    match value {
-        Value::Null | Value::Bool(_) => value,
-        Value::Int(_) | Value::Float(_) => {
-            let shown = value.to_string();
-            let redacted = log.redact(&shown);
-            if redacted == shown {
-                value
-            } else {
-                Value::Text(redacted)
-            }
-        }
-        Value::Text(text) => Value::Text(log.redact(&text)),
-        Value::List(items) => Value::List(
-            items
-                .into_iter()
-                .map(|item| redact_value(log, item))
-                .collect(),
-        ),
-        Value::Map(map) => Value::Map(
-            map.into_iter()
-                .map(|(key, value)| (log.redact(&key), redact_value(log, value)))
-                .collect(),
-        ),
     }
 }

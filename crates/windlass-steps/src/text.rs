@@ -1,8 +1,5 @@
 //! Text that came from outside, made fit to show, to keep and to cut.
-//! Responsible for control characters, bounds and secrets at a cut; the secrets
-//! themselves are replaced by the attempt's log.
-
-use secrecy::{ExposeSecret as _, SecretString};
+//! Responsible for control characters and bounds; secrets are replaced by the attempt's log.
 
 /// The text without control characters and escape sequences, so that a target
 /// cannot draw on the reader's terminal. Tabs and line ends stay.
@@ -75,23 +72,6 @@ pub(crate) fn tail(text: &str, max: usize) -> &str {
     &text[text.ceil_char_boundary(text.len().saturating_sub(max))..]
 }
 
-/// Takes from the end of a cut text what may be the first half of a secret, which
-/// no redaction would find.
-pub(crate) fn drop_cut_secret<'a>(
-    text: &mut String,
-    secrets: impl Iterator<Item = &'a SecretString>,
-) {
-    let longest = secrets.filter_map(|secret| {
-        let secret = secret.expose_secret();
-        (1..secret.len())
-            .rev()
-            .find(|len| secret.is_char_boundary(*len) && text.ends_with(&secret[..*len]))
-    });
-    if let Some(longest) = longest.max() {
-        text.truncate(text.len() - longest);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,14 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn cuts_keep_characters_and_drop_half_a_secret() {
+    fn cuts_keep_characters() {
         let mut text = "aü".to_owned();
         truncate(&mut text, 2);
         assert_eq!(text, "a");
         assert_eq!(tail("üa", 2), "a");
-        let secrets = [SecretString::from("hunter2"), SecretString::from("unter")];
-        let mut text = "the password is hunt".to_owned();
-        drop_cut_secret(&mut text, secrets.iter());
-        assert_eq!(text, "the password is ");
     }
 }

@@ -31,7 +31,7 @@ impl BadWith {
     pub(crate) fn into_ending(self) -> Ending {
         let code = match &self {
             BadWith::Unfit(_) => return Ending::not_sent(self.to_string()),
-            BadWith::NotGranted(_) => NotGranted::CODE,
+            BadWith::NotGranted(refusal) => refusal.code(),
         };
         Ending::new(Effected::None, code, self.to_string())
     }

@@ -71,6 +71,16 @@ impl Template {
         Ok(input)
     }
 
+    /// The names of all secrets in it.
+    pub fn secrets(&self) -> Vec<&SecretName> {
+        match self {
+            Template::Literal(_) | Template::Expr(_) | Template::Text(_) => Vec::new(),
+            Template::Secret(name) => vec![name],
+            Template::List(items) => items.iter().flat_map(Template::secrets).collect(),
+            Template::Map(map) => map.values().flat_map(Template::secrets).collect(),
+        }
+    }
+
     fn resolve_inner(&self, scope: &dyn Scope) -> Result<Input, ResolveError> {
         Ok(match self {
             Template::Literal(value) => Input::Value(value.clone()),

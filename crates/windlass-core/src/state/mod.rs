@@ -6,6 +6,7 @@ mod audit;
 mod lock;
 mod node;
 mod scope;
+mod secrets;
 mod status;
 mod step;
 mod tables;

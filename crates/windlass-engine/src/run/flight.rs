@@ -9,6 +9,8 @@ use windlass_core::id::NodeId;
 use windlass_core::outcome::{Answer, Outcome};
 use windlass_core::time::Timestamp;
 
+use crate::redact::Redactor;
+
 /// One piece of work in flight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot {
@@ -59,6 +61,8 @@ struct InFlight {
     began_at: Timestamp,
     cancel: watch::Sender<bool>,
     was_cancelled: bool,
+    /// For what it says when it panics.
+    redactor: Redactor,
 }
 
 /// See the module.
@@ -95,6 +99,7 @@ impl Flight {
         slot: Slot,
         began_at: Timestamp,
         cancel: watch::Sender<bool>,
+        redactor: Redactor,
         work: impl Future<Output = Report> + Send + 'static,
     ) {
         let task = self.tasks.spawn(work);
@@ -103,6 +108,7 @@ impl Flight {
             began_at,
             cancel,
             was_cancelled: false,
+            redactor,
         };
         self.slots.insert(slot, in_flight);
     }
@@ -139,7 +145,7 @@ impl Flight {
                 return Landed {
                     slot,
                     was_cancelled: flying.was_cancelled,
-                    report,
+                    report: report.map_err(|panic| flying.redactor.text(&panic)),
                     began_at: flying.began_at,
                 };
             }

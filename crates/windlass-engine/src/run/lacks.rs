@@ -26,16 +26,18 @@ impl Lacks {
 
     /// What is lacking for the next attempt of a run: also the secrets that only its later
     /// steps need. A run that lost its secrets with a process must not begin a change and
-    /// then find that it cannot verify it, or pay what the change owes.
+    /// then find that it cannot verify it, or pay what the change owes. A run that only
+    /// comes to its end waits for no secret of a step that will not begin.
     pub(crate) fn for_intent(
         shared: &Shared,
         run: &RunId,
+        state: &RunState,
         uses: &ActionName,
         input: &Input,
-        plan: &BTreeSet<SecretName>,
     ) -> Self {
         let mut lacks = Self::for_call(shared, run, uses, input);
-        lacks.secrets.extend(missing(shared, run, plan));
+        let needed = state.secrets_needed();
+        lacks.secrets.extend(missing(shared, run, &needed));
         lacks
     }
 
@@ -59,10 +61,11 @@ impl Lacks {
     /// What is lacking for a run that waits for the lock of its target: all secrets that its
     /// steps need, as nothing of it would begin without them.
     pub(crate) fn for_lock(shared: &Shared, run: &RunId, state: &RunState) -> Self {
-        let plan = state.plan().filter(|_| state.wants_lock().is_some());
-        let secrets = plan.map(|plan| missing(shared, run, &plan.secrets));
+        if state.wants_lock().is_none() {
+            return Self::default();
+        }
         Self {
-            secrets: secrets.unwrap_or_default(),
+            secrets: missing(shared, run, &state.secrets_needed()),
             ..Self::default()
         }
     }
@@ -82,7 +85,7 @@ fn missing<'a>(
 ) -> BTreeSet<SecretName> {
     let registry = shared.registry();
     let held = registry.secrets.get(run);
-    let is_missing = |name: &&SecretName| !held.is_some_and(|held| held.contains_key(*name));
+    let is_missing = |name: &&SecretName| !held.is_some_and(|held| held.values.contains_key(*name));
     named.into_iter().filter(is_missing).cloned().collect()
 }
 
@@ -96,17 +99,10 @@ pub(super) fn secrets_for(
 ) -> Secrets {
     let registry = shared.registry();
     let held = registry.secrets.get(run);
-    let value = |name| Some((Clone::clone(name), held?.get(name)?.clone()));
+    let value = |name| Some((Clone::clone(name), held?.values.get(name)?.clone()));
     let values = input.secrets().into_iter().filter_map(value).collect();
     let hosts = state.plan().map(|plan| plan.secret_hosts.clone());
     Secrets::limited(values, hosts.unwrap_or_default())
-}
-
-/// Every secret that the run was given: a step may come upon one that another step had,
-/// in a file or in a target's answer, and its log and outputs must not tell it.
-pub(super) fn all_secrets(shared: &Shared, run: &RunId) -> Secrets {
-    let registry = shared.registry();
-    Secrets::new(registry.secrets.get(run).cloned().unwrap_or_default())
 }
 
 /// The node and the call that an intent is about, if the event is one.

@@ -14,7 +14,7 @@ use windlass_core::time::Timestamp;
 
 use super::Message;
 use super::flight::{Report, Slot, SlotKind};
-use super::lacks::{all_secrets, secrets_for};
+use super::lacks::secrets_for;
 use super::task::Task;
 use crate::attempt::{
     AttemptLog, CancelSignal, CheckpointRequest, Checkpoints, DispatchToken, Progress, SendWindow,
@@ -53,13 +53,14 @@ impl Task {
             return;
         };
         let (cancel, signal) = CancelSignal::new();
-        let (progress, line) = Progress::new();
+        let redactor = shared.registry().redactor(&self.run);
+        let (progress, line) = Progress::new(&redactor);
         let (checkpoints, requests) = Checkpoints::new();
         let secrets = secrets_for(shared, &self.run, &self.snapshot.state, &attempt.call.input);
         let path = shared
             .dir
             .attempt_log(&self.run, &attempt.node, attempt.attempt);
-        let log = AttemptLog::new(path, &all_secrets(shared, &self.run), progress.clone());
+        let log = AttemptLog::new(path, &redactor, progress.clone());
         let window = SendWindow::new(
             Arc::clone(&shared.clock),
             intent.decided_at,
@@ -113,7 +114,8 @@ impl Task {
             }
         };
         self.show_progress(&slot, line);
-        self.flight.launch(slot, intent.decided_at, cancel, flying);
+        self.flight
+            .launch(slot, intent.decided_at, cancel, redactor, flying);
     }
 
     pub(super) fn show_progress(&self, slot: &Slot, line: watch::Receiver<String>) {

@@ -12,7 +12,7 @@ use windlass_core::plan::EffectClass;
 use windlass_core::time::{Millis, Timestamp};
 
 use super::flight::{Report, Slot, SlotKind};
-use super::lacks::{all_secrets, secrets_for};
+use super::lacks::secrets_for;
 use super::launch::given_up;
 use super::task::Task;
 use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, later};
@@ -42,12 +42,13 @@ impl Task {
         let asked_at = shared.clock.now();
         let span = Duration::from_millis(timeout.0);
         let (cancel, signal) = CancelSignal::new();
-        let (progress, _line) = Progress::new();
+        let redactor = shared.registry().redactor(&self.run);
+        let (progress, _line) = Progress::new(&redactor);
         // A look has nothing to keep: what it would checkpoint is refused.
         let (checkpoints, _) = Checkpoints::new();
         let secrets = secrets_for(shared, &self.run, &self.snapshot.state, &call.input);
         let path = shared.dir.look_log(&self.run, &node, attempt);
-        let log = AttemptLog::new(path, &all_secrets(shared, &self.run), progress.clone());
+        let log = AttemptLog::new(path, &redactor, progress.clone());
         let context = StepContext {
             run: self.run.clone(),
             node: node.clone(),
@@ -85,7 +86,7 @@ impl Task {
                 }
             }
         };
-        self.flight.launch(slot, asked_at, cancel, flying);
+        self.flight.launch(slot, asked_at, cancel, redactor, flying);
     }
 }
 
@@ -110,7 +111,7 @@ impl Looked {
         match self {
             Looked::Native(answer) => Report::Answered {
                 asked_at,
-                answer: redact::answer(log, answer),
+                answer: redact::answer(log.redactor(), answer),
             },
             Looked::Read(outcome) => Report::Observed {
                 asked_at,

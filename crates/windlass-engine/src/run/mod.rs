@@ -116,9 +116,10 @@ fn spawn(
     tokio::spawn(async move {
         if let Err(error) = task.await {
             if error.is_panic() {
-                let reason = flight::panic_text(error);
-                let contained = Contained::Faulted(reason.into());
-                shared.registry().contain(&run, contained);
+                let mut registry = shared.registry();
+                let reason = registry.redactor(&run).text(&flight::panic_text(error));
+                registry.contain(&run, Contained::Faulted(reason.into()));
+                drop(registry);
                 shared.wheel_changed.notify_one();
             }
             shared.changed();

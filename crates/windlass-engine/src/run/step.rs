@@ -139,7 +139,7 @@ impl Task {
                 answer,
             })?;
         }
-        let held_back = self.hold_back(&mut events);
+        let held_back = self.hold_back(&mut events, now);
         Ok(Decision {
             events,
             now,
@@ -153,7 +153,7 @@ impl Task {
     ///
     /// An intent that is never recorded needs no reconcile after a restart; that is why
     /// nothing is recorded that could not be handed over at once.
-    fn hold_back(&self, events: &mut Vec<Event>) -> Option<Lacks> {
+    fn hold_back(&self, events: &mut Vec<Event>, now: Timestamp) -> Option<Lacks> {
         let may_begin = self.is_opened
             && match self.shared.phase() {
                 Phase::Running => true,
@@ -164,15 +164,17 @@ impl Task {
                 continue;
             };
             let (uses, input) = (&call.uses, &call.input);
-            let lacks = match self.snapshot.state.plan() {
-                Some(plan) => {
-                    Lacks::for_intent(&self.shared, &self.run, uses, input, &plan.secrets)
-                }
-                None => Lacks::for_call(&self.shared, &self.run, uses, input),
-            };
-            if !may_begin || !lacks.is_nothing() || self.has_change_in_flight(node) {
+            let lacks = |state| Lacks::for_intent(&self.shared, &self.run, state, uses, input);
+            let mut lacking = lacks(&self.snapshot.state);
+            if !lacking.secrets.is_empty()
+                && let Ok(reached) = self.after(&events[..index], now)
+            {
+                // What precedes the intent may end the run, which needs less then.
+                lacking = lacks(&reached.state);
+            }
+            if !may_begin || !lacking.is_nothing() || self.has_change_in_flight(node) {
                 events.truncate(index);
-                return Some(lacks);
+                return Some(lacking);
             }
         }
         None
@@ -210,12 +212,12 @@ impl Task {
         })
     }
 
-    /// The state after a decision, on a copy.
-    fn evolved(&self, decision: &Decision) -> Result<Snapshot, Refused> {
+    /// The state after some events, on a copy.
+    fn after(&self, events: &[Event], now: Timestamp) -> Result<Snapshot, Refused> {
         let mut next = self.snapshot.clone();
-        for event in &decision.events {
+        for event in events {
             // An event that cannot be replayed is never written.
-            let applied = catch_unwind(AssertUnwindSafe(|| next.apply(event, decision.now)));
+            let applied = catch_unwind(AssertUnwindSafe(|| next.apply(event, now)));
             match applied {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(self.fault(&error.to_string())),
@@ -224,6 +226,12 @@ impl Task {
                 }
             }
         }
+        Ok(next)
+    }
+
+    /// The state after a decision, and what it lacks.
+    fn evolved(&self, decision: &Decision) -> Result<Snapshot, Refused> {
+        let mut next = self.after(&decision.events, decision.now)?;
         next.lacks = decision.held_back.clone().unwrap_or_default();
         for effect in outstanding(&next.state) {
             let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
@@ -283,6 +291,7 @@ impl Task {
     pub(super) fn fault(&self, reason: &str) -> Refused {
         let reason = format!("{reason} (at seq {})", self.snapshot.next_seq);
         let mut registry = self.shared.registry();
+        let reason = registry.redactor(&self.run).text(&reason);
         registry.contain(&self.run, Contained::Faulted(reason.into()));
         Refused::Halted(
             registry

@@ -14,4 +14,5 @@ mod outcomes;
 mod parked;
 mod pruning;
 mod rehearsals;
+mod secrecy;
 mod stopping;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use windlass_core::command::{Command, Statement};
 use windlass_core::id::RunId;
-use windlass_core::plan::{Digest, IndexedPlan, Template};
+use windlass_core::plan::{Digest, IndexedPlan, Step, Template};
 use windlass_core::time::Millis;
 use windlass_engine::offline::Request;
 use windlass_engine::{Engine, GoOn, Start};
@@ -274,6 +274,63 @@ fn no_change_begins_while_a_later_step_lacks_its_secret() {
         engine.wait_ended(&run).await.unwrap();
     });
     assert_eq!((place.world.count("b"), place.world.count("c")), (1, 1));
+}
+
+#[test]
+fn a_cancelled_run_waits_for_no_secret_that_its_end_does_not_need() {
+    for needed_at_the_end in [false, true] {
+        let with_key = |step| {
+            calling(step, |call| {
+                call.with = Template::Secret("key".parse().unwrap());
+            })
+        };
+        let report = Step {
+            finally: true,
+            ..read("report", &[])
+        };
+        let report = if needed_at_the_end {
+            with_key(report)
+        } else {
+            report
+        };
+        let steps = vec![gate("a", &[], None), with_key(change("b", &["a"])), report];
+        let mut named = plan(steps).plan().clone();
+        named.secrets.insert("key".parse().unwrap());
+        let place = Place::new();
+        let store = Arc::new(MemoryStore::new());
+        let run = place.life(async {
+            let engine = place.open(store.clone()).await;
+            let start = Start {
+                secrets: with_secret().secrets,
+                ..start(IndexedPlan::new(named).unwrap())
+            };
+            let run = engine.start(start).await.unwrap();
+            engine.wait_idle().await;
+            run
+        });
+        place.life(async {
+            let engine = place.open(store.clone()).await;
+            let cancel = Command::Cancel {
+                by: operator(),
+                reason: "not today".to_owned(),
+                undo: false,
+            };
+            engine.command(&run, cancel).await.unwrap();
+            if needed_at_the_end {
+                engine.wait_idle().await;
+                let lacks = engine.view(&run).await.unwrap().lacks.to_string();
+                assert_eq!(lacks, "secrets key");
+                let secrets = with_secret().secrets;
+                engine
+                    .bring_secrets(&run, &operator(), secrets)
+                    .await
+                    .unwrap();
+            }
+            let end = engine.wait_ended(&run).await.unwrap();
+            assert_eq!(end.state.status().as_str(), "cancelled");
+        });
+        assert_eq!(place.world.started(), ["report/1"]);
+    }
 }
 
 #[test]

@@ -197,6 +197,10 @@ pub(crate) enum Doing {
     TellSecret,
     /// Succeeds, and logs what it came upon.
     Log(&'static str),
+    /// Tells its secret in every way that it has, and panics or fails with it at last.
+    Leak {
+        panics: bool,
+    },
 }
 
 /// The world outside: what was done to it, by whom, and what looks at it will say.
@@ -271,6 +275,27 @@ impl Dice {
             _ => Doing::Succeed,
         }
     }
+}
+
+/// See [`Doing::Leak`].
+async fn leak(context: StepContext, panics: bool) -> Outcome {
+    use secrecy::ExposeSecret as _;
+    let named = context.input.secrets();
+    let secret = context.secrets.for_anywhere(named[0]).unwrap();
+    let secret = secret.expose_secret();
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let told = format!("it is {secret}, {hex}");
+    context.progress.say(&told);
+    context.log.line(&told);
+    context.checkpoints.save(told.clone()).await.unwrap();
+    assert!(!panics, "{told}");
+    Outcome::Failed(Failure {
+        effect: Effected::Unknown,
+        code: told.clone(),
+        message: told.clone(),
+        evidence: Some(Value::Text(told)),
+        log: None,
+    })
 }
 
 /// The runner of the action `fake`.
@@ -384,9 +409,11 @@ impl StepRunner for Fake {
                         failed(Effected::Unknown)
                     }
                 }
+                Doing::Leak { panics } => leak(context, panics).await,
                 Doing::TellSecret => {
                     use secrecy::ExposeSecret as _;
-                    let secret = context.secrets.values().next().unwrap();
+                    let named = context.input.secrets();
+                    let secret = context.secrets.for_anywhere(named[0]).unwrap();
                     let text = secret.expose_secret().to_owned();
                     let outputs =
                         Value::Map(BTreeMap::from([("told".to_owned(), Value::Text(text))]));

@@ -16,7 +16,7 @@ use super::world::{StepDraft, World};
 use crate::codes::{SECRET_NOT_GRANTED, SECRET_UNBOUND};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Node, NodeKind};
-use crate::outline::{Called, Known, Names, calls_of, member, secrets_in};
+use crate::outline::{Called, Known, Names, calls_of, member};
 
 /// Checks every call of the steps, those of inlined runbooks among them.
 pub(super) fn check(world: &World<'_>, hosts: &Hosts, steps: &[Step], found: &mut Found) {
@@ -43,15 +43,14 @@ fn call(place: &Place<'_>, hosts: &Hosts, called: &Called<'_>, found: &mut Found
     let Some(action) = place.world.catalog.get(called.uses) else {
         return;
     };
-    let mut given = BTreeSet::new();
-    secrets_in(called.with, &mut given);
+    let given: BTreeSet<&SecretName> = called.with.secrets().into_iter().collect();
     let to_hosts: Vec<&String> = action
         .params
         .iter()
         .filter(|(_, param)| matches!(param.touches, Some(Touch::Host | Touch::Url)))
         .map(|(name, _)| name)
         .collect();
-    for name in &given {
+    for name in given {
         let Some((granted, declared)) = hosts.get(name) else {
             continue;
         };

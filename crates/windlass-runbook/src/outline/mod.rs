@@ -26,7 +26,7 @@ use crate::preflight;
 pub(crate) use known::{Known, Names};
 use order::{Order, PROTECTED_MAX, effect, indices};
 
-pub(crate) use touched::{Called, called as calls_of, member, secrets as secrets_of, secrets_in};
+pub(crate) use touched::{Called, called as calls_of, member, secrets as secrets_of};
 
 pub use order::Stage;
 pub use spans::{Duration, Span, Unbounded};

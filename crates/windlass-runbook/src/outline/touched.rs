@@ -181,21 +181,7 @@ fn of_param(
 
 /// The secrets that a step's calls are given.
 pub(crate) fn secrets(step: &Step) -> BTreeSet<SecretName> {
-    let mut found = BTreeSet::new();
-    for called in called(step) {
-        secrets_in(called.with, &mut found);
-    }
-    found
-}
-
-/// The secrets that stand in a template.
-pub(crate) fn secrets_in(template: &Template, found: &mut BTreeSet<SecretName>) {
-    match template {
-        Template::Literal(_) | Template::Expr(_) | Template::Text(_) => {}
-        Template::Secret(name) => {
-            found.insert(name.clone());
-        }
-        Template::List(items) => items.iter().for_each(|item| secrets_in(item, found)),
-        Template::Map(map) => map.values().for_each(|value| secrets_in(value, found)),
-    }
+    let calls = called(step);
+    let given = calls.iter().flat_map(|called| called.with.secrets());
+    given.cloned().collect()
 }

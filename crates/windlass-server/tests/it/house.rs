@@ -311,7 +311,8 @@ impl StepRunner for Runner {
         let permits = Arc::clone(&self.0);
         Box::pin(async move {
             context.log.line(&format!("{} is at work", context.node));
-            for secret in context.secrets.values() {
+            for name in context.input.secrets() {
+                let secret = context.secrets.for_anywhere(name).unwrap();
                 context
                     .log
                     .line(&format!("login with {}", secret.expose_secret()));

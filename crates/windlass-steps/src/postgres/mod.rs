@@ -243,7 +243,7 @@ impl StepRunner for Postgres {
                 .unwrap_or_else(|ending| {
                     if reports && answer::is_unreachable(&ending) {
                         log.line(&ending.message);
-                        return succeeded(&log, statement::unanswered(ending.message));
+                        return succeeded(&log, statement::unanswered(log.redact(&ending.message)));
                     }
                     ending.into_outcome(&log)
                 })

@@ -12,9 +12,9 @@ use windlass_engine::ports::StepContext;
 use super::capture::{Captured, STDOUT_BYTES_MAX};
 use super::start::Printed;
 use crate::detach::Stop;
-use crate::ending::{Ending, redact_value, succeeded};
+use crate::ending::{Ending, succeeded};
 use crate::json;
-use crate::text::{drop_cut_secret, truncate};
+use crate::text::truncate;
 use crate::with::{BadWith, Fields};
 
 /// How an author wants a command's answer read.
@@ -205,7 +205,7 @@ fn success(context: &StepContext, answer: &Answer, ended: &Ended) -> Result<Outc
             )
         }
         Output::Json => match json::parse(&String::from_utf8_lossy(&stdout.head)) {
-            Ok(json) => (Value::Null, false, redact_value(&context.log, json)),
+            Ok(json) => (Value::Null, false, context.log.redactor().value(json)),
             Err(error) => {
                 return settled(
                     "output_not_json",
@@ -232,12 +232,14 @@ fn success(context: &StepContext, answer: &Answer, ended: &Ended) -> Result<Outc
 fn text_output(context: &StepContext, stdout: &Captured) -> (String, bool) {
     let mut text = decode(&stdout.head);
     let mut truncated = stdout.head.len() > STDOUT_BYTES_MAX;
-    if truncated {
-        drop_cut_secret(&mut text, context.secrets.values());
-    } else if let Some(line) = text.strip_suffix('\n') {
-        text.truncate(line.strip_suffix('\r').unwrap_or(line).len());
-    }
-    let mut text = context.log.redact(&text);
+    let mut text = if truncated || stdout.still_open {
+        context.log.redactor().cut_text(&text)
+    } else {
+        if let Some(line) = text.strip_suffix('\n') {
+            text.truncate(line.strip_suffix('\r').unwrap_or(line).len());
+        }
+        context.log.redact(&text)
+    };
     truncated |= text.len() > STDOUT_BYTES_MAX;
     truncate(&mut text, STDOUT_BYTES_MAX);
     (text, truncated)

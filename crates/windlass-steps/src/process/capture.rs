@@ -14,11 +14,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use windlass_core::outcome::OUTPUTS_BYTES_MAX;
 use windlass_engine::attempt::AttemptLog;
-use windlass_engine::ports::Secrets;
+use windlass_engine::redact::RedactedStream;
 
 use super::lines::{Line, Lines};
 use super::spool::{Read, Spool};
-use crate::text::{drop_cut_secret, printable, tail};
+use crate::text::{printable, tail};
 
 /// The most bytes of standard output that become outputs. All outputs of an attempt
 /// have 256 KiB; the rest of it is for standard error's tail and the framing.
@@ -80,7 +80,8 @@ struct State {
     keep: Keep,
     sieve: Option<Box<dyn Sieve>>,
     log: AttemptLog,
-    secrets: Secrets,
+    /// Stands before the lines: a secret may be cut by any of their bounds.
+    redacted: RedactedStream,
     lines: Lines,
     captured: Captured,
     tail: VecDeque<String>,
@@ -102,13 +103,12 @@ impl Reading {
         keep: Keep,
         sieve: Option<Box<dyn Sieve>>,
         log: AttemptLog,
-        secrets: Secrets,
     ) -> Self {
         let state = Arc::new(Mutex::new(State {
             keep,
             sieve,
+            redacted: log.redactor().stream(),
             log,
-            secrets,
             lines: Lines::default(),
             captured: Captured::default(),
             tail: VecDeque::new(),
@@ -227,7 +227,12 @@ impl State {
             let kept = &bytes[..bytes.len().min(room)];
             self.captured.head.extend_from_slice(kept);
         }
-        for line in self.lines.push(bytes) {
+        let redacted = self.redacted.push(bytes);
+        self.lines(&redacted);
+    }
+
+    fn lines(&mut self, redacted: &[u8]) {
+        for line in self.lines.push(redacted) {
             self.line(&line);
         }
     }
@@ -236,6 +241,8 @@ impl State {
         if let Some(sieve) = &mut self.sieve {
             sieve.skipped();
         }
+        let redacted = self.redacted.cut();
+        self.lines(&redacted);
         if let Some(line) = self.lines.skip() {
             self.line(&line);
         }
@@ -246,6 +253,8 @@ impl State {
     }
 
     fn emptied(&mut self) {
+        let redacted = self.redacted.cut();
+        self.lines(&redacted);
         if let Some(line) = self.lines.cut() {
             self.line(&line);
         }
@@ -256,15 +265,12 @@ impl State {
     fn line(&mut self, line: &Line) {
         let mut text = String::from_utf8_lossy(&line.bytes).into_owned();
         if line.cut {
-            drop_cut_secret(&mut text, self.secrets.values());
             text.push('…');
         }
-        // Before and after: a secret may hold what is not printable, and what is not
-        // printable may stand inside a secret.
-        let line = printable(&self.log.redact(&text));
+        // Once more: what is not printable may have stood inside a secret.
+        let line = self.log.redact(&printable(&text));
         self.log.line(&line);
         if self.keep == Keep::Tail {
-            let line = self.log.redact(&line);
             self.tail_bytes += line.len() + 1;
             self.tail.push_back(line);
             while self.tail.len() > 1
@@ -280,6 +286,12 @@ impl State {
             let rest = sieve.rest();
             self.keep(&rest);
         }
+        let redacted = if still_open {
+            self.redacted.cut()
+        } else {
+            self.redacted.finish()
+        };
+        self.lines(&redacted);
         if let Some(line) = self.lines.rest() {
             self.line(&line);
         }

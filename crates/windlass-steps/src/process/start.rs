@@ -238,10 +238,7 @@ impl Streams {
                 boxed.map(Source::Pipe)
             }
         };
-        let start = |source, keep, sieve| {
-            let (log, secrets) = (context.log.clone(), context.secrets.clone());
-            Reading::start(source, keep, sieve, log, secrets)
-        };
+        let start = |source, keep, sieve| Reading::start(source, keep, sieve, context.log.clone());
         [
             start(stdout, Keep::Head, sieve),
             start(stderr, Keep::Tail, None),

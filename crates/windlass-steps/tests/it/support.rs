@@ -17,6 +17,7 @@ use windlass_core::value::Value;
 use windlass_engine::SimClock;
 use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
 use windlass_engine::ports::{CatalogSource as _, Secrets, StepContext};
+use windlass_engine::redact::Redactor;
 use windlass_steps::NativeSteps;
 
 /// What a test says of an attempt.
@@ -98,10 +99,12 @@ impl Attempt {
             .secrets
             .into_iter()
             .map(|(name, value)| (name.parse().unwrap(), SecretString::from(value)));
-        let secrets = Secrets::limited(secrets.collect(), self.hosts);
+        let secrets: BTreeMap<SecretName, SecretString> = secrets.collect();
+        let redactor = Redactor::new(secrets.values());
+        let secrets = Secrets::limited(secrets, self.hosts);
         let (cancel, cancel_signal) = CancelSignal::new();
         let (checkpoints, checkpoint_requests) = Checkpoints::new();
-        let (progress, progress_line) = Progress::new();
+        let (progress, progress_line) = Progress::new(&redactor);
         let uses = self.uses.parse().unwrap();
         let context = StepContext {
             run: "run-1".parse().unwrap(),
@@ -110,7 +113,7 @@ impl Attempt {
             uses,
             effect: self.effect,
             input: input(self.with),
-            log: AttemptLog::new(log_path.clone(), &secrets, progress.clone()),
+            log: AttemptLog::new(log_path.clone(), &redactor, progress.clone()),
             secrets,
             idempotency_key: "key-1".to_owned(),
             deadline: Timestamp(0),
