@@ -64,7 +64,8 @@ struct Line;
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // What a line quotes from a target must not reach the terminal as a command.
-        let mut safe = crate::text::lines(&String::from_utf8_lossy(bytes));
+        let known = windlass_engine::redact::everywhere(&String::from_utf8_lossy(bytes));
+        let mut safe = crate::text::lines(&known);
         if !safe.ends_with('\n') {
             safe.push('\n');
         }

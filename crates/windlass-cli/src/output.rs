@@ -1,10 +1,13 @@
 //! Standard output and error, written so that a reader who went away is no error:
 //! `windlass runs | head` ends well, and a hang-up does not stop a park. A full disk is one:
-//! a cut report must not look like a whole one.
+//! a cut report must not look like a whole one. Secrets that this process has read are
+//! replaced in all of it.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use windlass_engine::redact::everywhere;
 
 use crate::text;
 
@@ -30,12 +33,14 @@ pub(crate) fn out(line: &str) {
     if speaks_utf8() {
         data(line);
     } else {
-        data(&text::escaped(line));
+        // Before the characters change: a secret is found as it is.
+        data(&text::escaped(&everywhere(line)));
     }
 }
 
 /// One line for programs on standard output, as it is.
 pub(crate) fn data(line: &str) {
+    let line = everywhere(line);
     let mut stdout = io::stdout().lock();
     let done = stdout
         .write_all(line.as_bytes())
@@ -46,6 +51,7 @@ pub(crate) fn data(line: &str) {
 
 /// A text that ends with its own line end on standard output, if it is not empty.
 pub(crate) fn raw(text: &str) {
+    let text = everywhere(text);
     let mut stdout = io::stdout().lock();
     let done = stdout
         .write_all(text.as_bytes())
@@ -55,6 +61,7 @@ pub(crate) fn raw(text: &str) {
 
 /// One line on standard error.
 pub(crate) fn err(line: &str) {
+    let line = everywhere(line);
     let mut stderr = io::stderr().lock();
     let _gone = stderr
         .write_all(line.as_bytes())

@@ -14,6 +14,10 @@ use crate::{output, text};
 const EXEC_TIME_MAX: Duration = Duration::from_secs(120);
 /// The most of a program's standard error that is shown.
 const EXEC_STDERR_BYTES_MAX: u64 = 16 * 1024;
+/// After so long it is said that a program is waited for, and from then on again and again.
+const EXEC_SILENT_MAX: Duration = Duration::from_secs(3);
+/// How often it is said.
+const EXEC_TOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// What a program prints. No shell reads its words; its standard error is shown, its
 /// standard output never.
@@ -50,7 +54,8 @@ pub(super) async fn of_program(name: &SecretName, words: &[String]) -> Result<St
         let (printed, ()) = tokio::join!(printed, shows);
         (printed, child.wait().await)
     };
-    let Ok((printed, status)) = tokio::time::timeout(EXEC_TIME_MAX, work).await else {
+    let work = tokio::time::timeout(EXEC_TIME_MAX, work);
+    let Ok((printed, status)) = told_of(work, &shown).await else {
         let seconds = EXEC_TIME_MAX.as_secs();
         return Err(fault(format!(
             "took longer than {seconds} s and was stopped"
@@ -63,6 +68,19 @@ pub(super) async fn of_program(name: &SecretName, words: &[String]) -> Result<St
         return Err(fault(how_it_ended(status)));
     }
     as_text(name, bytes, &format!("what {shown} printed"))
+}
+
+/// Says from time to time what is waited for: a silent terminal looks broken.
+async fn told_of<T>(work: impl Future<Output = T>, program: &str) -> T {
+    let first = tokio::time::Instant::now() + EXEC_SILENT_MAX;
+    let mut told = tokio::time::interval_at(first, EXEC_TOLD_EVERY);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = told.tick() => output::err(&format!("windlass: still waiting for {program}")),
+        }
+    }
 }
 
 fn how_it_ended(status: ExitStatus) -> String {

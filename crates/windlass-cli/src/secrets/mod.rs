@@ -9,12 +9,15 @@ mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
 use windlass_core::id::SecretName;
 use windlass_core::plan::SecretSource;
+use windlass_engine::redact::{REDACTED_BYTES_MIN, Redactor, stand_before_all};
 
 use crate::error::Error;
+use crate::output;
 use spelled::spelled;
 
 /// The most bytes of one secret.
@@ -80,9 +83,26 @@ pub(crate) async fn read(sources: &Sources) -> Result<Secrets, Error> {
                 "the secret {name} has {bytes} bytes; 1 to {SECRET_BYTES_MAX} are allowed"
             )));
         }
+        if value.len() < REDACTED_BYTES_MIN {
+            output::err(&format!(
+                "windlass: the secret {name} has fewer than {REDACTED_BYTES_MIN} bytes: logs and outputs that hold it show it"
+            ));
+        }
         secrets.insert(name.clone(), SecretString::from(value));
     }
+    guard(&secrets);
     Ok(secrets)
+}
+
+/// From now on this process prints none of the values.
+fn guard(secrets: &Secrets) {
+    /// What stands before the sinks does so as long as somebody keeps it.
+    static KEPT: Mutex<Vec<Redactor>> = Mutex::new(Vec::new());
+    let redactor = Redactor::new(secrets.values());
+    stand_before_all(&redactor);
+    KEPT.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(redactor);
 }
 
 /// Editors, `echo` and most programs end their text with a newline that is no part of it.
@@ -135,7 +155,7 @@ mod tests {
         let path = dir.path().join("s");
         let source = || SecretSource::File(path.display().to_string());
         std::fs::write(&path, "two\nlines\n").unwrap();
-        for mode in [0o640, 0o604, 0o644] {
+        for mode in [0o640, 0o604, 0o644, 0o620, 0o602] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let refused = value(source()).await.unwrap_err();
             assert!(refused.contains(&format!("(mode {mode:04o})")), "{refused}");
@@ -146,6 +166,44 @@ mod tests {
         assert!(value(source()).await.unwrap_err().contains("UTF-8"));
         std::fs::write(&path, vec![b'a'; SECRET_BYTES_MAX + 1]).unwrap();
         assert!(value(source()).await.unwrap_err().contains("more than"));
+    }
+
+    #[tokio::test]
+    async fn only_a_file_at_a_place_of_ones_own_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::write(&path, "a value").unwrap();
+        std::fs::set_permissions(&path, private).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let of = |path: &Path| SecretSource::File(path.display().to_string());
+        assert_eq!(value(of(&link)).await.unwrap(), "a value");
+        // A link leads to a file that everybody can replace.
+        let open = dir.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        let elsewhere = open.join("s");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        for (mode, refused) in [(0o777, true), (0o1777, false), (0o755, false)] {
+            std::fs::set_permissions(&open, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = value(of(&link)).await;
+            assert_eq!(read.is_err(), refused, "{mode:o} {read:?}");
+        }
+        // What waits or never ends is not opened for it.
+        let pipe = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        for path in [pipe.as_path(), Path::new("/dev/zero"), dir.path()] {
+            let refused = value(of(path)).await.unwrap_err();
+            assert!(refused.contains("no regular file"), "{refused}");
+        }
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&elsewhere, Some(65_534), None).unwrap();
+            let refused = value(of(&elsewhere)).await.unwrap_err();
+            assert!(refused.contains("belongs to user 65534"), "{refused}");
+        }
     }
 
     #[tokio::test]
