@@ -114,6 +114,7 @@ const CHECKS: &[Check] = &[
             Err(_) => test(options, &suite),
         }
     }),
+    ("secrets", |options| told(options, "secrets")),
     ("flagship", |options| told(options, "flagship")),
     ("variants", |options| told(options, "variants")),
     ("crash", |options| told(options, "crash")),

@@ -120,12 +120,12 @@ fn pieces(form: &str, patterns: &mut Patterns) {
     let mut rest = form;
     while rest.len() > PIECE_BYTES_MAX {
         let cut = rest.floor_char_boundary(PIECE_BYTES_MAX);
-        patterns.insert(Pattern(rest[..cut].as_bytes().to_vec()));
+        patterns.insert(Pattern(rest.as_bytes()[..cut].to_vec()));
         rest = &rest[cut..];
     }
     // The last piece is as long as the others, so that it is nothing common.
     let start = form.ceil_char_boundary(form.len().saturating_sub(PIECE_BYTES_MAX));
-    patterns.insert(Pattern(form[start..].as_bytes().to_vec()));
+    patterns.insert(Pattern(form.as_bytes()[start..].to_vec()));
 }
 
 /// The texts that encoders of texts make of one: those that write most characters as they

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use windlass_core::outcome::{Effected, OUTPUTS_BYTES_MAX, Outcome};
 use windlass_core::value::Value;
 use windlass_engine::ports::StepContext;
+use windlass_engine::redact::Redactor;
 use windlass_http::Answer;
 
 use super::call::{Call, Output};
 use crate::ending::{Ending, succeeded};
 use crate::json;
-use crate::text::{drop_cut_secret, truncate};
+use crate::text::truncate;
 
 /// Statuses that say by their definition that the request was not carried out: not
 /// authorised, refused, no such method, a precondition that is false, not willing to
@@ -63,13 +63,14 @@ pub(super) fn outcome(
     took: Duration,
 ) -> Result<Outcome, Ending> {
     let change = context.effect.is_change();
-    let mut body = text(&answer.body);
-    for derived in &call.derived {
-        body = body.replace(derived.expose_secret(), "[secret]");
-    }
-    if answer.truncated {
-        drop_cut_secret(&mut body, context.secrets.values().chain(&call.derived));
-    }
+    let derived = Redactor::new(&call.derived);
+    let body = text(&answer.body);
+    let body = if answer.truncated {
+        let redactor = context.log.redactor();
+        redactor.cut_text(&derived.cut_text(&body))
+    } else {
+        derived.text(&body)
+    };
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     let bytes = answer.body.len();
     context.log.line(&context.log.redact(&format!(

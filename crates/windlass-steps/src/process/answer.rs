@@ -232,12 +232,12 @@ fn success(context: &StepContext, answer: &Answer, ended: &Ended) -> Result<Outc
 fn text_output(context: &StepContext, stdout: &Captured) -> (String, bool) {
     let mut text = decode(&stdout.head);
     let mut truncated = stdout.head.len() > STDOUT_BYTES_MAX;
+    if !truncated && let Some(line) = text.strip_suffix('\n') {
+        text.truncate(line.strip_suffix('\r').unwrap_or(line).len());
+    }
     let mut text = if truncated || stdout.still_open {
         context.log.redactor().cut_text(&text)
     } else {
-        if let Some(line) = text.strip_suffix('\n') {
-            text.truncate(line.strip_suffix('\r').unwrap_or(line).len());
-        }
         context.log.redact(&text)
     };
     truncated |= text.len() > STDOUT_BYTES_MAX;
