@@ -276,7 +276,8 @@ impl<'a> Stage<'a> {
                 "runbooks/postgres_minor_upgrade.yaml" => {
                     words.push(self.copy_of_runbooks().display().to_string());
                 }
-                other => words.push(other.to_owned()),
+                // As a shell reads it: an item of a step stands in quotes.
+                other => words.push(other.trim_matches('\'').to_owned()),
             }
         }
         self.place.command(words)

@@ -103,17 +103,15 @@ fn lock(run: &RunView, now: Timestamp) -> String {
     }
 }
 
-/// `waits for the lock of db:main, held by run ID`, when the run does.
+/// `waits for the lock of db:main, held by run ID`, when the run does. Where no run holds
+/// it, this one has it in a moment.
 pub(crate) fn lock_awaited(run: &RunView) -> Option<String> {
     let lock = run.lock.as_ref().filter(|lock| lock.state == "waiting")?;
+    let holder = lock.held_by.as_ref()?;
     // One that is held up itself does not stand in line.
     let is_in_line = matches!(run.state.as_str(), "running" | "waiting");
-    let by = match &lock.held_by {
-        Some(holder) => format!(", held by run {holder}"),
-        None => String::new(),
-    };
     let target = text::line(run.target.as_deref().unwrap_or_default());
-    is_in_line.then(|| format!("waits for the lock of {target}{by}"))
+    is_in_line.then(|| format!("waits for the lock of {target}, held by run {holder}"))
 }
 
 /// `OWES dr_establish since 01:12`, one line a debt: every view says it.
