@@ -45,7 +45,6 @@ use crate::exit_codes::Exit;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(report_panic));
-    keep_memory_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -78,14 +77,6 @@ fn main() -> ExitCode {
             error.exit().into()
         }
     }
-}
-
-/// No core dump of this process is written, and no other process of the same user reads its
-/// memory: secrets are in it. What it starts is not meant: `exec` resets this.
-fn keep_memory_private() {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    // A kernel that refuses leaves what there was before.
-    let _kept = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn start_runtime() -> Result<tokio::runtime::Runtime, Error> {

@@ -129,6 +129,9 @@ pub(crate) fn dispatching(node: &NodeId, attempt: u32) {
         && attempt == 1
     {
         let _ = kill_process(getpid(), Signal::STOP);
+        // Another thread may be the one that takes the signal, and on a machine with much to
+        // do this one would go on for a moment.
+        std::thread::sleep(std::time::Duration::from_secs(1));
     }
 }
 
