@@ -202,7 +202,7 @@ fn the_flagship_survives() {
     let name = "flagship, a run for each phase of a swap";
     let tally = perform_all(&mut benches, name, cases);
     // The link is there for a moment only before the server starts.
-    assert!(tally.fired >= armed * 2 / 3, "{} of {armed}", tally.fired);
+    assert!(tally.fired >= armed / 3, "{} of {armed}", tally.fired);
 
     let mut random = Random::new(seed);
     let runs = if is_full() { 60 } else { 4 };

@@ -101,7 +101,7 @@ async fn a_query_answers_rows_columns_and_a_count() {
         .await;
     assert_eq!(
         ended.outputs().to_string(),
-        r#"{"columns":["n","t"],"row_count":2,"rows":[{"n":1,"t":"1"},{"n":2,"t":"2"}],"value":null}"#
+        r#"{"columns":["n","t"],"row_count":2,"rows":[{"n":1,"t":"1"},{"n":2,"t":"2"}],"unreachable":null,"value":null}"#
     );
     // What the flagship asks.
     let replication = server
