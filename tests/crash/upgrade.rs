@@ -34,6 +34,8 @@ pub(crate) struct Upgrade<'a> {
     approved: usize,
     /// Changes of which a person said what became.
     settled: usize,
+    /// Reads that a person had tried again.
+    retried: usize,
     /// Whether a step's own process was killed: then a change that said that it was about to
     /// act may not have acted.
     is_cut_short: bool,
@@ -50,6 +52,7 @@ impl<'a> Upgrade<'a> {
             deaths: Vec::new(),
             approved: 0,
             settled: 0,
+            retried: 0,
             is_cut_short: false,
         }
     }
@@ -152,6 +155,17 @@ impl<'a> Upgrade<'a> {
         if let Some(node) = story.unseen() {
             self.settle(&story.run, &node);
         }
+        if let Some(node) = story.failed() {
+            self.retry(&story.run, &node);
+        }
+    }
+
+    /// A read that was in flight at more deaths of its engine than the engine takes for bad
+    /// luck has failed, and the run waits for a person, as it may not stop any more. No other
+    /// step fails here; nothing of a read remains, so nobody has to say so.
+    fn retry(&mut self, run: &str, node: &str) {
+        let retry = ["retry", run, node, "--reason", "the engine was killed"];
+        self.retried += usize::from(self.tell(&retry));
     }
 
     /// The look at the target sees no server, neither an old nor a new one: a person says what

@@ -97,6 +97,19 @@ impl Story {
         needs.pop_first()
     }
 
+    /// A step's item that failed and was not tried again, if one did.
+    pub fn failed(&self) -> Option<String> {
+        let mut failed = BTreeSet::new();
+        for event in self.events() {
+            match event {
+                Event::NodeFailed { node, .. } => drop(failed.insert(node.to_string())),
+                Event::RetryOrdered { node, .. } => drop(failed.remove(&node.to_string())),
+                _ => {}
+            }
+        }
+        failed.pop_first()
+    }
+
     /// How many of the `printed` records this has, and those that it lacks.
     pub fn holds(&self, printed: &[Value]) -> (usize, Vec<Value>) {
         let (held, lost): (Vec<&Value>, Vec<&Value>) = printed.iter().partition(|line| {

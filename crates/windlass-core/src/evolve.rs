@@ -333,6 +333,8 @@ impl Fold<'_> {
                 self.live.update_node(key, |state| {
                     state.phase = NodePhase::Polling { at: *at };
                     state.tries = 0;
+                    // It came to its end: it does not bring its engine down.
+                    state.interruptions = 0;
                     state.checkpoint = None;
                 });
             }

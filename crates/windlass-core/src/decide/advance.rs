@@ -50,7 +50,7 @@ impl Decider {
             .nodes
             .get(&key)
             .expect("the tables name only existing nodes");
-        let failure = node
+        let mut failure = node
             .failure
             .clone()
             .expect("a failed attempt has its failure");
@@ -70,6 +70,11 @@ impl Decider {
             node.tries < call.retry.attempts
         };
         if !may_retry {
+            if cut_off && node.interruptions > INTERRUPTIONS_MAX {
+                let times = node.interruptions;
+                failure.message =
+                    format!("the engine ended {times} times while an attempt was in flight");
+            }
             return fail(live, key, failure);
         }
         // Also in a run that halts: the attempt waits until the run goes on, or stops with it.

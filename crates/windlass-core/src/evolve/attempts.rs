@@ -238,6 +238,7 @@ impl Fold<'_> {
         self.live.update_node(key, |state| {
             state.phase = NodePhase::Backoff { at };
             state.tries = 0;
+            state.interruptions = 0;
             state.poll_since = None;
             state.ended_at = None;
         });
