@@ -54,8 +54,6 @@ fn main() -> ExitCode {
         }
     };
     logging::start(cli.global.log_format, cli.global.verbose);
-    // Whoever speaks TLS finds one provider; a second installation would only say so.
-    let _first = rustls::crypto::ring::default_provider().install_default();
     let done = match start_runtime() {
         Ok(runtime) => {
             let done = runtime.block_on(perform(cli));

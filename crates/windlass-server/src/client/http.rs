@@ -2,8 +2,10 @@
 
 use std::error::Error as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +23,7 @@ impl Http {
     pub(super) fn new(socket: &Path) -> Result<Self, ClientError> {
         let client = reqwest::Client::builder()
             .unix_socket(socket)
+            .tls_backend_preconfigured(unused_tls())
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             // A command that was perhaps carried out is for its caller to repeat.
@@ -64,6 +67,17 @@ impl Http {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.0.request(method, format!("{BASE}{path}"))
     }
+}
+
+/// Nobody speaks TLS over the socket. But reqwest prepares for it as soon as any crate of
+/// a build wants it, and would then look for a provider that the process has installed.
+fn unused_tls() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has the cipher suites of the default versions")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth()
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
