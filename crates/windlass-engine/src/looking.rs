@@ -45,9 +45,7 @@ impl Engine {
             return Err(CommandError::UnknownRun(run.clone()));
         }
         let mut registry = self.shared.registry();
-        if let Some(lacks) = registry.lacks.get(run) {
-            snapshot.lacks = lacks.clone();
-        }
+        snapshot.lacks = registry.lacks(run);
         let snapshot = Arc::new(snapshot);
         // A task may have gone on with the run while it was read: its word is newer, and
         // what was read is kept only when there surely was none.

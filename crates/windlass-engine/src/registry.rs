@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use windlass_core::id::{NodeId, RunId};
+use windlass_core::id::{NodeId, RunId, SecretName};
 use windlass_core::time::Timestamp;
 
 use crate::error::CommandError;
@@ -96,10 +96,36 @@ impl Registry {
 
     /// The state of a run as far as memory knows it.
     pub(crate) fn snapshot(&self, run: &RunId) -> Option<Arc<Snapshot>> {
-        match self.driven.get(run) {
-            Some(driven) => driven.snapshot.clone(),
-            None => self.cache.iter().find(|cached| cached.run == *run).cloned(),
+        let known = match self.driven.get(run) {
+            Some(driven) => driven.snapshot.as_ref(),
+            None => self.cache.iter().find(|cached| cached.run == *run),
+        };
+        known.map(|known| self.without_given(known))
+    }
+
+    /// The state as it is to be looked at: what it says is lacking is as its task saw it
+    /// last, and secrets that were brought since are lacking no more.
+    fn without_given(&self, known: &Arc<Snapshot>) -> Arc<Snapshot> {
+        let given = |name: &SecretName| self.has_secret(&known.run, name);
+        if !known.lacks.secrets.iter().any(given) {
+            return Arc::clone(known);
         }
+        let mut snapshot = Snapshot::clone(known);
+        snapshot.lacks.secrets.retain(|name| !given(name));
+        Arc::new(snapshot)
+    }
+
+    /// What a parked run lacks.
+    pub(crate) fn lacks(&self, run: &RunId) -> Lacks {
+        let mut lacks = self.lacks.get(run).cloned().unwrap_or_default();
+        lacks.secrets.retain(|name| !self.has_secret(run, name));
+        lacks
+    }
+
+    /// Whether this process was given a secret for a run.
+    pub(crate) fn has_secret(&self, run: &RunId, name: &SecretName) -> bool {
+        let held = self.secrets.get(run);
+        held.is_some_and(|held| held.values.contains_key(name))
     }
 
     /// Takes a cached state out, for a task that goes on from it.
@@ -162,5 +188,47 @@ impl Registry {
         self.secrets.remove(run);
         self.lacks.remove(run);
         self.wheel.remove(run);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_core::state::RunState;
+
+    #[test]
+    fn what_was_brought_is_lacking_no_more_wherever_the_run_is() {
+        let run: RunId = "20261122-0142-k3f9q2".parse().unwrap();
+        let name = |name: &str| -> SecretName { name.parse().unwrap() };
+        let lacks = Lacks {
+            secrets: [name("key"), name("other")].into(),
+            ..Lacks::default()
+        };
+        let snapshot = Arc::new(Snapshot {
+            run: run.clone(),
+            state: RunState::new(run.clone()),
+            next_seq: 1,
+            started_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            lacks: lacks.clone(),
+        });
+        let said = |registry: &Registry| registry.snapshot(&run).unwrap().lacks.to_string();
+        let secrets = [(name("key"), "hunter22".to_owned().into())].into();
+        let secrets = Arc::new(RunSecrets::new(secrets));
+
+        let mut registry = Registry::default();
+        registry.cache(Arc::clone(&snapshot));
+        registry.lacks.insert(run.clone(), lacks);
+        assert_eq!(said(&registry), "secrets key, other");
+        registry.secrets.insert(run.clone(), secrets);
+        assert_eq!(said(&registry), "secrets other");
+        assert_eq!(registry.lacks(&run).to_string(), "secrets other");
+        let driven = Driven {
+            mailbox: mpsc::channel(1).0,
+            snapshot: Some(snapshot),
+            progress: BTreeMap::new(),
+        };
+        registry.driven.insert(run.clone(), driven);
+        assert_eq!(said(&registry), "secrets other");
     }
 }

@@ -84,8 +84,7 @@ fn missing<'a>(
     named: impl IntoIterator<Item = &'a SecretName>,
 ) -> BTreeSet<SecretName> {
     let registry = shared.registry();
-    let held = registry.secrets.get(run);
-    let is_missing = |name: &&SecretName| !held.is_some_and(|held| held.values.contains_key(*name));
+    let is_missing = |name: &&SecretName| !registry.has_secret(run, name);
     named.into_iter().filter(is_missing).cloned().collect()
 }
 

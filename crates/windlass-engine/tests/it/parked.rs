@@ -199,6 +199,8 @@ fn a_run_waits_for_secrets_that_died_with_their_process() {
             .bring_secrets(&run, &operator(), with_secret().secrets)
             .await
             .unwrap();
+        let brought = engine.view(&run).await.unwrap();
+        assert!(brought.lacks.is_nothing(), "{}", brought.lacks);
         let end = engine.wait_ended(&run).await.unwrap();
         assert!(end.lacks.is_nothing());
     });
