@@ -2,7 +2,7 @@
 //! It owns the ports to the world; it takes no decision itself.
 //!
 //! - [`Engine`]: the owner's handle; [`offline`]: what can be done without an owner.
-//! - [`redact`]: no secret gets past it.
+//! - [`redact`]: no secret gets past it; [`printable`]: no escape sequence.
 //! - [`ports`], [`attempt`]: what runners, clocks and catalogs implement and are handed.
 //! - [`rehearsal`]: a plan with mocked work and a clock that jumps; no store, no runner.
 //! - [`state_dir`], [`owner`]: the directory, and the lock that makes a process its owner.
@@ -26,6 +26,7 @@ mod options;
 mod orphans;
 pub mod owner;
 pub mod ports;
+pub mod printable;
 pub mod prune;
 pub mod redact;
 mod registry;

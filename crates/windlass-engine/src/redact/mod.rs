@@ -17,6 +17,7 @@ use windlass_core::outcome::{Answer, Failure, Outcome};
 use windlass_core::value::Value;
 
 use crate::attempt::AttemptLog;
+use crate::printable::printable;
 use forms::Forms;
 use needles::Needles;
 
@@ -70,22 +71,39 @@ impl Redactor {
 
     /// The text with every secret replaced.
     pub fn text(&self, text: &str) -> String {
-        if self.finds_nothing() {
-            return text.to_owned();
-        }
-        let mut stream = self.stream();
-        let mut redacted = stream.push(text.as_bytes());
-        redacted.extend(stream.finish());
-        into_text(redacted)
+        self.also_as_shown(text, |text| {
+            let mut stream = self.stream();
+            let mut redacted = stream.push(text.as_bytes());
+            redacted.extend(stream.finish());
+            into_text(redacted)
+        })
     }
 
     /// The same of a text whose end was cut off: what may be the first half of a secret
     /// goes, too.
     pub fn cut_text(&self, text: &str) -> String {
-        let mut stream = self.stream();
-        let mut redacted = stream.push(text.as_bytes());
-        redacted.extend(stream.cut());
-        into_text(redacted)
+        self.also_as_shown(text, |text| {
+            let mut stream = self.stream();
+            let mut redacted = stream.push(text.as_bytes());
+            redacted.extend(stream.cut());
+            into_text(redacted)
+        })
+    }
+
+    /// Replaces secrets in the text and, where it holds escape sequences or other
+    /// characters that do not show, in what a terminal shows of it: colours in the middle of a secret hide
+    /// it from a search and from nobody's eyes. Such a text is kept as it is shown.
+    fn also_as_shown(&self, text: &str, replaced: impl Fn(&str) -> String) -> String {
+        if self.finds_nothing() {
+            return text.to_owned();
+        }
+        let redacted = replaced(text);
+        let shown = printable(&redacted);
+        if shown == redacted {
+            return redacted;
+        }
+        let again = replaced(&shown);
+        if again == shown { redacted } else { again }
     }
 
     /// The value with every secret replaced, in texts, names and numbers.

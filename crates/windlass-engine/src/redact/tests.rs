@@ -116,6 +116,26 @@ fn a_cut_leaves_no_half_of_a_secret() {
 }
 
 #[test]
+fn what_a_terminal_shows_as_a_secret_is_one() {
+    let redactor = redactor(&["hunter2", "two\r\nlines"]);
+    for (text, expected) in [
+        ("it is hun\x1b[1mter2\x1b[0m!", "it is [secret]!"),
+        ("h\x08unt\u{9b}31mer\u{0}2", "[secret]"),
+        ("\x1b]0;title\x07hunt\x1b[Ker2", "[secret]"),
+        ("\x1b[31mred\x1b[0m\r\n", "\x1b[31mred\x1b[0m\r\n"),
+        ("\x1b[31mhunter2\x1b[0m", "\x1b[31m[secret]\x1b[0m"),
+        ("two\r\nlines", "[secret]"),
+        ("dXNl\x1b[1mcjpodW50\x1b[0mZXIy", "dXNlcjp[secret]"),
+    ] {
+        assert_eq!(redactor.text(text), expected, "{text:?}");
+    }
+    let cut = redactor.cut_text("it is hun\x1b[1mte");
+    assert!(!cut.contains("hun"), "{cut:?}");
+    let inside = Value::from("hun\x1b[1mter2");
+    assert_eq!(redactor.value(inside), Value::from("[secret]"));
+}
+
+#[test]
 fn values_are_redacted_in_names_and_numbers() {
     let redactor = redactor(&["73519842", "hunter2"]);
     let value = serde_json::json!({"hunter2": [73_519_842, 1, null, {"a": "xhunter2"}]});

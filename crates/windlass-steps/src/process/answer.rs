@@ -195,9 +195,9 @@ fn success(context: &StepContext, answer: &Answer, ended: &Ended) -> Result<Outc
         }
         Output::Lines | Output::Json if too_large => return too_large_ending(),
         Output::Lines => {
-            let text = decode(&stdout.head);
+            let text = String::from_utf8_lossy(&stdout.head);
             // Redacted whole first: a secret may have lines.
-            let text = context.log.redact(&text);
+            let text = storable(context.log.redact(&text));
             (
                 Value::List(text.lines().map(Value::from).collect()),
                 false,
@@ -230,24 +230,25 @@ fn success(context: &StepContext, answer: &Answer, ended: &Ended) -> Result<Outc
 
 /// Standard output as text: redacted, bounded, without its last line end.
 fn text_output(context: &StepContext, stdout: &Captured) -> (String, bool) {
-    let mut text = decode(&stdout.head);
+    let mut text = String::from_utf8_lossy(&stdout.head).into_owned();
     let mut truncated = stdout.head.len() > STDOUT_BYTES_MAX;
     if !truncated && let Some(line) = text.strip_suffix('\n') {
         text.truncate(line.strip_suffix('\r').unwrap_or(line).len());
     }
-    let mut text = if truncated || stdout.still_open {
+    let text = if truncated || stdout.still_open {
         context.log.redactor().cut_text(&text)
     } else {
         context.log.redact(&text)
     };
+    let mut text = storable(text);
     truncated |= text.len() > STDOUT_BYTES_MAX;
     truncate(&mut text, STDOUT_BYTES_MAX);
     (text, truncated)
 }
 
-/// Bytes as text: what is no UTF-8, and NUL, which not every store holds, become U+FFFD.
-fn decode(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
+/// NUL, which not every store holds, becomes what bytes that are no UTF-8 are: U+FFFD.
+fn storable(text: String) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]
