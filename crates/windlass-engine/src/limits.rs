@@ -16,6 +16,10 @@ pub const REPLAY_PAGE_RECORDS: usize = 1_000;
 pub const SUBSCRIPTION_PAGE_RECORDS: usize = 256;
 /// A run whose next timer is nearer than this keeps its task.
 pub const LINGER_MS: u64 = 2_000;
+/// How long a timer that changes nothing, because what is due lacks something, keeps the
+/// next look away; what brings it, such as secrets, comes at once. A run with more timers
+/// may be so late with the others.
+pub const LACKING_TICK_MS: u64 = 30_000;
 /// How long a cancelled read may take to stop before it is dropped: the 5 s that a
 /// process has after SIGTERM, the 2 s for draining its output, and a margin. With less,
 /// a runner that does all it should is dropped before it can say how the read ended.

@@ -17,7 +17,7 @@ use super::launch::FreshIntent;
 use super::perform::Wake;
 use super::step::{For, Refused};
 use crate::error::CommandError;
-use crate::limits::{LINGER_MS, ORPHAN_POLL};
+use crate::limits::{LACKING_TICK_MS, LINGER_MS, ORPHAN_POLL};
 use crate::replay;
 use crate::shared::{Phase, Shared};
 use crate::snapshot::Snapshot;
@@ -258,9 +258,15 @@ impl Task {
     async fn tick(&mut self) -> Result<(), Refused> {
         let before = self.snapshot.next_seq;
         self.command(Command::Tick).await?;
-        // A timer that changes nothing must not make the task spin.
-        self.tick_pause = (before == self.snapshot.next_seq)
-            .then(|| self.shared.clock.now() + Millis(LINGER_MS / 2));
+        // A timer that changes nothing must not make the task spin; and a run that lacks
+        // what is due only waits, so it needs no task.
+        let pause = if self.snapshot.lacks.is_nothing() {
+            Millis(LINGER_MS / 2)
+        } else {
+            Millis(LACKING_TICK_MS)
+        };
+        self.tick_pause =
+            (before == self.snapshot.next_seq).then(|| self.shared.clock.now() + pause);
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use windlass_core::command::{Command, Statement};
 use windlass_core::id::RunId;
-use windlass_core::plan::{Digest, IndexedPlan, Step, Template};
+use windlass_core::outcome::Effected;
+use windlass_core::plan::{Digest, IndexedPlan, Retry, Step, Template};
 use windlass_core::time::Millis;
 use windlass_engine::offline::Request;
 use windlass_engine::{Engine, GoOn, Start};
@@ -210,6 +211,48 @@ fn a_run_waits_for_secrets_that_died_with_their_process() {
         let body = String::from_utf8(record.body.unwrap()).unwrap();
         assert!(!body.contains("hunter22"), "{body}");
     }
+}
+
+#[test]
+fn a_run_whose_retry_is_due_and_lacks_its_secret_has_no_task() {
+    let step = calling(read("a", &[]), |call| {
+        call.with = Template::Secret("key".parse().unwrap());
+        call.retry = Retry {
+            attempts: 2,
+            backoff: Millis::from_mins(1),
+            backoff_max: Millis::from_mins(1),
+        };
+    });
+    let start = Start {
+        secrets: with_secret().secrets,
+        ..start(plan(vec![step]))
+    };
+    let place = Place::new();
+    place.world.doing("a", Doing::Fail(Effected::None));
+    let store = Arc::new(MemoryStore::new());
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let run = engine.start(start).await.unwrap();
+        engine.wait_idle().await;
+        assert_eq!(place.world.count("a"), 1);
+        run
+    });
+    place.clock.advance(Millis::from_mins(2));
+    place.world.doing("a", Doing::Succeed);
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        // A command that takes the directory for a moment leaves when nothing is driven.
+        engine.wait_idle().await;
+        let lacks = engine.view(&run).await.unwrap().lacks.to_string();
+        assert_eq!(lacks, "secrets key");
+        let secrets = with_secret().secrets;
+        engine
+            .bring_secrets(&run, &operator(), secrets)
+            .await
+            .unwrap();
+        engine.wait_ended(&run).await.unwrap();
+    });
+    assert_eq!(place.world.started(), ["a/1", "a/2"]);
 }
 
 #[test]
