@@ -12,6 +12,7 @@ mod audit;
 mod bench;
 mod flagship;
 mod lock;
+mod messages;
 mod report;
 mod small;
 mod sweeps;

@@ -47,6 +47,7 @@ fn the_rules_hold_as_told() {
 fn steps_do_as_their_pages_say() {
     told("docs/steps/assert.md");
     told("docs/steps/manual.md");
+    told("docs/steps/notify.md");
     told("docs/steps/set.md");
     told("docs/steps/ssh.md");
     told("docs/steps/wait.md");

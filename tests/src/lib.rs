@@ -7,5 +7,6 @@ pub mod life;
 pub mod orphans;
 pub mod other_user;
 pub mod random;
+pub mod receiver;
 pub mod redact;
 pub mod skip;

@@ -125,6 +125,8 @@ pub(crate) enum Command {
     Abandon(command::abandon::Args),
     TakeOver(command::take_over::Args),
     Acknowledge(command::acknowledge::Args),
+    Ack(command::ack::Args),
+    Outbox(command::outbox::Args),
     Export(command::export::Args),
     Prune(command::prune::Args),
     Journal(command::journal::Args),

@@ -10,7 +10,7 @@ use windlass_engine::owner::{Owner, Owning, try_own};
 use windlass_engine::state_dir::{StateDir, StateDirError};
 use windlass_server::client::{Client, ClientError, Events};
 use windlass_server::wire::{
-    Accepted, EventLine, Prune, Pruned, RunView, SpaceGiven, StreamEnd, StreamLine,
+    Accepted, EventLine, OutboxOrder, Prune, Pruned, RunView, SpaceGiven, StreamEnd, StreamLine,
 };
 
 use crate::args::Place;
@@ -111,6 +111,22 @@ impl Link {
         match self {
             Link::Own(owned) => owned.send(run, ask).await,
             Link::Peer(client) => Ok(ask.send(client, run).await?),
+        }
+    }
+
+    /// Orders something about one message; answers whether there is one of its number.
+    pub(crate) async fn order(&self, order: OutboxOrder) -> Result<bool, Error> {
+        match self {
+            Link::Own(owned) => owned.order(order).await,
+            Link::Peer(client) => Ok(client.order(&order).await?.found),
+        }
+    }
+
+    /// Acknowledges the calls of a run; answers how many there were.
+    pub(crate) async fn acknowledge(&self, run: &RunId) -> Result<u32, Error> {
+        match self {
+            Link::Own(owned) => owned.acknowledge(run).await,
+            Link::Peer(client) => Ok(client.ack(run).await?.calls),
         }
     }
 

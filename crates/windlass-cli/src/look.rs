@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 
 use windlass_core::id::{NodeId, RunId};
 use windlass_core::time::Timestamp;
+use windlass_engine::outbox::Unsent;
 use windlass_engine::state_dir::{StateDir, StateDirError};
-use windlass_engine::{Recorded, offline, owner};
+use windlass_engine::{Recorded, offline, outbox, owner};
 use windlass_journal::{Access, SqliteStore};
 use windlass_server::client::{Client, ClientError};
 use windlass_server::view::{Overlay, list_of, query, view};
@@ -142,9 +143,20 @@ impl Look {
                 let snapshot = offline::view(store, run)?.ok_or_else(|| unknown(run))?;
                 let holder = offline::lock_holder(store, &snapshot.state)?;
                 let overlay = Overlay::of(&snapshot, Vec::new(), holder);
-                Ok(view(&snapshot.state, &overlay))
+                let mut view = view(&snapshot.state, &overlay);
+                view.unsent = outbox::unsent(store, Some(run))?;
+                Ok(view)
             }
             Look::Nothing => Err(unknown(run)),
+        }
+    }
+
+    /// Messages that are not delivered, of one run or of all.
+    pub(crate) async fn unsent(&self, run: Option<&RunId>) -> Result<Vec<Unsent>, Error> {
+        match self {
+            Look::Peer(client) => Ok(client.outbox(run).await?.unsent),
+            Look::Records { store, .. } => Ok(outbox::unsent(store, run)?),
+            Look::Nothing => Ok(Vec::new()),
         }
     }
 

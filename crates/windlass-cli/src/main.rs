@@ -117,6 +117,8 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Abandon(args) => command::abandon::perform(args, &place()?).await,
         Command::TakeOver(args) => command::take_over::perform(args, &place()?).await,
         Command::Acknowledge(args) => command::acknowledge::perform(args, &place()?).await,
+        Command::Ack(args) => command::ack::perform(args, &place()?).await,
+        Command::Outbox(args) => command::outbox::perform(args, &place()?).await,
         Command::Export(args) => command::export::perform(args, &place()?),
         Command::Prune(args) => command::prune::perform(args, &place()?).await,
         Command::Journal(args) => command::journal::perform(args, &place()?),

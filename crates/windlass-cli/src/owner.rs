@@ -12,13 +12,17 @@ use windlass_core::id::{RunId, SecretName};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::plan::IndexedPlan;
 use windlass_core::time::Timestamp;
+use windlass_engine::outbox::Unsent;
 use windlass_engine::owner::OwnerLock;
 use windlass_engine::prune::Which;
 use windlass_engine::{Engine, GoOn, Options, Parked, Start};
 use windlass_journal::{RunIndexRow, RunKey, RunQuery, SqliteStore, Store};
 use windlass_server::view::{Overlay, pruned, space_given, view};
-use windlass_server::wire::{Accepted, Prune, Pruned, RunView, SpaceGiven};
+use windlass_server::wire::{
+    Accepted, OutboxOrder, OutboxVerb, Prune, Pruned, RunView, SpaceGiven,
+};
 use windlass_server::{Access, Server, Socket, accounts, server};
+use windlass_steps::Notifier;
 
 use crate::args::Place;
 use crate::ask::Ask;
@@ -29,6 +33,8 @@ use crate::time;
 /// How long a park waits for changes in flight to come to their end.
 pub(crate) const PARK_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long an owner that ends still sends messages.
+pub(crate) const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long the engine's last tasks may hold the journal after it has parked.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// How often that is looked at.
@@ -96,6 +102,7 @@ impl Owned {
         let by = operator(manner.door);
         let options = Options {
             go_on: manner.go_on,
+            messenger: Some(Arc::new(Notifier)),
             ..Options::new(lock, Arc::clone(&store) as Arc<dyn Store>, sources())
         };
         let engine = Engine::open(options).await?;
@@ -156,6 +163,25 @@ impl Owned {
         })
     }
 
+    /// Orders something about one message; answers whether there is one of its number.
+    pub(crate) async fn order(&self, order: OutboxOrder) -> Result<bool, Error> {
+        let OutboxOrder { id, verb } = order;
+        Ok(match verb {
+            OutboxVerb::Retry => self.engine.retry_message(&self.by, id).await?,
+            OutboxVerb::Drop => self.engine.drop_message(&self.by, id).await?,
+        })
+    }
+
+    /// Acknowledges the calls of a run; answers how many there were.
+    pub(crate) async fn acknowledge(&self, run: &RunId) -> Result<u32, Error> {
+        Ok(self.engine.acknowledge_calls(&self.by, run).await?)
+    }
+
+    /// Sends what can be sent in [`DRAIN_WITHIN`]; answers what nobody has taken then.
+    pub(crate) async fn drain(&self) -> Result<Vec<Unsent>, Error> {
+        Ok(self.engine.drain(DRAIN_WITHIN).await?)
+    }
+
     /// Erases bodies and logs of ended runs.
     pub(crate) async fn prune(&self, ask: &Prune) -> Result<Pruned, Error> {
         let which = which(ask);
@@ -175,7 +201,9 @@ impl Owned {
             self.engine.progress(run),
             self.engine.lock_holder(run),
         );
-        Ok(view(&snapshot.state, &overlay))
+        let mut view = view(&snapshot.state, &overlay);
+        view.unsent = self.engine.unsent(Some(run)).await?;
+        Ok(view)
     }
 
     /// Rows of runs of which something happened since this process took the directory

@@ -375,6 +375,64 @@ impl Event {
         }
     }
 
+    /// The person whose command it records, after the start.
+    pub fn operator(&self) -> Option<&Operator> {
+        match self {
+            Event::RunPaused { by, .. }
+            | Event::RunResumed { by }
+            | Event::RunCancelRequested { by, .. }
+            | Event::RunAbandoned { by, .. }
+            | Event::DoubtResolved {
+                witness: Witness::Operator { by, .. },
+                ..
+            }
+            | Event::ContradictionAcknowledged { by, .. }
+            | Event::RetryOrdered { by, .. }
+            | Event::NodeAttested { by, .. }
+            | Event::UndoAbandoned { by, .. }
+            | Event::DebtTakenOver { by, .. }
+            | Event::GateApproved { by, .. }
+            | Event::GateRejected { by, .. }
+            | Event::ManualStepAttested { by, .. }
+            | Event::ManualStepDeclined { by, .. } => Some(by),
+            Event::RunStarted { .. }
+            | Event::RunTimedOut {}
+            | Event::RunEndingBegan { .. }
+            | Event::RunEnded { .. }
+            | Event::TargetResolved { .. }
+            | Event::LockRequested { .. }
+            | Event::LockAcquired { .. }
+            | Event::LockForgone { .. }
+            | Event::StepSkipped { .. }
+            | Event::StepExpanded { .. }
+            | Event::StepRefused { .. }
+            | Event::WaitStarted { .. }
+            | Event::WaitEnded { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptCheckpointed { .. }
+            | Event::AttemptSucceeded { .. }
+            | Event::AttemptFailed { .. }
+            | Event::RetryScheduled { .. }
+            | Event::PollScheduled { .. }
+            | Event::NodeFailed { .. }
+            | Event::DoubtOpened { .. }
+            | Event::DoubtAnswered { .. }
+            | Event::DoubtEscalated { .. }
+            | Event::DoubtResolved {
+                witness: Witness::Outcome | Witness::Reconcile,
+                ..
+            }
+            | Event::OrphanFound { .. }
+            | Event::OrphanEnded { .. }
+            | Event::ResolutionContradicted { .. }
+            | Event::GateOpened { .. }
+            | Event::GateExpired { .. }
+            | Event::GateWithdrawn { .. }
+            | Event::ManualStepOpened { .. }
+            | Event::ManualStepExpired { .. } => None,
+        }
+    }
+
     /// The kind's name: the key of the JSON body and the type in the record's header.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -115,6 +115,9 @@ pub fn evolve(state: &mut RunState, event: &Event, at: Timestamp) -> Result<(), 
         });
     }
     live.last_at = at;
+    if event.operator().is_some() {
+        live.operator_acts += 1;
+    }
     Fold { live, kind, at }.apply(event)
 }
 
@@ -165,6 +168,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
             .count() as u32,
         target: None,
         lock: Lock::None,
+        operator_acts: 0,
         paused: None,
         cancelled: None,
         timed_out: false,

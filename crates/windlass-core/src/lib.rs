@@ -2,6 +2,7 @@
 //! [`decide`], [`evolve`] and [`outstanding`]. Data in, events out: this crate has no
 //! I/O, no clock, no randomness and no async, and must stay that way.
 
+pub mod announce;
 pub mod authorise;
 pub mod catalog;
 pub mod command;

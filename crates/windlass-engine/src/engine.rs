@@ -77,6 +77,9 @@ impl Engine {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let shared = options.take_over().await?;
         tokio::spawn(crate::turning::turn(Arc::clone(&shared)));
+        if let Some(messenger) = shared.messenger.clone() {
+            tokio::spawn(crate::outbox::send(Arc::clone(&shared), messenger));
+        }
         let alive = Arc::new(Alive(Arc::clone(&shared)));
         Ok(Self {
             shared,
@@ -190,7 +193,8 @@ impl Engine {
     }
 
     /// Gives a run secrets that it waits for, and lets it go on. They are added to those
-    /// that it has, for as long as this process lives.
+    /// that it has, for as long as this process lives. A run that has ended may have
+    /// messages that wait for them.
     ///
     /// # Errors
     /// See [`CommandError`].
@@ -210,10 +214,26 @@ impl Engine {
             by: by.clone(),
             why: why.to_owned(),
         })?;
-        if snapshot.state.is_ended() {
+        let is_ended = snapshot.state.is_ended();
+        if is_ended && self.unsent(Some(run)).await?.is_empty() {
             return Ok(());
         }
-        self.hold(run, secrets);
+        if is_ended {
+            let mut registry = self.shared.registry();
+            let held = registry
+                .message_secrets
+                .get(run)
+                .cloned()
+                .unwrap_or_default();
+            let all = Arc::new(held.with(secrets));
+            registry.message_secrets.insert(run.clone(), all);
+        } else {
+            self.hold(run, secrets);
+        }
+        self.shared.outbox_changed.notify_one();
+        if is_ended {
+            return Ok(());
+        }
         run::deliver(&self.shared, run, Message::Wake).await
     }
 

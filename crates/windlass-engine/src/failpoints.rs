@@ -8,6 +8,8 @@
 //!   which then gets that line; so a run that is resumed again and again comes to an end.
 //! - `dispatch:NODE`, `dispatch:NODE+MS`: an attempt of NODE was handed to its runner, as
 //!   many milliseconds ago.
+//! - `sending:TOPIC`: a message of that topic is about to be sent.
+//! - `sent:TOPIC`: its receiver has answered, and nothing of that is recorded yet.
 //! - `outcome:NODE`: an attempt's outcome has arrived and is not recorded yet.
 //! - `stop:NODE`: the intent of NODE's first attempt is durable and it is not handed over
 //!   yet; here the process is not ended but stopped, as by SIGSTOP.
@@ -24,6 +26,7 @@ use std::time::Duration;
 use rustix::process::{Signal, getpid, kill_process};
 use windlass_core::event::Event;
 use windlass_core::id::NodeId;
+use windlass_core::value::Value;
 
 enum Point {
     Append(u64),
@@ -32,6 +35,8 @@ enum Point {
     Dispatch(String, Duration),
     Outcome(String),
     Stop(String),
+    Sending(String),
+    Sent(String),
 }
 
 fn armed() -> Option<&'static Point> {
@@ -56,6 +61,8 @@ fn parse(text: &str) -> Option<Point> {
         }
         "outcome" => Some(Point::Outcome(rest.to_owned())),
         "stop" => Some(Point::Stop(rest.to_owned())),
+        "sending" => Some(Point::Sending(rest.to_owned())),
+        "sent" => Some(Point::Sent(rest.to_owned())),
         _ => None,
     }
 }
@@ -89,7 +96,14 @@ fn is_last(event: &Event, records: u64) -> bool {
             let seen = fs::read_to_string(file).unwrap_or_default();
             !seen.lines().any(|line| line == label(event))
         }
-        Some(Point::Dispatch(..) | Point::Outcome(_) | Point::Stop(_)) | None => false,
+        Some(
+            Point::Dispatch(..)
+            | Point::Outcome(_)
+            | Point::Stop(_)
+            | Point::Sending(_)
+            | Point::Sent(_),
+        )
+        | None => false,
     }
 }
 
@@ -154,6 +168,24 @@ pub(crate) fn dispatched(node: &NodeId) {
 pub(crate) fn arrived(node: &NodeId) {
     if let Some(Point::Outcome(at)) = armed()
         && *at == node.to_string()
+    {
+        die()
+    }
+}
+
+/// A message is about to be sent.
+pub(crate) fn sending(topic: &str) {
+    if let Some(Point::Sending(at)) = armed()
+        && at == topic
+    {
+        die()
+    }
+}
+
+/// The receiver of a message has answered.
+pub(crate) fn sent(facts: &Value) {
+    if let Some(Point::Sent(at)) = armed()
+        && facts.get("kind") == Some(&Value::Text(at.clone()))
     {
         die()
     }

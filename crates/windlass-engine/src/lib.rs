@@ -24,6 +24,7 @@ mod looking;
 pub mod offline;
 mod options;
 mod orphans;
+pub mod outbox;
 pub mod owner;
 pub mod ports;
 pub mod printable;

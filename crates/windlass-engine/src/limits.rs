@@ -33,6 +33,22 @@ pub const STORE_BUSY_OFFERS_MAX: u32 = 12;
 pub const REFUSED_LOOK_PAUSE_MS: u64 = 5_000;
 /// How much longer than its own bound a park waits for the tasks of runs.
 pub const PARK_SLACK: Duration = Duration::from_secs(2);
+/// Messages that are on their way at the same time.
+pub const MESSAGES_SENDING_MAX: usize = 8;
+/// For how long a message is tried before it is kept as undelivered, from its first try.
+pub const MESSAGE_GIVE_UP_MS: u64 = 24 * 60 * 60 * 1_000;
+/// The pause after the first failed try; it doubles with each further one.
+pub const MESSAGE_BACKOFF_MS: u64 = 1_000;
+/// The longest pause between two tries.
+pub const MESSAGE_BACKOFF_MS_MAX: u64 = 5 * 60 * 1_000;
+/// The longest pause that a receiver can ask for.
+pub const MESSAGE_RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
+/// How often a call is sent at most while nobody acknowledges it.
+pub const MESSAGE_CALLS_MAX: u32 = 288;
+/// How long one try may take, whatever its messenger does.
+pub const MESSAGE_TRY_MAX: Duration = Duration::from_secs(60);
+/// How long a message that lacks a secret is left alone before it is looked at again.
+pub const MESSAGE_SECRET_PAUSE_MS: u64 = 60_000;
 /// The shortest and the longest piece in which a timer is slept through.
 pub const SLEEP_PIECE_MIN: Duration = Duration::from_millis(1);
 /// See [`SLEEP_PIECE_MIN`].

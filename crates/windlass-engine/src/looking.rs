@@ -10,6 +10,7 @@ use windlass_journal::{RunIndexRow, RunQuery, RunState};
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::replay;
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::subscription::Subscription;
 
@@ -27,35 +28,7 @@ impl Engine {
     /// # Errors
     /// See [`CommandError`].
     pub async fn view(&self, run: &RunId) -> Result<Arc<Snapshot>, CommandError> {
-        let failure = self.shared.failure();
-        if let Some(refusal) = failure.or_else(|| self.shared.registry().refusal(run)) {
-            return Err(refusal);
-        }
-        let (known, spawned, is_driven) = {
-            let registry = self.shared.registry();
-            let is_driven = registry.driven.contains_key(run);
-            (registry.snapshot(run), registry.spawned, is_driven)
-        };
-        if let Some(snapshot) = known {
-            return Ok(snapshot);
-        }
-        let _permit = self.shared.loads.acquire().await;
-        let mut snapshot = replay::load(&self.shared, run).await?;
-        if snapshot.next_seq == 0 {
-            return Err(CommandError::UnknownRun(run.clone()));
-        }
-        let mut registry = self.shared.registry();
-        snapshot.lacks = registry.lacks(run);
-        let snapshot = Arc::new(snapshot);
-        // A task may have gone on with the run while it was read: its word is newer, and
-        // what was read is kept only when there surely was none.
-        if let Some(newer) = registry.snapshot(run) {
-            return Ok(newer);
-        }
-        if !is_driven && registry.spawned == spawned {
-            registry.cache(Arc::clone(&snapshot));
-        }
-        Ok(snapshot)
+        view(&self.shared, run).await
     }
 
     /// Follows a run from a record on.
@@ -132,4 +105,37 @@ impl Engine {
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }
+}
+
+/// See [`Engine::view`].
+pub(crate) async fn view(shared: &Arc<Shared>, run: &RunId) -> Result<Arc<Snapshot>, CommandError> {
+    let failure = shared.failure();
+    if let Some(refusal) = failure.or_else(|| shared.registry().refusal(run)) {
+        return Err(refusal);
+    }
+    let (known, spawned, is_driven) = {
+        let registry = shared.registry();
+        let is_driven = registry.driven.contains_key(run);
+        (registry.snapshot(run), registry.spawned, is_driven)
+    };
+    if let Some(snapshot) = known {
+        return Ok(snapshot);
+    }
+    let _permit = shared.loads.acquire().await;
+    let mut snapshot = replay::load(shared, run).await?;
+    if snapshot.next_seq == 0 {
+        return Err(CommandError::UnknownRun(run.clone()));
+    }
+    let mut registry = shared.registry();
+    snapshot.lacks = registry.lacks(run);
+    let snapshot = Arc::new(snapshot);
+    // A task may have gone on with the run while it was read: its word is newer, and
+    // what was read is kept only when there surely was none.
+    if let Some(newer) = registry.snapshot(run) {
+        return Ok(newer);
+    }
+    if !is_driven && registry.spawned == spawned {
+        registry.cache(Arc::clone(&snapshot));
+    }
+    Ok(snapshot)
 }

@@ -14,7 +14,7 @@ use crate::error::OpenError;
 use crate::limits::RUNS_LOADING_MAX;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
-use crate::ports::{CatalogSource, Clock, StepRunner};
+use crate::ports::{CatalogSource, Clock, Messenger, StepRunner};
 use crate::registry::Registry;
 use crate::run_ids::{IdSource, SystemIds};
 use crate::shared::{Phase, Shared};
@@ -39,8 +39,8 @@ pub struct Options {
     pub ids: Arc<dyn IdSource>,
     pub sources: Vec<Arc<dyn CatalogSource>>,
     pub go_on: GoOn,
-    /// Whether appends leave outbox rows; without somebody who sends them they pile up.
-    pub announce: bool,
+    /// Who sends messages to the outside; without one they wait for the next owner.
+    pub messenger: Option<Arc<dyn Messenger>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -63,7 +63,7 @@ impl Options {
             ids: Arc::new(SystemIds),
             sources,
             go_on: GoOn::All,
-            announce: false,
+            messenger: None,
         }
     }
 
@@ -93,7 +93,8 @@ impl Options {
             catalog,
             runners,
             epoch,
-            announce: self.announce,
+            messenger: self.messenger,
+            outbox_changed: Notify::new(),
             go_on: self.go_on,
             orphans,
             phase: watch::Sender::new(Phase::Running),

@@ -7,13 +7,15 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use windlass_core::catalog::Catalog;
 use windlass_core::id::{ActionName, NodeId, RunId, SecretName};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
-use windlass_core::plan::{EffectClass, HostPattern, Input};
+use windlass_core::plan::{EffectClass, HostPattern, Input, host_in};
 use windlass_core::time::{Millis, Timestamp};
+use windlass_core::value::Value;
 
 use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
 
@@ -55,6 +57,13 @@ pub trait StepRunner: Send + Sync {
                 note: "this action has no reconcile of its own".to_owned(),
             }
         })
+    }
+
+    /// Whether an attempt with this input does its work by a message: once it has succeeded,
+    /// a [`Messenger`] sends what it was given. The message and the success are one record.
+    fn posts(&self, input: &Input) -> bool {
+        let _ = input;
+        false
     }
 
     /// Takes the change back; a change itself.
@@ -165,6 +174,22 @@ impl Secrets {
         }
     }
 
+    /// A value that is itself the address of where it is sent, such as a webhook's.
+    pub fn as_address(&self, name: &SecretName) -> Result<&SecretString, NotGranted> {
+        let value = self.value(name)?;
+        let host = host_in(value.expose_secret()).unwrap_or_default();
+        match self.0.hosts.get(name) {
+            // What it holds is not told, so neither is its host.
+            Some(granted) if !granted.iter().any(|pattern| pattern.permits(host)) => {
+                Err(NotGranted::Anywhere {
+                    secret: name.clone(),
+                    granted: granted.clone(),
+                })
+            }
+            Some(_) | None => Ok(value),
+        }
+    }
+
     fn value(&self, name: &SecretName) -> Result<&SecretString, NotGranted> {
         let missing = || NotGranted::Missing(name.clone());
         self.0.values.get(name).ok_or_else(missing)
@@ -221,6 +246,69 @@ impl fmt::Debug for Secrets {
             .entries(self.0.values.keys().map(SecretName::as_str))
             .finish()
     }
+}
+
+/// Sends messages to the outside. It may be asked to send one again: a receiver tells
+/// repeats by the message's id.
+pub trait Messenger: Send + Sync {
+    /// How often a message is sent again until somebody acknowledges it, or its cause is
+    /// over; `None` when it is done once it is delivered.
+    fn repeats(&self, uses: &ActionName, input: &Input) -> Option<Duration>;
+
+    /// What tells the receivers of messages apart; no secret is in it.
+    fn receiver(&self, uses: &ActionName, input: &Input) -> String;
+
+    /// Sends a message once; it bounds the time that this takes.
+    fn deliver(&self, message: Message) -> Work<Delivery>;
+}
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The same however often it is sent.
+    pub id: String,
+    pub run: RunId,
+    pub uses: ActionName,
+    /// The resolved `with`; secrets stand in it as handles.
+    pub input: Input,
+    /// What happened, as data.
+    pub facts: Value,
+    pub secrets: Secrets,
+    /// When its cause happened.
+    pub at: Timestamp,
+    pub act: MessageAct,
+    /// How often it was taken before: calls are repeated.
+    pub number: u32,
+}
+
+/// What a message is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageAct {
+    /// To tell somebody, once.
+    Tell,
+    /// To call somebody until he acknowledges.
+    Call,
+    /// To say that somebody has seen to it.
+    Acknowledge,
+    /// To say that its cause is over.
+    Resolve,
+}
+
+/// What came of sending a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Delivered,
+    /// Delivered, and the receiver says that somebody has seen to it.
+    Acknowledged,
+    /// It may be tried again, not before the receiver's own time if he names one.
+    NotYet {
+        reason: String,
+        after: Option<Duration>,
+    },
+    /// The receiver will never take it.
+    Refused {
+        reason: String,
+    },
 }
 
 /// The time, as the engine sees it: it agrees with the wall clock as long as nobody sets

@@ -238,7 +238,7 @@ impl Engine {
     }
 
     /// Whether the engine works, and the person is the directory's owner.
-    fn keeps_house(&self, by: &Operator) -> Result<(), CommandError> {
+    pub(crate) fn keeps_house(&self, by: &Operator) -> Result<(), CommandError> {
         use crate::shared::Phase;
         if let Some(failure) = self.shared.failure() {
             return Err(failure);
@@ -310,7 +310,7 @@ fn stopped(shared: &Shared, reason: &str, fenced: bool) -> CommandError {
 }
 
 /// Work on a thread that may block.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     shared: &Shared,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CommandError> {

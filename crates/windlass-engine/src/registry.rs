@@ -28,6 +28,14 @@ pub(crate) struct Registry {
     cache: VecDeque<Arc<Snapshot>>,
     /// Given by clients for one run each, until it ends.
     pub(crate) secrets: BTreeMap<RunId, Arc<RunSecrets>>,
+    /// Secrets of messages that are not sent yet: a run may have ended before.
+    pub(crate) message_secrets: BTreeMap<RunId, Arc<RunSecrets>>,
+    /// Runs with messages that are repeated until their cause is over.
+    pub(crate) calling: BTreeSet<RunId>,
+    /// Those of them of which something has become new since the sender looked.
+    pub(crate) called_anew: BTreeSet<RunId>,
+    /// Whether the sender is at work: looks what is due, or has a message on its way.
+    pub(crate) is_sending: bool,
     /// What parked runs lack; kept because their states are not.
     pub(crate) lacks: BTreeMap<RunId, Lacks>,
     /// Runs that nothing may be done with, and why.

@@ -15,7 +15,7 @@ use crate::error::{CommandError, Fatal};
 use crate::options::GoOn;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
-use crate::ports::{Clock, StepRunner};
+use crate::ports::{Clock, Messenger, StepRunner};
 use crate::registry::Registry;
 use crate::run_ids::IdSource;
 use crate::state_dir::StateDir;
@@ -44,8 +44,10 @@ pub(crate) struct Shared {
     pub(crate) owner: Identity,
     /// The fence of every append.
     pub(crate) epoch: u64,
-    /// Whether appends leave outbox rows.
-    pub(crate) announce: bool,
+    /// Who sends messages to the outside.
+    pub(crate) messenger: Option<Arc<dyn Messenger>>,
+    /// Whether there is something to send that was not there before.
+    pub(crate) outbox_changed: Notify,
     /// Which runs this process goes on with by itself.
     pub(crate) go_on: GoOn,
     pub(crate) orphans: OrphanSurvey,

@@ -8,8 +8,9 @@ use crate::index::RunIndexRow;
 use crate::key::{IdempotencyKey, RunKey, is_kind};
 use crate::limits::{
     ANSWER_BYTES_MAX, APPEND_BYTES_MAX, APPEND_ERASED_RUNS_MAX, APPEND_OUTBOX_ROWS_MAX,
-    APPEND_RECORDS_MAX, OUTBOX_NAME_BYTES_MAX, QUEUE_SLOT_BYTES, RECORD_BODY_BYTES_MAX,
+    APPEND_RECORDS_MAX, QUEUE_SLOT_BYTES, RECORD_BODY_BYTES_MAX,
 };
+use crate::outbox::OutboxRow;
 
 /// A record as its author hands it in; the writer adds position and links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,26 +32,6 @@ pub struct Fence {
     pub epoch: u64,
     /// The next `seq` of the run; 0 for a new run.
     pub expected_seq: u64,
-}
-
-/// A message that must be sent because of the append, at least once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxRow {
-    /// Where it goes; at most [`OUTBOX_NAME_BYTES_MAX`].
-    pub topic: String,
-    /// What the receiver can tell repeats by; at most [`OUTBOX_NAME_BYTES_MAX`].
-    pub key: String,
-    pub body: Vec<u8>,
-}
-
-/// An outbox row that waits to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxEntry {
-    /// Grows with every row; never used twice.
-    pub id: u64,
-    /// The run whose append wrote it.
-    pub run: RunKey,
-    pub row: OutboxRow,
 }
 
 /// Everything that is written together or not at all.
@@ -120,18 +101,7 @@ impl Append {
                 return invalid("a kind must match [a-z][a-z0-9_]{0,63}");
             }
         }
-        for row in &self.outbox {
-            within(
-                "bytes of an outbox topic",
-                row.topic.len(),
-                OUTBOX_NAME_BYTES_MAX,
-            )?;
-            within(
-                "bytes of an outbox key",
-                row.key.len(),
-                OUTBOX_NAME_BYTES_MAX,
-            )?;
-        }
+        self.outbox.iter().try_for_each(OutboxRow::validate)?;
         if let Some((_, answer)) = &self.idempotency {
             within("bytes of an answer", answer.len(), ANSWER_BYTES_MAX)?;
         }

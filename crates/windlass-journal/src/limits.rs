@@ -15,8 +15,10 @@ pub const APPEND_ERASED_RUNS_MAX: usize = 256;
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Longest idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
-/// Longest topic or key of an outbox row.
+/// Longest topic, key or lane of an outbox row.
 pub const OUTBOX_NAME_BYTES_MAX: usize = 200;
+/// Longest note of a sender about an outbox row.
+pub const OUTBOX_PROGRESS_BYTES_MAX: usize = 16 << 10;
 /// Longest run name.
 pub const RUN_KEY_BYTES_MAX: usize = 64;
 /// Longest event kind.
@@ -27,7 +29,7 @@ pub const INDEX_TEXT_BYTES_MAX: usize = 4 << 10;
 pub const READ_RECORDS_MAX: usize = 10_000;
 /// A read ends once its bodies reach this size; it returns one record at least.
 pub const READ_BYTES_MAX: usize = 64 << 20;
-/// Most rows that one listing (`runs`, `tips`, `outbox_pending`) returns.
+/// Most rows that one listing (`runs`, `tips`, `outbox`) returns.
 pub const LIST_ROWS_MAX: usize = 10_000;
 /// Bytes that may wait for the writer. Each append counts for at least
 /// [`QUEUE_SLOT_BYTES`], so no more than 1,024 appends wait.

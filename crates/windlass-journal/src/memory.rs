@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::append::{Append, Appended, OutboxEntry, Remembered};
+use crate::append::{Append, Appended, Remembered};
 use crate::chain::{Decided, Facts, RunEnd, check_body, decide};
 use crate::compact::Compacted;
 use crate::error::{AppendError, ReadError, StorageError, WriteError};
 use crate::index::{RunIndexRow, RunOrder, RunQuery, RunState};
 use crate::key::{IdempotencyKey, RunKey};
 use crate::limits::{LIST_ROWS_MAX, READ_BYTES_MAX, READ_RECORDS_MAX};
+use crate::outbox::{OutboxEntry, OutboxProgress};
 use crate::pending::Pending;
 use crate::quarantine::{Quarantine, Quarantined};
 use crate::store::{Head, Record, Store, Tip};
@@ -176,6 +177,7 @@ impl Data {
             for &position in self.runs.get(run).into_iter().flatten() {
                 self.records[position].body = None;
             }
+            self.outbox.retain(|entry| entry.run != *run);
         }
         if let Some((key, answer)) = append.idempotency {
             self.remembered.insert(
@@ -196,6 +198,7 @@ impl Data {
                 id: self.outbox_ids,
                 run: append.run.clone(),
                 row,
+                progress: OutboxProgress::default(),
             });
         }
         match append.index {
@@ -300,14 +303,40 @@ impl Store for MemoryStore {
         Ok(self.data().remembered.get(key).cloned())
     }
 
-    fn outbox_pending(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
+    fn outbox(
+        &self,
+        run: Option<&RunKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StorageError> {
         let data = self.data();
-        Ok(data
-            .outbox
-            .iter()
-            .take(limit.min(LIST_ROWS_MAX))
-            .cloned()
-            .collect())
+        let wanted =
+            |entry: &&OutboxEntry| entry.id > after && run.is_none_or(|run| entry.run == *run);
+        let rows = data.outbox.iter().filter(wanted).cloned();
+        Ok(rows.take(limit.min(LIST_ROWS_MAX)).collect())
+    }
+
+    fn outbox_heads(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
+        let data = self.data();
+        let mut heads: BTreeMap<&str, &OutboxEntry> = BTreeMap::new();
+        for entry in data.outbox.iter().filter(|entry| !entry.progress.kept) {
+            heads.entry(&entry.row.lane).or_insert(entry);
+        }
+        let mut heads: Vec<OutboxEntry> = heads.into_values().cloned().collect();
+        heads.sort_by_key(|entry| (entry.progress.next_at_ms, entry.id));
+        heads.truncate(limit.min(LIST_ROWS_MAX));
+        Ok(heads)
+    }
+
+    fn outbox_progress(&self, id: u64, progress: OutboxProgress) -> Pending<(), WriteError> {
+        let mut data = self.data();
+        if let Some(poison) = &data.poison {
+            return Pending::ready(Err(poison.clone().into()));
+        }
+        if let Some(entry) = data.outbox.iter_mut().find(|entry| entry.id == id) {
+            entry.progress = progress.bounded();
+        }
+        Pending::ready(Ok(()))
     }
 
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {

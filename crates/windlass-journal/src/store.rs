@@ -3,13 +3,14 @@
 
 use std::fmt::Debug;
 
-use crate::append::{Append, Appended, OutboxEntry, Remembered};
+use crate::append::{Append, Appended, Remembered};
 use crate::compact::Compacted;
 use crate::error::{AppendError, ReadError, StorageError, WriteError};
 use crate::hash::Hash;
 use crate::header::Header;
 use crate::index::{RunIndexRow, RunQuery};
 use crate::key::{IdempotencyKey, RunKey};
+use crate::outbox::{OutboxEntry, OutboxProgress};
 use crate::pending::Pending;
 use crate::quarantine::Quarantined;
 
@@ -79,8 +80,19 @@ pub trait Store: Send + Sync + Debug {
     /// The first result of a request, if it has one.
     fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError>;
 
-    /// The oldest outbox rows that are not done.
-    fn outbox_pending(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError>;
+    /// Outbox rows that are not done, kept ones among them, after `after` by id.
+    fn outbox(
+        &self,
+        run: Option<&RunKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StorageError>;
+
+    /// Of each lane the oldest row that is not kept: those to be tried soonest first.
+    fn outbox_heads(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError>;
+
+    /// Writes down how far the sending of a row has come. An unknown id is no error.
+    fn outbox_progress(&self, id: u64, progress: OutboxProgress) -> Pending<(), WriteError>;
 
     /// Forgets outbox rows that have been sent. Unknown ids are no error.
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError>;

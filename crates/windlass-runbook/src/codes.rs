@@ -188,6 +188,9 @@ codes! {
     SECRET_UNBOUND = "WL0642", "A secret with `hosts` is handed to an action that could send it anywhere.";
     INLINED_HOSTS = "WL0643", "An inlined runbook allows a secret fewer hosts than the runbook around does.";
     DECLARED_OUTPUT = "WL0650", "A declared output is none of the action's, or has a type that it never has.";
+    NOTICE_ACTION = "WL0660", "`on` uses an action that tells nobody anything.";
+    NOTICE_READS = "WL0661", "A notice reads what need not be known when it is sent.";
+    NOTICE_PARAM = "WL0662", "A parameter of a notice is for steps only.";
     MANUAL_KEY = "WL0670", "A key does not belong to work that a person does by hand.";
     MANUAL_EXPIRES = "WL0671", "A change that a person does by hand cannot expire.";
     POINT_IN_TIME = "WL0672", "A point in time is not written as one.";

@@ -2,7 +2,7 @@
 //! steps. `windlass preflight` runs it; nothing else of the plan is in it, so that the
 //! engine that drives it cannot change anything. Not the running (the CLI).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::id::{SecretName, StepId};
 use windlass_core::plan::{EffectClass, IndexedPlan, OnFailure, Plan, Step, StepKind};
@@ -99,7 +99,7 @@ impl Preflight {
 }
 
 /// The same plan with these steps alone. Nothing of it can wait for a person, be undone
-/// or owe anything, and it holds no target: it changes none.
+/// or owe anything, it holds no target, as it changes none, and tells nobody.
 fn part(plan: &Plan, steps: Vec<Step>) -> Plan {
     let secrets: BTreeSet<SecretName> = steps.iter().flat_map(crate::outline::secrets_of).collect();
     Plan {
@@ -115,6 +115,7 @@ fn part(plan: &Plan, steps: Vec<Step>) -> Plan {
         on_failure: OnFailure::Stop,
         target: None,
         change: None,
+        on: BTreeMap::new(),
         ..plan.clone()
     }
 }

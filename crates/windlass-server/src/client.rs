@@ -14,9 +14,10 @@ pub use error::ClientError;
 pub use events::Events;
 
 use crate::wire::{
-    API_VERSION, Abandon, Accepted, Acknowledge, Approve, Attest, BringSecrets, Cancel, Compact,
-    Decline, OwnerView, Pause, Prune, Pruned, Reject, Resolve, Resume, Retry, RunFilter, RunList,
-    RunView, Shutdown, ShutdownAnswer, SpaceGiven, StartRun, Started, TakeOver,
+    API_VERSION, Abandon, Accepted, Ack, Acked, Acknowledge, Approve, Attest, BringSecrets, Cancel,
+    Compact, Decline, OutboxDone, OutboxList, OutboxOrder, OwnerView, Pause, Prune, Pruned, Reject,
+    Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown, ShutdownAnswer, SpaceGiven,
+    StartRun, Started, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -183,6 +184,26 @@ impl Client {
     ) -> Result<RunView, ClientError> {
         let path = format!("/v1/runs/{run}/secrets");
         self.http.post(&path, secrets, None).await
+    }
+
+    /// Messages that are not delivered, of one run or of all.
+    pub async fn outbox(&self, run: Option<&RunId>) -> Result<OutboxList, ClientError> {
+        let path = match run {
+            Some(run) => format!("/v1/outbox?run={run}"),
+            None => "/v1/outbox".to_owned(),
+        };
+        self.http.get(&path).await
+    }
+
+    /// Orders something about one message.
+    pub async fn order(&self, order: &OutboxOrder) -> Result<OutboxDone, ClientError> {
+        self.http.post("/v1/outbox", order, None).await
+    }
+
+    /// Acknowledges the calls of a run.
+    pub async fn ack(&self, run: &RunId) -> Result<Acked, ClientError> {
+        let path = format!("/v1/runs/{run}/ack");
+        self.http.post(&path, &Ack {}, None).await
     }
 
     /// Erases bodies and logs of ended runs.

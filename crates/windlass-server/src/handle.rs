@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod events;
 pub(crate) mod logs;
+pub(crate) mod outbox;
 pub(crate) mod owner;
 pub(crate) mod prune;
 pub(crate) mod runs;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::access::Access;
 use crate::context::Context;
-use crate::handle::{command, events, logs, owner, prune, runs, secrets, start};
+use crate::handle::{command, events, logs, outbox, owner, prune, runs, secrets, start};
 use crate::limits::REQUEST_TIME_MAX;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
@@ -70,6 +70,7 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/v1/runs/{run}", Access::Look, |m| on(m, runs::show)),
     get("/v1/runs/{run}/events", Access::Look, |m| on(m, events::follow)),
     get("/v1/runs/{run}/logs/{node}/{attempt}", Access::Look, |m| on(m, logs::show)),
+    get("/v1/outbox", Access::Look, |m| on(m, outbox::list)),
     post("/v1/runs", Access::Start, |m| on(m, start::start)),
     post("/v1/runs/{run}/approve", Access::Judged, |m| on(m, command::carry_out::<Approve>)),
     post("/v1/runs/{run}/reject", Access::Judged, |m| on(m, command::carry_out::<Reject>)),
@@ -84,6 +85,8 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/runs/{run}/take-over", Access::Direct, |m| on(m, command::carry_out::<TakeOver>)),
     post("/v1/runs/{run}/acknowledge", Access::Direct, |m| on(m, command::carry_out::<Acknowledge>)),
     post("/v1/runs/{run}/secrets", Access::Direct, |m| on(m, secrets::bring)),
+    post("/v1/runs/{run}/ack", Access::Direct, |m| on(m, outbox::acknowledge)),
+    post("/v1/outbox", Access::Direct, |m| on(m, outbox::order)),
     post("/v1/prune", Access::Direct, |m| on(m, prune::prune)),
     post("/v1/compact", Access::Direct, |m| on(m, prune::compact)),
     post("/v1/shutdown", Access::Direct, |m| on(m, owner::shutdown)),
@@ -206,6 +209,7 @@ mod tests {
             "GET /v1/runs/{run} Look",
             "GET /v1/runs/{run}/events Look",
             "GET /v1/runs/{run}/logs/{node}/{attempt} Look",
+            "GET /v1/outbox Look",
             "POST /v1/runs Start",
             "POST /v1/runs/{run}/approve Judged",
             "POST /v1/runs/{run}/reject Judged",
@@ -220,6 +224,8 @@ mod tests {
             "POST /v1/runs/{run}/take-over Direct",
             "POST /v1/runs/{run}/acknowledge Direct",
             "POST /v1/runs/{run}/secrets Direct",
+            "POST /v1/runs/{run}/ack Direct",
+            "POST /v1/outbox Direct",
             "POST /v1/prune Direct",
             "POST /v1/compact Direct",
             "POST /v1/shutdown Direct",

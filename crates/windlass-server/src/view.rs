@@ -96,6 +96,7 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         reason: reason(state),
         next_seq: overlay.next_seq,
         stop: stop::stop(state),
+        unsent: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod command;
 mod error;
 mod node_text;
+mod outbox;
 mod owner;
 mod prune;
 mod run;
@@ -17,6 +18,7 @@ pub use command::{
     Resume, Retry, Statement, TakeOver, Verdict,
 };
 pub use error::ErrorBody;
+pub use outbox::{Ack, Acked, OutboxDone, OutboxFilter, OutboxList, OutboxOrder, OutboxVerb};
 pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use prune::{Compact, Kept, Prune, Pruned, PrunedRun, SpaceGiven};
 pub use run::{

@@ -11,6 +11,7 @@ use windlass_engine::ports::{CatalogSource, StepRunner};
 
 use crate::computed::Computed;
 use crate::http::{self, Http};
+use crate::notify;
 use crate::postgres::{self, Postgres};
 use crate::process::Owner;
 use crate::shell::{self, Shell};
@@ -18,8 +19,8 @@ use crate::ssh::{self, Ssh};
 use crate::{assert, manual, set, wait};
 
 /// The native step kinds: `shell`, `ssh`, `postgres/query`, `postgres/execute`, `http`,
-/// `assert`, `set`, and the entries of `wait`, which the engine itself performs, and of
-/// `manual`, which a person does.
+/// `notify/webhook`, `notify/page`, `assert`, `set`, and the entries of `wait`, which the
+/// engine itself performs, and of `manual`, which a person does.
 #[derive(Clone, Debug)]
 pub struct NativeSteps {
     owner: Arc<Owner>,
@@ -44,6 +45,8 @@ impl NativeSteps {
             (postgres::EXECUTE, postgres::execute_entry()),
             (http::NAME, http::entry()),
             (manual::NAME, manual::entry()),
+            (notify::WEBHOOK, notify::webhook_entry()),
+            (notify::PAGE, notify::page_entry()),
             (wait::NAME, wait::entry()),
             #[cfg(feature = "test-support")]
             (crate::noop::NAME, crate::noop::entry()),
@@ -93,6 +96,8 @@ impl CatalogSource for NativeSteps {
             postgres::QUERY => Some(Arc::new(Postgres::Query)),
             postgres::EXECUTE => Some(Arc::new(Postgres::Execute)),
             http::NAME => Some(Arc::new(Http)),
+            notify::WEBHOOK => Some(Arc::new(notify::Webhook)),
+            notify::PAGE => Some(Arc::new(notify::Page)),
             #[cfg(feature = "test-support")]
             crate::noop::NAME => Some(Arc::new(crate::noop::Noop)),
             _ => None,

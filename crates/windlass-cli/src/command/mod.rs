@@ -1,6 +1,7 @@
 //! One file per command: what it takes and what it does.
 
 pub(crate) mod abandon;
+pub(crate) mod ack;
 pub(crate) mod acknowledge;
 pub(crate) mod actions;
 pub(crate) mod approve;
@@ -20,6 +21,7 @@ pub(crate) mod handover;
 pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod logs;
+pub(crate) mod outbox;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod preflight;

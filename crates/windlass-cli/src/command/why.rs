@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit_codes::Exit;
 use crate::look::Look;
 use crate::output;
-use crate::render::Paint;
+use crate::render::{Paint, undelivered};
 use crate::tell;
 
 /// Say in one sentence what a run waits for, who unblocks it, and until when it can be stopped
@@ -37,6 +37,10 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         output::json(&told);
     } else {
         tell::print(&told.sentence, &Paint::of_stdout());
+        if let Some(undelivered) = undelivered(&told.unsent) {
+            let told = format!("{undelivered}; `windlass outbox {}` says why.", args.run);
+            tell::print(&told, &Paint::of_stdout());
+        }
     }
     Ok(Exit::Success)
 }

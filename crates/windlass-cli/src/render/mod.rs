@@ -4,6 +4,7 @@
 mod event_line;
 mod frame;
 mod gate;
+mod outbox_list;
 mod page;
 mod paint;
 mod plan_page;
@@ -14,6 +15,7 @@ mod run_page;
 pub(crate) use event_line::{Loops, note};
 pub(crate) use frame::frame;
 pub(crate) use gate::{by_hand, commands, gate, need, told_by_need};
+pub(crate) use outbox_list::{undelivered, unsent};
 pub(crate) use page::page;
 pub(crate) use paint::Paint;
 pub(crate) use plan_page::plan_page;

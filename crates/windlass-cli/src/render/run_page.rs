@@ -35,6 +35,11 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
         lines.push(String::new());
         lines.extend(doubt_lines(&run.spelled(&doubt.node), doubt, now, paint));
     }
+    if !run.unsent.is_empty() {
+        lines.push(String::new());
+        lines.push("messages".to_owned());
+        lines.extend(run.unsent.iter().flat_map(|it| super::unsent(it, now)));
+    }
     for wanted in run.needs.iter().filter(|wanted| told_by_need(wanted)) {
         lines.push(String::new());
         lines.extend(need(wanted, paint));

@@ -49,6 +49,7 @@ pub(crate) fn with_inputs(steps: Vec<Step>, inputs: BTreeMap<String, Value>) -> 
         change: None,
         target: None,
         includes: BTreeMap::new(),
+        on: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ATTEMPTS_MAX, EffectClass, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind, Target};
+use super::{
+    ATTEMPTS_MAX, EffectClass, NOTICES_MAX, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind, Target,
+    Topic,
+};
 use crate::id::StepId;
 
 /// A plan that keeps the structural rules, with its edges by index.
@@ -42,6 +45,8 @@ pub enum PlanError {
     },
     #[error("the target: {0}")]
     Target(String),
+    #[error("`on` has at most {NOTICES_MAX} notices for {}", .0.as_str())]
+    Notices(Topic),
     #[error("max_parallel is from 1 to {PARALLEL_MAX}, not {0}")]
     Parallel(u32),
 }
@@ -61,6 +66,9 @@ impl IndexedPlan {
         }
         if plan.max_parallel == 0 || plan.max_parallel > PARALLEL_MAX {
             return Err(PlanError::Parallel(plan.max_parallel));
+        }
+        if let Some((topic, _)) = plan.on.iter().find(|(_, of)| of.len() > NOTICES_MAX) {
+            return Err(PlanError::Notices(*topic));
         }
         let mut by_id = BTreeMap::new();
         for (index, step) in (0u32..).zip(&plan.steps) {

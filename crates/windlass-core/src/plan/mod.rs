@@ -6,6 +6,7 @@ mod change;
 mod host;
 mod index;
 mod manual;
+mod on;
 mod step;
 mod target;
 mod template;
@@ -21,6 +22,7 @@ pub use change::{Change, ChangeClass, Risk};
 pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
 pub use manual::{Asked, Manual};
+pub use on::{NOTICES_MAX, Notice, Topic};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
@@ -87,6 +89,9 @@ pub struct Plan {
     /// SHA-256 of each runbook that is inlined, by its path as written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub includes: BTreeMap<String, Digest>,
+    /// Whom runs tell, and of what.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub on: BTreeMap<Topic, Vec<Notice>>,
     /// All steps in the author's order, those of `finally` among them.
     pub steps: Vec<Step>,
     #[serde(default)]

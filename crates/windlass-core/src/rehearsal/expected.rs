@@ -76,6 +76,8 @@ pub struct Expected {
     pub owes: Option<Vec<StepId>>,
     /// Why a person is needed, by the words that `runs` shows.
     pub needs: Vec<String>,
+    /// Every message by `on`, in this order: its topic, with or without what it is about.
+    pub announced: Option<Vec<String>>,
 }
 
 impl Expected {
@@ -96,6 +98,7 @@ impl Expected {
             shown: Vec::new(),
             owes: None,
             needs: Vec::new(),
+            announced: None,
         }
     }
 }

@@ -133,6 +133,8 @@ pub(crate) struct Live {
     pub(crate) target: Option<String>,
     pub(crate) lock: Lock,
 
+    /// How many commands of people have had their way since the start.
+    pub(crate) operator_acts: u64,
     pub(crate) paused: Option<(Operator, String)>,
     pub(crate) cancelled: Option<Cancellation>,
     pub(crate) timed_out: bool,
@@ -192,6 +194,12 @@ impl RunState {
     /// Who started the run.
     pub fn requester(&self) -> Option<&Operator> {
         self.live.as_ref().map(|live| &live.requester)
+    }
+
+    /// How many commands of people have had their way since the start: whether somebody
+    /// has seen to the run since an earlier count.
+    pub fn operator_acts(&self) -> u64 {
+        self.live.as_ref().map_or(0, |live| live.operator_acts)
     }
 
     /// Whether the run has come to its end.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use windlass_core::announce::Announcement;
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::plan::Input;
@@ -39,6 +40,7 @@ pub fn judge(expected: &Expected, story: &Story) -> Vec<Miss> {
     judge.shown(&expected.shown);
     judge.owes(expected.owes.as_deref());
     judge.needs(&expected.needs);
+    judge.announced(expected.announced.as_deref());
     judge.misses
 }
 
@@ -363,6 +365,45 @@ impl Judge<'_> {
             self.miss("needs", expected.join(", "), found);
         }
     }
+}
+
+impl Judge<'_> {
+    /// A message that cannot be made is a mistake of the runbook, whatever is expected.
+    fn announced(&mut self, expected: Option<&[String]>) {
+        let announced = &self.story.announced;
+        let broken: Vec<String> = announced
+            .iter()
+            .filter_map(|told| Some(format!("{}: {}", subject(told), told.input.as_ref().err()?)))
+            .collect();
+        if let Some(first) = broken.first() {
+            self.miss("announced", "messages that can be made", first);
+        }
+        let Some(expected) = expected else { return };
+        let found: Vec<String> = announced.iter().map(subject).collect();
+        // A topic alone stands for whatever it is about.
+        let fits = |(expected, found): (&String, &String)| {
+            found
+                .strip_prefix(expected.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        if found.len() != expected.len() || !expected.iter().zip(&found).all(fits) {
+            let shown = |list: &[String]| match list {
+                [] => "nothing".to_owned(),
+                list => list.join(", "),
+            };
+            self.miss("announced", shown(expected), shown(&found));
+        }
+    }
+}
+
+/// A message as a test file says it: `gate_opened go`, `debt repair opened`.
+fn subject(told: &Announcement) -> String {
+    let fact = |name: &str| match told.facts.get(name) {
+        Some(Value::Text(text)) => format!(" {text}"),
+        _ => String::new(),
+    };
+    let about = ["step", "what", "end"].map(fact);
+    format!("{}{}", told.topic.as_str(), about.concat())
 }
 
 /// Why a person is needed, as a test file says it: `in_doubt upgrade`.

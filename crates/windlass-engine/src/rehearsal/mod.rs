@@ -13,6 +13,7 @@ mod world;
 
 use std::sync::Arc;
 
+use windlass_core::announce::Announcement;
 use windlass_core::event::Event;
 use windlass_core::plan::IndexedPlan;
 use windlass_core::rehearsal::{Rest, Script};
@@ -36,6 +37,8 @@ pub const TURNS_MAX: usize = 100_000;
 #[derive(Clone, Debug)]
 pub struct Story {
     pub events: Vec<(Event, Timestamp)>,
+    /// What was told by `on`.
+    pub announced: Vec<Announcement>,
     /// Where it came to.
     pub state: RunState,
     /// Where the run and the script did not fit together.

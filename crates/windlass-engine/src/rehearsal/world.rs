@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use windlass_core::announce::{Announcement, announcements};
 use windlass_core::command::{Command, Orphan, Statement};
 use windlass_core::effect::{Effect, Look};
 use windlass_core::event::{Dispatch, EVENT_VERSION, Event};
@@ -44,6 +45,7 @@ pub(super) struct World<'a> {
     cast: Cast<'a>,
     state: RunState,
     events: Vec<(Event, Timestamp)>,
+    announced: Vec<Announcement>,
     now: Timestamp,
     agenda: Agenda,
     /// Cues whose moment is now.
@@ -74,6 +76,7 @@ impl<'a> World<'a> {
             cast: Cast::new(script),
             state: fresh(),
             events: Vec::new(),
+            announced: Vec::new(),
             now: STARTS_AT,
             agenda: Agenda::default(),
             due: VecDeque::new(),
@@ -111,6 +114,7 @@ impl<'a> World<'a> {
         }
         Story {
             events: self.events,
+            announced: self.announced,
             state: self.state,
             faults: self.faults,
         }
@@ -151,9 +155,14 @@ impl<'a> World<'a> {
 
     fn decide(&mut self, command: Command) -> Result<(), Rejection> {
         let events = decide(&self.state, command, self.now)?;
-        for event in events {
-            evolve(&mut self.state, &event, self.now)
+        let (before, seq) = (self.state.clone(), self.events.len() as u64);
+        for event in &events {
+            evolve(&mut self.state, event, self.now)
                 .expect("the core takes every event that it decided");
+        }
+        let told = announcements(&before, seq, &events, &self.state, self.now);
+        self.announced.extend(told);
+        for event in events {
             self.notice(&event);
             self.events.push((event, self.now));
         }

@@ -14,10 +14,11 @@ use windlass_journal::{
 
 use super::step::{Decision, Refused};
 use super::task::Task;
-use crate::announce;
+use crate::announce::announced;
 use crate::error::{CommandError, Fatal};
 use crate::index;
 use crate::limits::STORE_BUSY_OFFERS_MAX;
+use crate::outbox::{Letter, is_call};
 use crate::registry::Contained;
 use crate::replay::run_key;
 use crate::shared::Phase;
@@ -54,7 +55,9 @@ impl Task {
                 Some(next) => next,
                 None => self.prefix(part_events, now)?,
             };
-            let mut append = self.build(part_events, &records[part], &after);
+            let mut append = self.build(&records[part], &after);
+            let announced = announced(&self.shared, &self.snapshot, part_events, &after, now);
+            append.outbox = announced.rows;
             if let Some(row) = append.index.as_mut()
                 && (!is_last || decision.held_back.is_some())
             {
@@ -69,6 +72,7 @@ impl Task {
             }
             #[cfg(feature = "failpoints")]
             crate::failpoints::appended(part_events.last(), appended.next_seq);
+            self.announced(&announced.letters);
             self.swap(after);
         }
         Ok(None)
@@ -84,17 +88,37 @@ impl Task {
         Ok(after)
     }
 
-    fn build(&self, events: &[Event], records: &[NewRecord], after: &Snapshot) -> Append {
+    fn build(&self, records: &[NewRecord], after: &Snapshot) -> Append {
         let fence = Fence {
             epoch: self.shared.epoch,
             expected_seq: self.snapshot.next_seq,
         };
         let mut append = Append::new(run_key(&self.run), fence, records.to_vec());
         append.index = index::row(after);
-        if self.shared.announce {
-            append.outbox = announce::rows(&self.snapshot, events, after);
-        }
         append
+    }
+
+    /// Keeps what the sender needs for the messages of an append, before the run ends and
+    /// its secrets are forgotten.
+    fn announced(&self, letters: &[Letter]) {
+        if letters.is_empty() {
+            return;
+        }
+        let mut registry = self.shared.registry();
+        let names_secrets = letters
+            .iter()
+            .any(|letter| !letter.input.secrets().is_empty());
+        let held = registry.secrets.get(&self.run).cloned();
+        if let Some(held) = held.filter(|_| names_secrets) {
+            registry.message_secrets.insert(self.run.clone(), held);
+        }
+        for letter in letters {
+            if is_call(&self.shared, letter) {
+                registry.calling.insert(self.run.clone());
+            }
+        }
+        drop(registry);
+        self.shared.outbox_changed.notify_one();
     }
 
     /// Offers an append to the store until it is taken or refused for good.

@@ -276,6 +276,10 @@ impl Task {
                 registry.lacks.insert(self.run.clone(), lacks);
             }
             registry.publish(&self.run, self.snapshot.next_seq);
+            if registry.calling.contains(&self.run) {
+                registry.called_anew.insert(self.run.clone());
+                self.shared.outbox_changed.notify_one();
+            }
             if self.snapshot.state.is_ended() {
                 registry.forget(&self.run);
                 registry.leave_locks(&self.run, self.snapshot.state.target())

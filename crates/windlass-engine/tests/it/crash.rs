@@ -10,7 +10,7 @@ use windlass_core::outcome::Effected;
 use windlass_core::plan::{IndexedPlan, Reconcile};
 use windlass_core::time::Millis;
 use windlass_engine::{CommandError, Snapshot};
-use windlass_journal::{Fault, MemoryStore, Store};
+use windlass_journal::{Fault, MemoryStore};
 
 use crate::world::*;
 
@@ -180,8 +180,7 @@ fn without_a_reconcile_a_cut_off_change_asks_a_person() {
         run
     });
     place.life(async {
-        let mut options = place.options(store.clone());
-        options.announce = true;
+        let options = place.options(store.clone());
         let engine = windlass_engine::Engine::open(options).await.unwrap();
         engine.wait_idle().await;
         let row = &engine.live_runs().await.unwrap()[0];
@@ -190,11 +189,6 @@ fn without_a_reconcile_a_cut_off_change_asks_a_person() {
             ("needs_operator", "in_doubt b")
         );
         assert!(!engine.is_driven(&run));
-        let outbox = store.outbox_pending(10).unwrap();
-        assert_eq!(
-            outbox[0].row.topic,
-            windlass_engine::announce::TOPIC_NEEDS_OPERATOR
-        );
         let resolve = Command::Resolve {
             node: node("b"),
             by: operator(),

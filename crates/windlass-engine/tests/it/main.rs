@@ -10,6 +10,7 @@ mod clock_set;
 mod crash;
 mod driving;
 mod lock;
+mod outbox;
 mod outcomes;
 mod parked;
 mod pruning;

@@ -12,8 +12,8 @@ use windlass_core::id::{ActionName, NodeId, RunId, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{
-    Call, Digest, EffectClass, Gate, IndexedPlan, OnFailure, Part, Plan, Reconcile, Retry, Step,
-    StepKind, Target, Template, Verb,
+    Call, Digest, EffectClass, Gate, IndexedPlan, Notice, OnFailure, Part, Plan, Reconcile, Retry,
+    Step, StepKind, Target, Template, Topic, Verb,
 };
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::value::Value;
@@ -22,9 +22,9 @@ use windlass_engine::owner::{Owning, try_own};
 use windlass_engine::ports::{CatalogSource, StepContext, StepRunner, Work};
 use windlass_engine::{CommandError, Engine, Options, SimClock, Snapshot, Start, StateDir};
 use windlass_journal::{
-    Append, AppendError, Appended, Head, IdempotencyKey, OutboxEntry, Pending, Quarantined,
-    ReadError, Record, Remembered, RunIndexRow, RunKey, RunQuery, StorageError, Store, Tip,
-    WriteError,
+    Append, AppendError, Appended, Head, IdempotencyKey, OutboxEntry, OutboxProgress, Pending,
+    Quarantined, ReadError, Record, Remembered, RunIndexRow, RunKey, RunQuery, StorageError, Store,
+    Tip, WriteError,
 };
 
 pub(crate) const SOURCE: &str = "windlass: 1\n";
@@ -133,6 +133,17 @@ pub(crate) fn plan_for(name: &str, steps: Vec<Step>) -> Arc<IndexedPlan> {
     IndexedPlan::new(Plan { target, ..plan }).unwrap()
 }
 
+/// A plan that tells somebody of one topic, one notice after the other.
+pub(crate) fn plan_telling(
+    steps: Vec<Step>,
+    topic: Topic,
+    notices: Vec<Notice>,
+) -> Arc<IndexedPlan> {
+    let mut plan = raw_plan(steps);
+    plan.on = BTreeMap::from([(topic, notices)]);
+    IndexedPlan::new(plan).unwrap()
+}
+
 fn raw_plan(steps: Vec<Step>) -> Plan {
     Plan {
         name: "test".to_owned(),
@@ -148,6 +159,7 @@ fn raw_plan(steps: Vec<Step>) -> Plan {
         change: None,
         target: None,
         includes: BTreeMap::new(),
+        on: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,
@@ -528,8 +540,19 @@ impl<S: Store> Store for Counting<S> {
     fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError> {
         self.inner.find_idempotent(key)
     }
-    fn outbox_pending(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
-        self.inner.outbox_pending(limit)
+    fn outbox(
+        &self,
+        run: Option<&RunKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StorageError> {
+        self.inner.outbox(run, after, limit)
+    }
+    fn outbox_heads(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
+        self.inner.outbox_heads(limit)
+    }
+    fn outbox_progress(&self, id: u64, progress: OutboxProgress) -> Pending<(), WriteError> {
+        self.inner.outbox_progress(id, progress)
     }
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {
         self.inner.outbox_done(ids)

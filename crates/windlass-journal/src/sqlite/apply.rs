@@ -10,6 +10,7 @@ use crate::append::{Append, Appended, Remembered};
 use crate::chain::{Decided, Facts, RunEnd, decide};
 use crate::error::{AppendError, StorageError};
 use crate::key::IdempotencyKey;
+use crate::outbox::OutboxProgress;
 use crate::quarantine::Quarantine;
 use crate::store::{Head, Record};
 
@@ -31,6 +32,8 @@ pub(super) struct Statements<'c> {
     insert_remembered: Statement<'c>,
     insert_outbox: Statement<'c>,
     delete_outbox: Statement<'c>,
+    advance_outbox: Statement<'c>,
+    forget_outbox: Statement<'c>,
     replace_index: Statement<'c>,
     advance_index: Statement<'c>,
     erase: Statement<'c>,
@@ -81,9 +84,13 @@ impl<'c> Statements<'c> {
                  answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
             insert_outbox: prepare(
-                "INSERT INTO outbox (run, topic, key, body) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO outbox (run, topic, key, lane, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
             delete_outbox: prepare("DELETE FROM outbox WHERE id = ?1")?,
+            advance_outbox: prepare(
+                "UPDATE outbox SET next_at_ms = ?2, kept = ?3, progress = ?4 WHERE id = ?1",
+            )?,
+            forget_outbox: prepare("DELETE FROM outbox WHERE run = ?1")?,
             replace_index: prepare(&format!(
                 "REPLACE INTO runs ({}) VALUES \
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
@@ -141,6 +148,21 @@ impl<'c> Statements<'c> {
             )
         };
         ids.iter().try_for_each(|id| delete(id).map(drop))
+    }
+
+    pub(super) fn outbox_progress(
+        &mut self,
+        id: u64,
+        progress: &OutboxProgress,
+    ) -> Result<(), StorageError> {
+        let values = (
+            rows::sql(id),
+            progress.next_at_ms,
+            progress.kept,
+            &progress.note,
+        );
+        let operation = "write how far an outbox row has come";
+        run(self.path, operation, &mut self.advance_outbox, values).map(drop)
     }
 
     /// Writes one append, or says why it may not be written. After a refusal
@@ -265,6 +287,8 @@ impl<'c> Statements<'c> {
         let (path, name) = (self.path, append.run.as_str());
         for erased in &append.erase_bodies_of {
             run(path, "erase bodies", &mut self.erase, [erased.as_str()])?;
+            let forget = &mut self.forget_outbox;
+            run(path, "forget outbox rows", forget, [erased.as_str()])?;
         }
         if let Some((key, answer)) = &append.idempotency {
             let values = (
@@ -284,7 +308,7 @@ impl<'c> Statements<'c> {
             )?;
         }
         for row in &append.outbox {
-            let values = (name, &row.topic, &row.key, &row.body);
+            let values = (name, &row.topic, &row.key, &row.lane, &row.body);
             run(path, "write an outbox row", &mut self.insert_outbox, values)?;
         }
         let next_seq = rows::sql(appended.next_seq);

@@ -10,6 +10,7 @@ use crate::append::{Append, Appended};
 use crate::compact::Compacted;
 use crate::error::{AppendError, WriteError};
 use crate::limits::{GROUP_APPENDS_MAX, QUEUE_BYTES_MAX};
+use crate::outbox::OutboxProgress;
 
 /// Room is given in units of this size.
 const UNIT_BYTES: usize = 1 << 10;
@@ -19,6 +20,7 @@ const UNIT_BYTES: usize = 1 << 10;
 pub(super) enum Job {
     Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
     TakeEpoch(oneshot::Sender<Result<u64, WriteError>>),
+    OutboxProgress(u64, OutboxProgress, oneshot::Sender<Result<(), WriteError>>),
     OutboxDone(Vec<u64>, oneshot::Sender<Result<(), WriteError>>),
     /// No write: done alone, between two commits.
     Compact(oneshot::Sender<Result<Compacted, WriteError>>),

@@ -9,12 +9,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::connection::open_reader;
 use super::rows;
-use crate::append::{OutboxEntry, OutboxRow, Remembered};
+use crate::append::Remembered;
 use crate::chain::{RunEnd, check_body};
 use crate::error::{OpenError, ReadError, StorageError};
 use crate::index::{RunIndexRow, RunOrder, RunQuery, RunState};
 use crate::key::{IdempotencyKey, RunKey};
 use crate::limits::{LIST_ROWS_MAX, READ_BYTES_MAX, READ_RECORDS_MAX};
+use crate::outbox::{OutboxEntry, OutboxProgress, OutboxRow};
 use crate::store::{Head, Record, Tip};
 
 /// How many idle connections are kept; more are opened when more are needed.
@@ -301,31 +302,75 @@ pub(super) fn idempotent(
     )
 }
 
+/// The first format whose outbox knows lanes and progress. Before it no version sent
+/// anything, nor wrote a row.
+const OUTBOX_FORMAT: i64 = 2;
+
+/// The columns of an outbox row, as [`outbox_entry`] reads them.
+const OUTBOX_COLUMNS: &str =
+    "o.id, o.run, o.topic, o.key, o.lane, o.body, o.next_at_ms, o.kept, o.progress";
+
 pub(super) fn outbox(
+    connection: &Connection,
+    path: &Path,
+    run: Option<&RunKey>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<OutboxEntry>, StorageError> {
+    let of_run = run.map_or("", |_| "AND o.run = ?3 ");
+    let sql = format!(
+        "SELECT {OUTBOX_COLUMNS} FROM outbox o WHERE o.id > ?1 {of_run}ORDER BY o.id LIMIT ?2"
+    );
+    let mut values = vec![Value::Integer(rows::sql(after)), limited(limit)];
+    values.extend(run.map(|run| text(run.as_str())));
+    outbox_entries(connection, path, &sql, values)
+}
+
+pub(super) fn outbox_heads(
     connection: &Connection,
     path: &Path,
     limit: usize,
 ) -> Result<Vec<OutboxEntry>, StorageError> {
-    let sql = "SELECT id, run, topic, key, body FROM outbox ORDER BY id LIMIT ?1";
-    many(
-        connection,
-        path,
-        "read the outbox",
-        sql,
-        vec![limited(limit)],
-        |row| {
-            let row_of = OutboxRow {
-                topic: rows::get(row, 2)?,
-                key: rows::get(row, 3)?,
-                body: rows::get(row, 4)?,
-            };
-            Ok(OutboxEntry {
-                id: rows::number(row, 0)?,
-                run: rows::run(row, 1)?,
-                row: row_of,
-            })
+    let sql = format!(
+        "SELECT {OUTBOX_COLUMNS} FROM outbox o \
+         JOIN (SELECT min(id) AS id FROM outbox WHERE kept = 0 GROUP BY lane) h ON h.id = o.id \
+         ORDER BY o.next_at_ms, o.id LIMIT ?1"
+    );
+    outbox_entries(connection, path, &sql, vec![limited(limit)])
+}
+
+fn outbox_entries(
+    connection: &Connection,
+    path: &Path,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<OutboxEntry>, StorageError> {
+    let operation = "read the outbox";
+    let format: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| StorageError::new(operation, path, error))?;
+    if format < OUTBOX_FORMAT {
+        return Ok(Vec::new());
+    }
+    many(connection, path, operation, sql, values, outbox_entry)
+}
+
+fn outbox_entry(row: &Row<'_>) -> Result<OutboxEntry, String> {
+    Ok(OutboxEntry {
+        id: rows::number(row, 0)?,
+        run: rows::run(row, 1)?,
+        row: OutboxRow {
+            topic: rows::get(row, 2)?,
+            key: rows::get(row, 3)?,
+            lane: rows::get(row, 4)?,
+            body: rows::get(row, 5)?,
         },
-    )
+        progress: OutboxProgress {
+            next_at_ms: rows::get(row, 6)?,
+            kept: rows::get(row, 7)?,
+            note: rows::get(row, 8)?,
+        },
+    })
 }
 
 fn text(text: &str) -> Value {

@@ -11,17 +11,28 @@ use crate::error::{OpenError, StorageError};
 pub(super) const APPLICATION_ID: i64 = 0x574e_444a;
 
 /// A step from the format before it to its own; formats count from 1.
+#[derive(Clone, Copy)]
 pub(super) struct Migration {
     /// The first windlass that reads the format this step leads to.
     pub(super) needs: &'static str,
     pub(super) sql: &'static str,
+    /// Whether what only reads can do so without the step; what changed is read as empty.
+    pub(super) readable_before: bool,
 }
 
 /// Steps are only ever added at the end, and never changed after a release.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    needs: "0.1.0",
-    sql: include_str!("schema.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        needs: "0.1.0",
+        sql: include_str!("schema.sql"),
+        readable_before: false,
+    },
+    Migration {
+        needs: "0.1.0",
+        sql: include_str!("schema_2.sql"),
+        readable_before: true,
+    },
+];
 
 /// Checks that the file is a journal of a format that `migrations` know, and
 /// with `migrate` brings it to the newest one, a transaction for each step.
@@ -34,6 +45,10 @@ pub(super) fn reach(
     let known = migrations.len() as i64;
     let mut found = check(connection, path, migrations)?;
     while found < known {
+        let step = &migrations[usize::try_from(found).expect("a format is no negative number")];
+        if !migrate && found > 0 && left_is_readable(migrations, found) {
+            return Ok(());
+        }
         if !migrate {
             return Err(OpenError::TooOld {
                 path: path.to_owned(),
@@ -41,7 +56,6 @@ pub(super) fn reach(
                 known,
             });
         }
-        let step = &migrations[usize::try_from(found).expect("a format is no negative number")];
         let failed = |e| StorageError::new("migrate the journal", path, e);
         connection
             .execute_batch("BEGIN IMMEDIATE")
@@ -55,6 +69,15 @@ pub(super) fn reach(
         found = check(connection, path, migrations)?;
     }
     Ok(())
+}
+
+/// Whether every step after a format is one that readers can do without.
+fn left_is_readable(migrations: &[Migration], format: i64) -> bool {
+    let done = usize::try_from(format).unwrap_or(usize::MAX);
+    migrations
+        .iter()
+        .skip(done)
+        .all(|step| step.readable_before)
 }
 
 fn apply(connection: &Connection, step: &Migration, format: i64) -> rusqlite::Result<()> {
@@ -112,13 +135,12 @@ mod tests {
     use super::*;
 
     const NEXT: &[Migration] = &[
-        Migration {
-            needs: "0.1.0",
-            sql: include_str!("schema.sql"),
-        },
+        MIGRATIONS[0],
+        MIGRATIONS[1],
         Migration {
             needs: "9.8.7",
             sql: "ALTER TABLE outbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+            readable_before: false,
         },
     ];
 
@@ -141,13 +163,13 @@ mod tests {
         assert!(matches!(
             reach(&connection, path(), NEXT, false),
             Err(OpenError::TooOld {
-                found: 1,
-                known: 2,
+                found: 2,
+                known: 3,
                 ..
             })
         ));
         reach(&connection, path(), NEXT, true).unwrap();
-        assert_eq!(format(&connection), 2);
+        assert_eq!(format(&connection), 3);
         let tries: i64 = connection
             .query_row("SELECT tries FROM outbox WHERE key = 'k'", [], |row| {
                 row.get(0)
@@ -158,6 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn who_only_reads_can_do_without_a_step_that_says_so() {
+        let connection = Connection::open_in_memory().unwrap();
+        reach(&connection, path(), &MIGRATIONS[..1], true).unwrap();
+        reach(&connection, path(), MIGRATIONS, false).unwrap();
+        assert_eq!(format(&connection), 1, "a reader changes nothing");
+        let row = "INSERT INTO outbox (run, topic, key, body) VALUES ('r', 't', 'k', x'00')";
+        connection.execute(row, []).unwrap();
+        reach(&connection, path(), MIGRATIONS, true).unwrap();
+        let lane: String = connection
+            .query_row("SELECT lane FROM outbox WHERE kept = 0", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!((format(&connection), lane.as_str()), (2, ""));
+    }
+
+    #[test]
     fn a_newer_journal_names_the_version_it_needs() {
         let connection = Connection::open_in_memory().unwrap();
         reach(&connection, path(), NEXT, true).unwrap();
@@ -165,7 +204,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            refused.contains("format is 2") && refused.contains("windlass 9.8.7 or newer"),
+            refused.contains("format is 3") && refused.contains("windlass 9.8.7 or newer"),
             "{refused}"
         );
     }
@@ -173,13 +212,12 @@ mod tests {
     #[test]
     fn a_failed_step_leaves_the_old_format() {
         let broken: &[Migration] = &[
-            Migration {
-                needs: "0.1.0",
-                sql: include_str!("schema.sql"),
-            },
+            MIGRATIONS[0],
+            MIGRATIONS[1],
             Migration {
                 needs: "9",
                 sql: "CREATE TABLE extra (x); INSERT INTO nowhere VALUES (1)",
+                readable_before: false,
             },
         ];
         let connection = Connection::open_in_memory().unwrap();
@@ -189,7 +227,7 @@ mod tests {
             Err(OpenError::Storage(_))
         ));
         connection.execute_batch("ROLLBACK").unwrap();
-        assert_eq!(format(&connection), 1);
+        assert_eq!(format(&connection), 2);
         assert!(connection.prepare("SELECT x FROM extra").is_err());
     }
 

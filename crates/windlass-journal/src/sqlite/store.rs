@@ -7,12 +7,13 @@ use tokio::sync::oneshot;
 
 use super::queue::Job;
 use super::{SqliteStore, read};
-use crate::append::{Append, Appended, OutboxEntry, Remembered};
+use crate::append::{Append, Appended, Remembered};
 use crate::compact::Compacted;
 use crate::error::{AppendError, ReadError, StorageError, WriteError};
 use crate::index::{RunIndexRow, RunQuery};
 use crate::key::{IdempotencyKey, RunKey};
 use crate::limits::QUEUE_SLOT_BYTES;
+use crate::outbox::{OutboxEntry, OutboxProgress};
 use crate::pending::Pending;
 use crate::quarantine::Quarantined;
 use crate::store::{Head, Record, Store, Tip};
@@ -109,8 +110,22 @@ impl Store for SqliteStore {
         self.reading(|connection| read::idempotent(connection, &self.shared.path, key))
     }
 
-    fn outbox_pending(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
-        self.reading(|connection| read::outbox(connection, &self.shared.path, limit))
+    fn outbox(
+        &self,
+        run: Option<&RunKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StorageError> {
+        self.reading(|connection| read::outbox(connection, &self.shared.path, run, after, limit))
+    }
+
+    fn outbox_heads(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
+        self.reading(|connection| read::outbox_heads(connection, &self.shared.path, limit))
+    }
+
+    fn outbox_progress(&self, id: u64, progress: OutboxProgress) -> Pending<(), WriteError> {
+        let progress = progress.bounded();
+        self.submit(QUEUE_SLOT_BYTES, |to| Job::OutboxProgress(id, progress, to))
     }
 
     fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {

@@ -25,7 +25,8 @@ const LAST_CHECKPOINT_WAIT_MS: u64 = 100;
 enum Done {
     Append(Result<Appended, AppendError>),
     Epoch(u64),
-    Forgotten,
+    /// A change of the outbox alone.
+    Outbox,
 }
 
 struct Writer<'c> {
@@ -143,7 +144,11 @@ impl Writer<'_> {
     fn apply(&mut self, job: &mut Job, progress: &mut Progress) -> Result<Done, StorageError> {
         match job {
             Job::TakeEpoch(_) => self.statements.raise_epoch(progress).map(Done::Epoch),
-            Job::OutboxDone(ids, _) => self.statements.outbox_done(ids).map(|()| Done::Forgotten),
+            Job::OutboxProgress(id, progress, _) => {
+                let written = self.statements.outbox_progress(*id, progress);
+                written.map(|()| Done::Outbox)
+            }
+            Job::OutboxDone(ids, _) => self.statements.outbox_done(ids).map(|()| Done::Outbox),
             Job::Compact(_) => unreachable!("it is done between two commits"),
             Job::Append(append, _) => {
                 let quarantine = &self.shared.quarantine;
@@ -167,7 +172,7 @@ impl Writer<'_> {
                 }
                 Done::Append(Ok(_)) => drop(stats.duplicates.fetch_add(1, Relaxed)),
                 Done::Append(Err(_)) => drop(stats.refused.fetch_add(1, Relaxed)),
-                Done::Epoch(_) | Done::Forgotten => written += 1,
+                Done::Epoch(_) | Done::Outbox => written += 1,
             }
         }
         if written > 0 {
@@ -240,8 +245,17 @@ fn answer(job: Job, done: Done) {
     match (job, done) {
         (Job::Append(_, to), Done::Append(result)) => send(to, result),
         (Job::TakeEpoch(to), Done::Epoch(epoch)) => send(to, Ok(epoch)),
-        (Job::OutboxDone(_, to), Done::Forgotten) => send(to, Ok(())),
-        (Job::Append(..) | Job::TakeEpoch(_) | Job::OutboxDone(..) | Job::Compact(_), _) => {
+        (Job::OutboxDone(_, to) | Job::OutboxProgress(_, _, to), Done::Outbox) => {
+            send(to, Ok(()));
+        }
+        (
+            Job::Append(..)
+            | Job::TakeEpoch(_)
+            | Job::OutboxDone(..)
+            | Job::OutboxProgress(..)
+            | Job::Compact(_),
+            _,
+        ) => {
             unreachable!("`apply` answers each job in kind")
         }
     }
@@ -251,7 +265,9 @@ fn fail(job: Job, error: &StorageError) {
     match job {
         Job::Append(_, to) => send(to, Err(error.clone().into())),
         Job::TakeEpoch(to) => send(to, Err(error.clone().into())),
-        Job::OutboxDone(_, to) => send(to, Err(error.clone().into())),
+        Job::OutboxDone(_, to) | Job::OutboxProgress(_, _, to) => {
+            send(to, Err(error.clone().into()));
+        }
         Job::Compact(to) => send(to, Err(error.clone().into())),
     }
 }

@@ -26,7 +26,7 @@ fn an_empty_store_is_empty(store: &dyn Store) {
     assert_eq!(store.run(&run("a")).unwrap(), None);
     assert_eq!(store.runs(&RunQuery::default()).unwrap(), vec![]);
     assert_eq!(store.tips(None, 9).unwrap(), vec![]);
-    assert_eq!(store.outbox_pending(9).unwrap(), vec![]);
+    assert_eq!(store.outbox(None, 0, 9).unwrap(), vec![]);
     assert_eq!(store.find_idempotent(&key("k")).unwrap(), None);
     assert!(store.poisoned().is_none() && store.quarantined().is_empty());
 }
@@ -97,6 +97,7 @@ fn a_conflict_writes_nothing(store: &dyn Store) {
         it.outbox.push(OutboxRow {
             topic: "t".into(),
             key: "k".into(),
+            lane: "l".into(),
             body: vec![],
         });
         it.idempotency = Some((key("k"), vec![1]));
@@ -107,7 +108,7 @@ fn a_conflict_writes_nothing(store: &dyn Store) {
         );
     }
     assert_eq!(store.head().unwrap(), before);
-    assert_eq!(store.outbox_pending(9).unwrap(), vec![]);
+    assert_eq!(store.outbox(None, 0, 9).unwrap(), vec![]);
     assert_eq!(store.find_idempotent(&key("k")).unwrap(), None);
 }
 
@@ -142,6 +143,7 @@ fn a_repeat_is_answered_with_the_first_result(store: &dyn Store) {
     it.outbox.push(OutboxRow {
         topic: "t".into(),
         key: "k".into(),
+        lane: "l".into(),
         body: vec![],
     });
     let first = ok(store, it.clone());
@@ -164,7 +166,7 @@ fn a_repeat_is_answered_with_the_first_result(store: &dyn Store) {
         );
     }
     assert_eq!(store.head().unwrap().next_position, 3);
-    assert_eq!(store.outbox_pending(9).unwrap().len(), 1);
+    assert_eq!(store.outbox(None, 0, 9).unwrap().len(), 1);
     let found = store.find_idempotent(&key("req 1")).unwrap().unwrap();
     assert_eq!(
         (found.run, found.next_seq, found.head),
@@ -387,22 +389,23 @@ fn the_outbox_keeps_rows_until_they_are_done(store: &dyn Store) {
             let row = OutboxRow {
                 topic: topic.into(),
                 key: n.to_string(),
+                lane: topic.into(),
                 body: vec![n as u8],
             };
             it.outbox.push(row);
         }
         ok(store, it);
     }
-    let pending = store.outbox_pending(99).unwrap();
+    let pending = store.outbox(None, 0, 99).unwrap();
     assert_eq!(pending.len(), 6);
     assert!(pending.is_sorted_by(|a, b| a.id < b.id));
     assert_eq!((&*pending[2].row.topic, &*pending[2].row.key), ("x", "1"));
-    assert_eq!(store.outbox_pending(2).unwrap(), pending[..2]);
+    assert_eq!(store.outbox(None, 0, 2).unwrap(), pending[..2]);
     let ids: Vec<u64> = pending.iter().map(|entry| entry.id).collect();
     store.outbox_done(&[ids[1], ids[5], 999]).wait().unwrap();
     store.outbox_done(&[]).wait().unwrap();
     let left: Vec<u64> = store
-        .outbox_pending(99)
+        .outbox(None, 0, 99)
         .unwrap()
         .iter()
         .map(|entry| entry.id)
@@ -413,10 +416,73 @@ fn the_outbox_keeps_rows_until_they_are_done(store: &dyn Store) {
     it.outbox.push(OutboxRow {
         topic: "z".into(),
         key: "k".into(),
+        lane: "l".into(),
         body: vec![],
     });
     ok(store, it);
-    assert!(store.outbox_pending(99).unwrap().last().unwrap().id > ids[5]);
+    assert!(store.outbox(None, 0, 99).unwrap().last().unwrap().id > ids[5]);
+}
+
+fn heads_of_lanes_come_in_the_order_of_their_time(store: &dyn Store) {
+    let epoch = store.take_epoch().unwrap();
+    for (n, run) in ["a", "b"].into_iter().enumerate() {
+        let mut it = append(run, epoch, 0, 1);
+        for lane in ["x", "x", "y"] {
+            it.outbox.push(OutboxRow {
+                topic: "t".into(),
+                key: n.to_string(),
+                lane: format!("{run}{lane}"),
+                body: vec![],
+            });
+        }
+        ok(store, it);
+    }
+    let ids: Vec<u64> = store
+        .outbox(None, 0, 9)
+        .unwrap()
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
+    let heads = |limit| -> Vec<u64> {
+        let heads = store.outbox_heads(limit).unwrap();
+        heads.iter().map(|entry| entry.id).collect()
+    };
+    assert_eq!(heads(9), [ids[0], ids[2], ids[3], ids[5]]);
+    assert_eq!(heads(1), [ids[0]]);
+    let progress = |next_at_ms, kept, note: &[u8]| OutboxProgress {
+        next_at_ms,
+        kept,
+        note: note.to_vec(),
+    };
+    let write = |id, to: &OutboxProgress| store.outbox_progress(id, to.clone()).wait().unwrap();
+    let later = progress(500, false, b"tried");
+    write(ids[0], &later);
+    assert_eq!(
+        heads(9),
+        [ids[2], ids[3], ids[5], ids[0]],
+        "its lane waits with it"
+    );
+    let row = |id| store.outbox(None, id - 1, 1).unwrap().remove(0);
+    assert_eq!(row(ids[0]).progress, later);
+    // A kept row stays to be seen, and its lane goes on without it.
+    write(ids[0], &progress(0, true, b"given up"));
+    assert_eq!(heads(9), [ids[1], ids[2], ids[3], ids[5]]);
+    assert_eq!(store.outbox(None, 0, 9).unwrap().len(), 6);
+    let of_a = store.outbox(Some(&run("a")), ids[0], 9).unwrap();
+    assert_eq!(
+        of_a.iter().map(|entry| entry.id).collect::<Vec<_>>(),
+        ids[1..3]
+    );
+    // Back again, before its followers; an id that is not there is no error.
+    write(ids[0], &progress(0, false, b""));
+    write(9_999, &later);
+    assert_eq!(heads(1), [ids[0]]);
+    // A note that is too long is cut.
+    write(
+        ids[5],
+        &progress(0, false, &vec![7; OUTBOX_PROGRESS_BYTES_MAX + 1]),
+    );
+    assert_eq!(row(ids[5]).progress.note.len(), OUTBOX_PROGRESS_BYTES_MAX);
 }
 
 fn bounds_are_refused_by_name(store: &dyn Store) {
@@ -429,6 +495,7 @@ fn bounds_are_refused_by_name(store: &dyn Store) {
     let outbox = |topic: usize| OutboxRow {
         topic: "t".repeat(topic),
         key: "k".into(),
+        lane: "l".into(),
         body: vec![],
     };
     let large = [
@@ -608,6 +675,7 @@ conformance! {
     runs_are_listed_filtered_and_paged
     runs_are_found_by_requester_time_and_need
     the_outbox_keeps_rows_until_they_are_done
+    heads_of_lanes_come_in_the_order_of_their_time
     bounds_are_refused_by_name
     erased_bodies_leave_their_headers
     compacting_changes_nothing_that_can_be_read

@@ -23,6 +23,11 @@ enum Op {
         erase: Option<u8>,
     },
     TakeEpoch,
+    OutboxProgress {
+        id: u64,
+        next_at_ms: i64,
+        kept: bool,
+    },
     OutboxDone {
         id: u64,
     },
@@ -60,6 +65,8 @@ fn op() -> impl Strategy<Value = Op> {
         20 => append,
         2 => Just(Op::TakeEpoch),
         3 => (0..12_u64).prop_map(|id| Op::OutboxDone { id }),
+        3 => (0..12_u64, 0..4_i64, any::<bool>())
+            .prop_map(|(id, next_at_ms, kept)| Op::OutboxProgress { id, next_at_ms, kept }),
         1 => (0..5_u8).prop_map(|run| Op::Quarantine { run }),
         1 => Just(Op::Reopen),
     ]
@@ -104,6 +111,7 @@ fn build(op: &Op, epoch: u64, next_seq: impl Fn(&RunKey) -> u64) -> Option<Appen
         .map(|n| OutboxRow {
             topic: "t".into(),
             key: n.to_string(),
+            lane: (n % 2).to_string(),
             body: vec![n],
         })
         .collect();
@@ -146,8 +154,12 @@ fn assert_same(sqlite: &SqliteStore, memory: &MemoryStore) {
         memory.tips(None, 99).unwrap()
     );
     assert_eq!(
-        sqlite.outbox_pending(999).unwrap(),
-        memory.outbox_pending(999).unwrap()
+        sqlite.outbox(None, 0, 999).unwrap(),
+        memory.outbox(None, 0, 999).unwrap()
+    );
+    assert_eq!(
+        sqlite.outbox_heads(99).unwrap(),
+        memory.outbox_heads(99).unwrap()
     );
     assert_eq!(sqlite.quarantined(), memory.quarantined());
     let query = RunQuery::default();
@@ -195,6 +207,22 @@ fn play(ops: &[Op], seen: &Mutex<BTreeMap<&'static str, u64>>) {
             }
             Op::TakeEpoch => {
                 assert_eq!(sqlite.take_epoch().unwrap(), memory.take_epoch().unwrap());
+            }
+            Op::OutboxProgress {
+                id,
+                next_at_ms,
+                kept,
+            } => {
+                let progress = OutboxProgress {
+                    next_at_ms: *next_at_ms,
+                    kept: *kept,
+                    note: vec![*id as u8],
+                };
+                sqlite
+                    .outbox_progress(*id, progress.clone())
+                    .wait()
+                    .unwrap();
+                memory.outbox_progress(*id, progress).wait().unwrap();
             }
             Op::OutboxDone { id } => {
                 sqlite.outbox_done(&[*id, id + 1]).wait().unwrap();

@@ -15,6 +15,7 @@ mod inputs;
 pub(crate) mod keys;
 mod manual;
 mod names;
+mod on;
 mod outputs;
 mod place;
 mod rules;
@@ -262,6 +263,7 @@ fn runbook(
     let graph = Graph::new(&world, found);
     inline::outputs(&world, &graph, &fields, outputs_at, found);
     let target = target::target(&world, &graph, &fields, found);
+    let on = on::on(&world, &graph, &fields, found);
     let steps = lower(&world, &graph, &fields, on_failure, outputs_at, found);
     if let Some(flat) = &steps {
         grants::check(&world, &world.secret_hosts, &flat.steps, found);
@@ -285,6 +287,7 @@ fn runbook(
         change,
         target,
         includes: std::mem::take(&mut loader.digests),
+        on,
         steps: steps?.steps,
         on_failure,
         timeout,
@@ -367,7 +370,10 @@ fn last_word(world: &World<'_>, plan: &Plan, found: &mut Found) {
         PlanError::UnknownNeed { step, .. } | PlanError::AcrossFinally { step, .. } => Some(step),
         PlanError::Ensure { change, .. } => Some(change),
         PlanError::Cycle(ids) => ids.first(),
-        PlanError::StepCount(_) | PlanError::Target(_) | PlanError::Parallel(_) => None,
+        PlanError::StepCount(_)
+        | PlanError::Target(_)
+        | PlanError::Parallel(_)
+        | PlanError::Notices(_) => None,
     };
     let mut diagnostic = Diagnostic::error(PLAN_RULE, error.to_string());
     if let Some(index) = id.and_then(|id| world.by_id.get(id)) {

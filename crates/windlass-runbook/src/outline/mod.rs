@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use windlass_core::catalog::Catalog;
-use windlass_core::id::{SecretName, StepId};
+use windlass_core::id::{ActionName, SecretName, StepId};
 use windlass_core::plan::{
-    Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, OnFailure, Plan, Risk,
-    SecretSource, StepKind, Target, Unit,
+    Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, Notice, OnFailure, Plan,
+    Risk, SecretSource, StepKind, Target, Template, Topic, Unit,
 };
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
@@ -52,6 +52,8 @@ pub struct Outline {
     /// SHA-256 of each runbook that is inlined, by its path as written.
     pub includes: BTreeMap<String, Digest>,
     pub change: Option<ChangeOutline>,
+    /// Whom a run tells, and of what.
+    pub on: Vec<NoticeOutline>,
     pub target: Option<TargetOutline>,
     pub inputs: BTreeMap<String, Value>,
     /// What those inputs count that are durations or numbers of bytes.
@@ -88,6 +90,34 @@ pub struct ChangeOutline {
     pub backout: Option<String>,
     pub test: Option<String>,
     pub communication: Option<String>,
+}
+
+/// Somebody whom a run tells of something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NoticeOutline {
+    pub topic: Topic,
+    pub uses: ActionName,
+    /// The address as written, or the secret that holds it; null where the action has its own.
+    pub to: Option<String>,
+}
+
+impl NoticeOutline {
+    fn of((topic, notice): (&Topic, &Notice)) -> Self {
+        let to = member(&notice.with, "url").map(|url| match &*url {
+            Template::Literal(Value::Text(url)) => url.clone(),
+            Template::Secret(name) => format!("secret {name}"),
+            Template::Literal(_)
+            | Template::Expr(_)
+            | Template::Text(_)
+            | Template::List(_)
+            | Template::Map(_) => "an address that only the run knows".to_owned(),
+        });
+        Self {
+            topic: *topic,
+            uses: notice.uses.clone(),
+            to,
+        }
+    }
 }
 
 /// What the run holds alone.
@@ -243,6 +273,12 @@ impl Outline {
             digest: p.digest(),
             source: p.source,
             includes: p.includes.clone(),
+            on: p
+                .on
+                .iter()
+                .flat_map(|(topic, notices)| notices.iter().map(move |notice| (topic, notice)))
+                .map(NoticeOutline::of)
+                .collect(),
             change: p.change.as_ref().map(change),
             target: p.target.as_ref().map(|found| target(p, found)),
             inputs: p.inputs.clone(),

@@ -73,6 +73,7 @@ fn outline(steps: Vec<Step>) -> Outline {
         change: None,
         target: None,
         includes: BTreeMap::new(),
+        on: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,

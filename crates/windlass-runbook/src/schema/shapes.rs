@@ -1,6 +1,7 @@
 //! The grammar's shapes as schemas.
 
 use serde_json::{Value, json};
+use windlass_core::plan::NOTICES_MAX;
 
 use super::{Schema, values};
 use crate::check::keys::{Answer, Keys, Shape};
@@ -88,6 +89,12 @@ impl Schema<'_> {
             Shape::ListOf(keys) => {
                 let item = self.reference(keys);
                 json!({"type": "array", "items": item})
+            }
+            Shape::OneOrMore(keys) => {
+                let one = self.reference(keys);
+                let more =
+                    json!({"type": "array", "items": one, "minItems": 1, "maxItems": NOTICES_MAX});
+                json!({"anyOf": [one, more]})
             }
             Shape::Answers(answer) => self.answers(answer),
             Shape::AnswersByStep(answer) => {

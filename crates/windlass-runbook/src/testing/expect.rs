@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use windlass_core::id::{Phase, SecretName, StepId};
-use windlass_core::plan::{Input, StepKind};
+use windlass_core::plan::{Input, StepKind, Topic};
 use windlass_core::rehearsal::{Expected, Rest, Subject};
 use windlass_core::value::Value;
 
@@ -134,7 +134,31 @@ pub(super) fn expected(
     for node in listed(fields.value("needs")) {
         expected.needs.extend(need(node, book, found));
     }
+    expected.announced = announced(&fields, found);
     Some(expected)
+}
+
+/// Messages by their topics; an empty list is what tells nobody.
+fn announced(fields: &Fields<'_>, found: &mut Found) -> Option<Vec<String>> {
+    let node = fields.value("announced")?;
+    let mut announced = Vec::new();
+    for node in listed(Some(node)) {
+        let written = text(node, "`announced` lists topics", found)?;
+        let topic = written.split(' ').next().unwrap_or_default();
+        let topics = Topic::ALL.map(Topic::as_str);
+        if !topics.contains(&topic) {
+            let message = format!("nothing is told of `{}`", topic.escape_debug());
+            let help = did_you_mean(topic, topics)
+                .unwrap_or_else(|| format!("the topics are {}", topics.join(", ")));
+            found.push(
+                Diagnostic::error(BAD_VALUE, message)
+                    .at(node.span, "no topic of `on`")
+                    .help(help),
+            );
+        }
+        announced.push(written.to_owned());
+    }
+    Some(announced)
 }
 
 fn end(fields: &Fields<'_>, found: &mut Found) -> Option<Rest> {

@@ -441,6 +441,12 @@ pub(crate) static EXPECT: Keys = keys(
             "Exactly why a person is needed.",
             "[in_doubt upgrade]",
         ),
+        key(
+            "announced",
+            Shape::TextOrTexts,
+            "Every message by `on`, in this order: its topic, with or without what it is about.",
+            "[gate_opened go, ended succeeded]",
+        ),
     ],
 );
 

@@ -38,5 +38,7 @@ pub(crate) async fn view_of(context: &Context, run: &RunId) -> Result<RunView, R
         context.engine.progress(run),
         context.engine.lock_holder(run),
     );
-    Ok(view(&snapshot.state, &overlay))
+    let mut view = view(&snapshot.state, &overlay);
+    view.unsent = context.engine.unsent(Some(run)).await?;
+    Ok(view)
 }

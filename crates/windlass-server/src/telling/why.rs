@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use windlass_core::id::RunId;
+use windlass_engine::outbox::Unsent;
 
 use super::waits::{WaitsFor, waits};
 use super::{Telling, quoted, stopping};
@@ -25,6 +26,9 @@ pub struct Why {
     pub stop: Option<Stop>,
     /// Whether a process owns the state directory.
     pub owned: bool,
+    /// Messages of the run that are not delivered or not done with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsent: Vec<Unsent>,
 }
 
 /// Tells why a run stands where it stands.
@@ -37,6 +41,7 @@ pub fn why(told: &Telling<'_>) -> Why {
         waits,
         stop: told.run.stop.clone(),
         owned: told.owned,
+        unsent: told.run.unsent.clone(),
     }
 }
 

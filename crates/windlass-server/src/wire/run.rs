@@ -7,6 +7,7 @@ use windlass_core::id::{NodeId, RunId, SecretName, StepId};
 use windlass_core::plan::{Digest, SecretSource, Unit, shown};
 use windlass_core::types::Type;
 use windlass_core::value::Value;
+use windlass_engine::outbox::Unsent;
 
 use super::command::Statement;
 use super::node_text;
@@ -140,6 +141,9 @@ pub struct RunView {
     /// What a stop would still prevent; absent once it has ended, and from older owners.
     #[serde(default)]
     pub stop: Option<Stop>,
+    /// Its messages to the outside that are not delivered or not done with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsent: Vec<Unsent>,
 }
 
 impl RunView {

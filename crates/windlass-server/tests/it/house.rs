@@ -250,6 +250,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         change: None,
         target: None,
         includes: BTreeMap::new(),
+        on: BTreeMap::new(),
         steps,
         on_failure: OnFailure::Stop,
         timeout: None,

@@ -7,13 +7,14 @@ use std::path::Path;
 
 use windlass_core::time::{Millis, Timestamp};
 use windlass_engine::state_dir::StateDir;
-use windlass_engine::{offline, owner};
+use windlass_engine::{offline, outbox, owner};
 use windlass_journal::{
     Access, OpenError, RunQuery, RunState, SqliteStore, StorageError, Store as _, verify,
 };
 
 use super::{Finding, Word};
 use crate::args::Place;
+use crate::render::undelivered;
 use crate::{text, time};
 
 /// How far the clock may be behind the newest record: two machines' clocks are no closer.
@@ -47,6 +48,7 @@ pub(super) fn look(dir: &StateDir, place: &Place) -> Vec<Finding> {
     }
     findings.push(Finding::ok("journal", said));
     findings.extend(volatile(facts.volatile_filesystem));
+    findings.extend(messages(&store));
     if facts.was_dirty {
         findings.push(Finding::ok(
             "journal end",
@@ -60,6 +62,25 @@ pub(super) fn look(dir: &StateDir, place: &Place) -> Vec<Finding> {
     }
     findings.extend(orphans(dir, &store));
     findings
+}
+
+/// What the outbox holds that nobody has taken.
+fn messages(store: &SqliteStore) -> Option<Finding> {
+    // Whether the journal can be read is told above.
+    let unsent = outbox::unsent(store, None).ok()?;
+    let said = undelivered(&unsent)?;
+    let mut newest_first = unsent.iter().rev();
+    let said = match newest_first.find(|message| !message.reason.is_empty()) {
+        Some(message) => format!("{said}; the newest reason: {}", text::line(&message.reason)),
+        None => said,
+    };
+    let advice = "`windlass outbox` lists them; without an owner nothing is sent: `windlass serve`";
+    Some(Finding::warn(
+        Word::MessagesUndelivered,
+        "messages",
+        said,
+        advice,
+    ))
 }
 
 /// No journal yet: one is made elsewhere in the same directory and taken away again,

@@ -80,6 +80,14 @@ fn head(plan: &Outline, paint: &Paint) -> Vec<String> {
         let value = paint.cut(&text::line(&value), VALUE_COLUMNS_MAX);
         lines.extend(paint.labelled("input", &format!("{name} = {value}")));
     }
+    for notice in &plan.on {
+        let to = notice
+            .to
+            .as_ref()
+            .map_or(String::new(), |to| format!(" to {to}"));
+        let told = format!("{} by {}{to}", notice.topic.as_str(), notice.uses);
+        lines.extend(paint.labelled("tells", &told));
+    }
     for (path, digest) in &plan.includes {
         lines.extend(paint.labelled("includes", &format!("{path} ({})", digest.short())));
     }

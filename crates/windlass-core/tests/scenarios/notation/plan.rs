@@ -43,6 +43,7 @@ pub(crate) fn raw_plan(text: &str) -> Plan {
         change: None,
         target: None,
         includes: BTreeMap::new(),
+        on: BTreeMap::new(),
         steps: Vec::new(),
         on_failure: OnFailure::Stop,
         timeout: None,

@@ -289,7 +289,14 @@ fn entries(node: &Node) -> Option<&[crate::node::Entry]> {
 
 /// What says something about a whole run belongs to the runbook that the run is of.
 fn whole_run_keys(fields: &Fields<'_>, name: &str, found: &mut Found) {
-    for key in ["target", "finally", "on_failure", "timeout", "max_parallel"] {
+    for key in [
+        "target",
+        "finally",
+        "on_failure",
+        "timeout",
+        "max_parallel",
+        "on",
+    ] {
         if let Some(entry) = fields.get(key) {
             let message = format!("`{key}` speaks of a whole run, and `{name}` is inlined");
             found.push(

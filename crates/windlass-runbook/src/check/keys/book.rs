@@ -103,6 +103,12 @@ pub(crate) static TOP: Keys = Keys {
             "How many steps and items run at once.",
             "4",
         ),
+        key(
+            "on",
+            Shape::Map(&ON),
+            "Whom a run tells, and of what; sent beside the run until it is delivered.",
+            "{ended: {uses: notify/webhook, with: {url: \"https://hooks.example.com/runs\"}}}",
+        ),
     ],
     later: &[
         "plugins",
@@ -110,10 +116,63 @@ pub(crate) static TOP: Keys = Keys {
         "policy",
         "schedule",
         "triggers",
-        "on",
         "windows",
         "guards",
     ],
+    refused: &[],
+};
+
+const WEBHOOK: &str = "{uses: notify/webhook, with: {url: \"https://hooks.example.com/runs\"}}";
+
+pub(crate) static ON: Keys = Keys {
+    of: "`on`",
+    known: &[
+        key(
+            "gate_opened",
+            Shape::OneOrMore(&NOTICE),
+            "When a gate opens and waits for an approval.",
+            WEBHOOK,
+        ),
+        key(
+            "needs_operator",
+            Shape::OneOrMore(&NOTICE),
+            "When a person is needed who was not needed before.",
+            "{uses: notify/page, with: {provider: pagerduty, routing_key: \"${{ secrets.pager }}\"}}",
+        ),
+        key(
+            "debt",
+            Shape::OneOrMore(&NOTICE),
+            "When something is owed: from then on, still at the ending, and when a person took it over.",
+            WEBHOOK,
+        ),
+        key(
+            "ended",
+            Shape::OneOrMore(&NOTICE),
+            "When the run has ended, however it did.",
+            WEBHOOK,
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static NOTICE: Keys = Keys {
+    of: "a notice",
+    known: &[
+        must(
+            "uses",
+            Shape::Word(&["notify/webhook", "notify/page"]),
+            "The action that sends it.",
+            "notify/webhook",
+        ),
+        key(
+            "with",
+            Shape::With,
+            "Its parameters; they read `inputs`, `run` and `event`.",
+            "{url: \"https://hooks.example.com/runs\", json: {text: \"${{ event.summary }}\"}}",
+        ),
+    ],
+    later: &[],
     refused: &[],
 };
 

@@ -7,7 +7,7 @@ mod book;
 mod steps;
 mod values;
 
-pub(crate) use book::{APPROLE, CHANGE, KEPT, SECRET, TOP, VAULT, VAULT_AUTH};
+pub(crate) use book::{APPROLE, CHANGE, KEPT, NOTICE, ON, SECRET, TOP, VAULT, VAULT_AUTH};
 pub(crate) use steps::{
     ACTION, APPROVAL, CHECK, GATE, INLINED, MANUAL, RECONCILE, RETRY, UNDO, UNTIL, WAIT,
 };
@@ -142,6 +142,8 @@ pub(crate) enum Shape {
     Members(&'static Keys),
     /// A list of maps with these keys.
     ListOf(&'static Keys),
+    /// A map with these keys, or a list of such maps.
+    OneOrMore(&'static Keys),
     /// One answer, or a list with one for each time.
     Answers(&'static Answer),
     /// Such answers by the names of steps.
@@ -197,6 +199,7 @@ impl Shape {
             Shape::Declaration(_) => "a type",
             Shape::Members(_) => "a map of maps",
             Shape::ListOf(_) => "a list of maps",
+            Shape::OneOrMore(_) => "a map or a list of maps",
             Shape::Answers(_) => "an answer or a list of answers",
             Shape::AnswersByStep(_) => "a map of answers",
             Shape::WordsByStep(_) => "a map of words",
