@@ -1,6 +1,7 @@
 //! Engines that die: at every append, with an attempt in flight, with a process that
 //! outlives them. A change is handed over once, whatever happens.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,9 +208,8 @@ fn without_a_reconcile_a_cut_off_change_asks_a_person() {
 fn a_process_that_outlives_its_engine_is_respected() {
     let place = Place::new();
     let store = Arc::new(MemoryStore::new());
-    let witness = place.root().parent().unwrap().join("witness");
-    let script = format!("sleep 5; echo acted >> {}", witness.display());
-    place.world.doing("b", Doing::Spawn(script));
+    let left = Left::of(&place);
+    place.world.doing("b", Doing::Spawn(left.script()));
     let run = place.life(async {
         let engine = place.open(store.clone()).await;
         let run = engine
@@ -225,7 +225,7 @@ fn a_process_that_outlives_its_engine_is_respected() {
         let found = || kinds(&*store, &run).contains(&"orphan_found".to_owned());
         eventually("it is found", found).await;
         // As long as it lives, nothing of the step is looked into or started.
-        while !witness.exists() {
+        for _ in 0..TIMES {
             place.clock.advance(Millis::from_secs(10));
             assert_eq!(place.world.count("b"), 1);
             assert_eq!(
@@ -234,6 +234,7 @@ fn a_process_that_outlives_its_engine_is_respected() {
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        left.release().await;
         let end = place.to_end(&engine, &run).await;
         assert_eq!(end.state.status().as_str(), "succeeded");
     });
@@ -243,45 +244,67 @@ fn a_process_that_outlives_its_engine_is_respected() {
     assert_eq!(place.world.count("b"), 1);
 }
 
-/// What a leader left behind acts seconds later, once for each attempt.
-fn leaving(place: &Place, succeeds: bool) -> std::path::PathBuf {
-    let acted = place.root().parent().unwrap().join("acted");
-    let script = format!("sleep 3; echo acted >> {}", acted.display());
-    let leave = Doing::Leave {
-        script,
-        acted: acted.clone(),
-        succeeds,
-    };
-    place.world.doing("b", leave);
-    acted
+/// How often a test looks whether something holds while a process lives.
+const TIMES: usize = 20;
+
+/// A process that is left behind. It lives until the test releases it, or is gone itself,
+/// and acts then, once for each attempt.
+struct Left {
+    place: PathBuf,
+}
+
+impl Left {
+    fn of(place: &Place) -> Self {
+        Self {
+            place: place.root().parent().unwrap().to_owned(),
+        }
+    }
+
+    fn acted(&self) -> PathBuf {
+        self.place.join("acted")
+    }
+
+    fn script(&self) -> String {
+        let place = self.place.display();
+        format!(
+            "while [ -d {place} ] && [ ! -e {place}/released ]; do sleep 0.1; done; \
+             echo acted >> {place}/acted"
+        )
+    }
+
+    fn leave(&self, script: String, succeeds: bool) -> Doing {
+        Doing::Leave {
+            script,
+            acted: self.acted(),
+            succeeds,
+        }
+    }
+
+    async fn release(&self) {
+        std::fs::write(self.place.join("released"), "").unwrap();
+        eventually("it acts", || self.acted().exists()).await;
+    }
 }
 
 #[test]
 fn what_a_killed_leader_left_behind_holds_its_change_while_the_engine_lives() {
     let place = Place::new();
-    let acted = leaving(&place, false);
-    what_is_left_holds_its_change(&place, &acted);
+    let left = Left::of(&place);
+    place.world.doing("b", left.leave(left.script(), false));
+    what_is_left_holds_its_change(&place, &left);
 }
 
 /// As under `sudo`: only the session tells whose process it is.
 #[test]
 fn what_lost_its_environment_holds_its_change_too() {
     let place = Place::new();
-    let acted = leaving(&place, false);
-    let script = format!(
-        "exec env -i sh -c 'sleep 3; echo acted >> {}'",
-        acted.display()
-    );
-    let leave = Doing::Leave {
-        script,
-        acted: acted.clone(),
-        succeeds: false,
-    };
-    place.world.doing("b", leave);
-    what_is_left_holds_its_change(&place, &acted);
+    let left = Left::of(&place);
+    let script = format!("exec env -i sh -c '{}'", left.script());
+    place.world.doing("b", left.leave(script, false));
+    what_is_left_holds_its_change(&place, &left);
 }
 
-fn what_is_left_holds_its_change(place: &Place, acted: &std::path::Path) {
+fn what_is_left_holds_its_change(place: &Place, left: &Left) {
     let store = Arc::new(MemoryStore::new());
     let run = place.life(async {
         let engine = place.open(store.clone()).await;
@@ -289,7 +312,7 @@ fn what_is_left_holds_its_change(place: &Place, acted: &std::path::Path) {
         let run = engine.start(start(plan(steps))).await.unwrap();
         let in_doubt = || kinds(&*store, &run).contains(&"attempt_failed".to_owned());
         eventually("b is in doubt", in_doubt).await;
-        while !acted.exists() {
+        for _ in 0..TIMES {
             place.clock.advance(Millis::from_secs(10));
             assert_eq!(place.world.count("b"), 1);
             let resolve = Command::Resolve {
@@ -301,17 +324,17 @@ fn what_is_left_holds_its_change(place: &Place, acted: &std::path::Path) {
             let refused = engine.command(&run, resolve).await.unwrap_err();
             let rejection = windlass_core::rejection::Rejection::code;
             assert!(
-                acted.exists()
-                    || matches!(&refused, CommandError::Rejected(why) if rejection(why) == "orphan_lives"),
+                matches!(&refused, CommandError::Rejected(why) if rejection(why) == "orphan_lives"),
                 "{refused}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        left.release().await;
         let end = place.to_end(&engine, &run).await;
         assert_eq!(end.state.status().as_str(), "succeeded");
         run
     });
-    assert_eq!(std::fs::read_to_string(acted).unwrap(), "acted\n");
+    assert_eq!(std::fs::read_to_string(left.acted()).unwrap(), "acted\n");
     let seen = kinds(&*store, &run);
     let at = |kind: &str| seen.iter().position(|seen| seen == kind).unwrap();
     assert!(at("orphan_found") < at("attempt_failed"), "{seen:?}");
@@ -325,14 +348,15 @@ fn what_is_left_holds_its_change(place: &Place, acted: &std::path::Path) {
 fn what_a_change_that_succeeded_left_behind_holds_nothing() {
     let place = Place::new();
     let store = Arc::new(MemoryStore::new());
-    let acted = leaving(&place, true);
+    let left = Left::of(&place);
+    place.world.doing("b", left.leave(left.script(), true));
     place.life(async {
         let engine = place.open(store.clone()).await;
         let steps = vec![change("b", &[]), change("c", &["b"])];
         let run = engine.start(start(plan(steps))).await.unwrap();
         let end = place.to_end(&engine, &run).await;
         assert_eq!(end.state.status().as_str(), "succeeded");
-        assert!(!acted.exists());
+        assert!(!left.acted().exists());
         assert!(!kinds(&*store, &run).contains(&"orphan_found".to_owned()));
     });
 }
