@@ -17,6 +17,7 @@ mod report;
 mod small;
 mod sweeps;
 mod upgrade;
+mod wrapped;
 
 use std::path::{Path, PathBuf};
 

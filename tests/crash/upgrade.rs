@@ -15,8 +15,9 @@ use windlass_tests::life::{Death, Life, Place};
 use windlass_tests::orphans::end_orphans;
 
 use crate::audit::{audit, audit_announced};
-use crate::bench::{Bench, CHANGES, Phase};
+use crate::bench::{Bench, CHANGES};
 use crate::small::{Kill, Shown, has_ended};
+use crate::wrapped::Phase;
 
 /// How long one process may take.
 const LIFE_MAX: Duration = Duration::from_secs(120);
@@ -104,13 +105,16 @@ impl<'a> Upgrade<'a> {
         killed
     }
 
-    /// Lets one process live until the swap of a server has come so far, or to its end; with
-    /// `all`, every process of the run ends with it.
+    /// Lets one process live until the swap of a server has come so far, where its step waits.
+    /// With `all`, every process of the run ends with the engine; else the step goes on once
+    /// the next owner has found it at work.
     pub(crate) fn live_until(&mut self, server: Server, phase: Phase, all: bool) -> bool {
-        let bench = self.bench;
-        let killed = self.follow(self.next_command(), || bench.phase(server) == Some(phase));
-        if let (true, true, Some(story)) = (all, killed, self.story()) {
+        let Bench { lab, wrapped, .. } = self.bench;
+        wrapped.hold(lab, server, phase);
+        let killed = self.follow(self.next_command(), || wrapped.is_reached());
+        if let (true, Some(story)) = (all, self.story()) {
             self.is_cut_short |= end_orphans(&story.run) > 0;
+            wrapped.release();
         }
         killed
     }
@@ -151,6 +155,12 @@ impl<'a> Upgrade<'a> {
             let approve = ["approve", &story.run, &gate, "--note", "crash suite"];
             // The owner may be killed while it is asked.
             self.approved += usize::from(self.tell(&approve));
+        }
+        if story
+            .events()
+            .any(|event| matches!(event, Event::OrphanFound { .. }))
+        {
+            self.bench.wrapped.release();
         }
         if let Some(node) = story.unseen() {
             self.settle(&story.run, &node);
@@ -231,7 +241,7 @@ impl<'a> Upgrade<'a> {
         assert_eq!(recorded.count(), 1, "{outline}");
         assert!(self.approved <= 1, "one approval, answered once\n{outline}");
         assert_whole(&self.place.state());
-        let witness = self.bench.witness();
+        let witness = self.bench.wrapped.witness();
         shown.counts = if self.is_cut_short {
             audit_announced(&story, &witness)
         } else {
