@@ -4,6 +4,7 @@
 
 mod page;
 mod stage;
+mod verification;
 
 use std::sync::Mutex;
 
@@ -147,6 +148,8 @@ const ENDS: &[End] = &[
     End {
         what: "The servers cannot be reached for a while.",
         play: |stage, row| {
+            // A warning ends up in the report and stops nothing.
+            stage.inputs["max_outage"] = 1.into();
             stage.run();
             stage.at_gate();
             stage.lab().stop(Server::Primary).unwrap();
@@ -154,6 +157,7 @@ const ENDS: &[End] = &[
             stage.record("poll_scheduled", "standbys_after");
             stage.lab().start(Server::Primary).unwrap();
             stage.comes_to(row);
+            stage.says("outage: Writes were refused for longer than 1 ms");
             stage.all_run("15.18");
             stage.obey(row).succeeds();
         },
@@ -216,6 +220,10 @@ const ENDS: &[End] = &[
             stage.follow_to_success();
             stage.all_run("15.18");
         },
+    },
+    End {
+        what: "Verification finds that something is different.",
+        play: verification::finds_what_is_different,
     },
     End {
         what: "The engine's host reboots in the middle of the primary's upgrade.",

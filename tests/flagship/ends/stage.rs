@@ -151,6 +151,11 @@ impl<'a> Stage<'a> {
     /// Something that the servers' account does between the upgrades of the standbys and the
     /// primary's: the swap of the primary begins with a look through `psql`.
     pub(crate) fn before_the_primary_stops(&mut self, script: &str) {
+        self.before_the_primary_stops_and_at_each_look(script, ":");
+    }
+
+    /// The same, and something that it does before each look, also when the primary is back.
+    pub(crate) fn before_the_primary_stops_and_at_each_look(&mut self, script: &str, each: &str) {
         let done = self
             .lab()
             .dir()
@@ -158,7 +163,7 @@ impl<'a> Stage<'a> {
             .join(self.file("done").file_name().unwrap());
         let (done, real) = (done.display(), self.real("psql"));
         let body = format!(
-            "if [ ! -e '{done}' ]; then : >'{done}'; {script}; fi >'{done}.log' 2>&1\nexec \"{real}\" \"$@\""
+            "if [ ! -e '{done}' ]; then : >'{done}'; {script}; fi >'{done}.log' 2>&1\n{each} >/dev/null 2>&1\nexec \"{real}\" \"$@\""
         );
         self.inputs["psql"] = self.program("psql", &body);
     }
@@ -188,6 +193,29 @@ impl<'a> Stage<'a> {
             role.user(),
             described.database,
         )
+    }
+
+    /// The script that changes a byte in the first page of a table, once it is on disk whole,
+    /// and has it read by whoever asks the server.
+    pub(crate) fn tears(&self, table: &str) -> (String, String) {
+        let monitor = RoleName::Monitor.user();
+        let make = format!(
+            "create table {table} as select 1 as one; grant select on {table} to {monitor}"
+        );
+        let lab = self.lab();
+        lab.sql(Server::Primary, &make).unwrap();
+        for whole in [format!("vacuum freeze {table}"), "checkpoint".to_owned()] {
+            lab.sql(Server::Primary, &whole).unwrap();
+        }
+        let path = format!("select pg_relation_filepath('{table}')");
+        let path = lab.sql_value(Server::Primary, &path).unwrap();
+        let file = self.bench.data_dir(Server::Primary).join(path);
+        let tear = format!(
+            "printf x | dd of='{}' bs=1 seek=8000 conv=notrunc",
+            file.display()
+        );
+        let read = format!("\"{}\" -X -c 'select * from {table}'", self.real("psql"));
+        (tear, read)
     }
 
     // --- What people do. ----------------------------------------------------------------
@@ -325,7 +353,7 @@ impl<'a> Stage<'a> {
         first.unwrap_or(Value::Null)
     }
 
-    fn run_id(&self) -> String {
+    pub(crate) fn run_id(&self) -> String {
         let mut run = Value::Null;
         self.until("the run begins", || {
             run = self.state_of_run()["run"].clone();
@@ -351,18 +379,22 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Waits for a record of the run as it is followed.
+    /// Waits for a record of the run as it is followed, and answers its body.
     #[track_caller]
-    pub(crate) fn record(&self, kind: &str, node: &str) {
+    pub(crate) fn record(&self, kind: &str, node: &str) -> Value {
         let follower = self.follower.as_ref().unwrap();
+        let mut found = Value::Null;
         self.until(&format!("{kind} {node}"), || {
-            let records = follower.lines();
-            records.iter().any(|line| {
-                let record: Value = serde_json::from_str(line).unwrap_or_default();
-                let body = &record["body"];
-                record["type"] == kind && (body["node"]["step"] == node || body["step"] == node)
-            })
+            let records = follower.lines().into_iter();
+            let bodies = records.filter_map(|line| {
+                let record: Value = serde_json::from_str(&line).ok()?;
+                (record["type"] == kind).then(|| record["body"].clone())
+            });
+            let is_about = |body: &Value| body["node"]["step"] == node || body["step"] == node;
+            found = bodies.into_iter().find(is_about).unwrap_or_default();
+            !found.is_null()
         });
+        found
     }
 
     pub(crate) fn at_gate(&self) {
@@ -389,29 +421,31 @@ impl<'a> Stage<'a> {
             self.ends_with(&row.state, code.parse().unwrap());
             return;
         }
-        let mut why = Value::Null;
-        self.until(&format!("the run is {}", row.state), || {
-            why = self.why();
-            why["state"] == row.state.as_str()
-        });
+        let why = self.waits_as(&row.state, &[&row.next]);
         let sentence = why["sentence"].as_str().unwrap();
         assert!(sentence.contains(&row.told), "{}: {sentence}", self.what);
-        let expected = row
-            .next
-            .replace("RUN", &self.run_id())
-            .replace(" INPUTS", "");
-        let offered: Vec<&str> = why["waits"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|wait| wait["next"].as_array().unwrap())
-            .map(|command| command.as_str().unwrap())
-            .collect();
-        assert!(
-            offered.contains(&expected.as_str()),
-            "{}: {offered:?}",
-            self.what
+    }
+
+    /// The run comes to this state, and offers these commands; answers why it waits.
+    #[track_caller]
+    pub(crate) fn waits_as(&self, state: &str, commands: &[&str]) -> Value {
+        let run = self.run_id();
+        let spelled = |command: &&str| command.replace("RUN", &run).replace(" INPUTS", "");
+        let commands: Vec<String> = commands.iter().map(spelled).collect();
+        let mut why = Value::Null;
+        self.until(
+            &format!("the run is {state} and offers {commands:?}"),
+            || {
+                why = self.why();
+                let waits = why["waits"].as_array().into_iter().flatten();
+                let offered: Vec<&Value> = waits
+                    .flat_map(|wait| wait["next"].as_array().into_iter().flatten())
+                    .collect();
+                let is_offered = |command: &String| offered.iter().any(|offer| *offer == command);
+                why["state"] == state && commands.iter().all(is_offered)
+            },
         );
+        why
     }
 
     #[track_caller]
