@@ -127,7 +127,7 @@ impl<'a> Upgrade<'a> {
                 life.kill();
             } else if Instant::now() >= look_at {
                 look_at = Instant::now() + GATE_LOOK_EVERY;
-                self.attend(life.pid());
+                self.attend(life);
             }
         });
         let killed = death.was_killed();
@@ -140,21 +140,21 @@ impl<'a> Upgrade<'a> {
         killed
     }
 
-    /// What a person does meanwhile, if `pid` owns the directory: without an owner a command
+    /// What a person does meanwhile, if `owner` owns the directory: without an owner a command
     /// would itself go on with the run, and nobody would kill it.
-    fn attend(&mut self, pid: u32) {
+    fn attend(&mut self, owner: &mut Life) {
         let lock = fs::read_to_string(self.place.state().join("owner.lock"));
-        let owner = lock
+        let note = lock
             .ok()
             .and_then(|note| serde_json::from_str::<Value>(&note).ok());
-        let owns = owner.is_some_and(|owner| owner["pid"] == pid);
+        let owns = note.is_some_and(|note| note["pid"] == owner.pid());
         let Some(story) = self.story().filter(|_| owns) else {
             return;
         };
         if let Some(gate) = story.open_gate() {
             let approve = ["approve", &story.run, &gate, "--note", "crash suite"];
             // The owner may be killed while it is asked.
-            self.approved += usize::from(self.tell(&approve));
+            self.approved += usize::from(self.tell(&approve, owner));
         }
         if story
             .events()
@@ -163,24 +163,24 @@ impl<'a> Upgrade<'a> {
             self.bench.wrapped.release();
         }
         if let Some(node) = story.unseen() {
-            self.settle(&story.run, &node);
+            self.settle(&story.run, &node, owner);
         }
         if let Some(node) = story.failed() {
-            self.retry(&story.run, &node);
+            self.retry(&story.run, &node, owner);
         }
     }
 
     /// A read that was in flight at more deaths of its engine than the engine takes for bad
     /// luck has failed, and the run waits for a person, as it may not stop any more. No other
     /// step fails here; nothing of a read remains, so nobody has to say so.
-    fn retry(&mut self, run: &str, node: &str) {
+    fn retry(&mut self, run: &str, node: &str, owner: &mut Life) {
         let retry = ["retry", run, node, "--reason", "the engine was killed"];
-        self.retried += usize::from(self.tell(&retry));
+        self.retried += usize::from(self.tell(&retry, owner));
     }
 
     /// The look at the target sees no server, neither an old nor a new one: a person says what
     /// became of the change, once it is sure that nobody starts it any more.
-    fn settle(&mut self, run: &str, node: &str) {
+    fn settle(&mut self, run: &str, node: &str, owner: &mut Life) {
         assert!(
             self.is_cut_short,
             "{node}: only what was cut down itself leaves no server"
@@ -196,12 +196,18 @@ impl<'a> Upgrade<'a> {
                 "no server runs",
             ];
             // Before its attempt is surely over this is refused, and said again.
-            self.settled += usize::from(self.tell(&said));
+            self.settled += usize::from(self.tell(&said, owner));
         }
     }
 
-    fn tell(&self, words: &[&str]) -> bool {
-        let death = Life::begin(self.place.command(words)).wait(LIFE_MAX, |_| {});
+    /// Types a command. Where its owner dies meanwhile, the command itself may have become the
+    /// next one, and dies, too.
+    fn tell(&self, words: &[&str], owner: &mut Life) -> bool {
+        let death = Life::begin(self.place.command(words)).wait(LIFE_MAX, |told| {
+            if !owner.lives() {
+                told.kill();
+            }
+        });
         death.status.success()
     }
 
