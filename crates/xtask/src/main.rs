@@ -1,8 +1,10 @@
-//! Developer commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//! Developer commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask plugins`,
+//! `cargo xtask bench`.
 //! It composes other programs; it holds no product code.
 
 mod bench;
 mod demo;
+mod plugins;
 mod process;
 mod reaper;
 mod suites;
@@ -23,6 +25,8 @@ enum Command {
     Demo(demo::Options),
     /// Run what CI runs: format, lints, all suites, docs, dependency rules.
     Test(suites::Options),
+    /// Build the plugins from source into target/plugins.
+    Plugins(plugins::Options),
     /// Measure, and write docs/benchmarks.md.
     Bench(bench::Options),
 }
@@ -35,6 +39,7 @@ fn main() -> anyhow::Result<std::process::ExitCode> {
     match command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => suites::run_command(&options),
+        Command::Plugins(options) => plugins::run_command(&options),
         Command::Bench(options) => bench::run(&options),
     }?;
     Ok(std::process::ExitCode::SUCCESS)

@@ -39,6 +39,11 @@ pub(crate) fn ensure_packages(wanted: &[Package]) -> anyhow::Result<()> {
         .filter(|(program, _)| !is_on_path(program))
         .map(|(_, package)| *package)
         .collect();
+    install(&missing)
+}
+
+/// Installs these Debian packages as root, or says that they are missing.
+pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -57,7 +62,7 @@ pub(crate) fn ensure_packages(wanted: &[Package]) -> anyhow::Result<()> {
     };
     apt(&["update", "-q"])?;
     let mut words = vec!["install", "-y", "-q", "--no-install-recommends"];
-    words.extend(&missing);
+    words.extend(missing);
     apt(&words)
 }
 
