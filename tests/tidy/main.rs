@@ -18,6 +18,10 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
         &["windlass-core", "windlass-engine", "windlass-http"],
     ),
     (
+        "windlass-wasm",
+        &["windlass-core", "windlass-engine", "windlass-http"],
+    ),
+    (
         "windlass-server",
         &[
             "windlass-core",

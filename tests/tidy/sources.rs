@@ -38,6 +38,7 @@ fn files(below: &Path, ending: &str) -> Vec<PathBuf> {
 fn rust_files() -> Vec<PathBuf> {
     let mut found = files(&root().join("crates"), "rs");
     found.extend(files(&root().join("tests"), "rs"));
+    found.extend(files(&root().join("plugins"), "rs"));
     assert!(found.len() > 50, "the sources were not found");
     found
 }

@@ -82,6 +82,14 @@ pub enum Grant {
     Processes,
     /// It connects to where the parameters of these names say, and to nothing else.
     Connects(Vec<String>),
+    /// It sends HTTP requests of these methods to addresses of this pattern; `*` stands for
+    /// one label or segment, `**` for the rest, a name in braces for what a parameter holds.
+    Requests {
+        methods: Vec<String>,
+        url: String,
+        /// Whether they only look, whatever their method.
+        reads: bool,
+    },
 }
 
 /// In words that read after "it".
@@ -92,6 +100,14 @@ impl fmt::Display for Grant {
             Grant::Connects(params) => {
                 let params: Vec<String> = params.iter().map(|name| format!("`{name}`")).collect();
                 write!(f, "connects to where {} say", params.join(", "))
+            }
+            Grant::Requests {
+                methods,
+                url,
+                reads,
+            } => {
+                let verb = if *reads { "reads by" } else { "sends" };
+                write!(f, "{verb} {} {url}", methods.join(", "))
             }
         }
     }

@@ -36,7 +36,17 @@ type Check = (&'static str, fn(&Options) -> anyhow::Result<()>);
 /// All checks, the quick ones first.
 const CHECKS: &[Check] = &[
     ("packages", |_| tools::ensure_packages(tools::SUITES)),
-    ("format", |_| run(cargo().args(["fmt", "--all", "--check"]))),
+    ("format", |_| {
+        run(cargo().args(["fmt", "--all", "--check"]))?;
+        let plugins = [
+            "fmt",
+            "--all",
+            "--check",
+            "--manifest-path",
+            "plugins/Cargo.toml",
+        ];
+        run(cargo().args(plugins))
+    }),
     ("lints", |_| {
         let strict = [
             "--workspace",
@@ -58,12 +68,26 @@ const CHECKS: &[Check] = &[
             "licenses",
             "sources",
         ];
-        run(std::process::Command::new(deny)
-            .current_dir(crate::process::root())
-            .args(check))
+        let judge = |manifest: &[&str]| {
+            let mut deny = std::process::Command::new(&deny);
+            run(deny
+                .current_dir(crate::process::root())
+                .args(manifest)
+                .args(check))
+        };
+        judge(&[])?;
+        judge(&["--manifest-path", "plugins/Cargo.toml"])
     }),
     ("build", |_| {
-        run(cargo().args(["build", "--workspace", "--locked"]))
+        // The binary has no plugins yet: the check `wasm` alone builds their host.
+        let all = [
+            "build",
+            "--workspace",
+            "--exclude",
+            "windlass-wasm",
+            "--locked",
+        ];
+        run(cargo().args(all))
     }),
     ("core", |options| test(options, &["-p", "windlass-core"])),
     ("runbook", |options| {
@@ -77,6 +101,10 @@ const CHECKS: &[Check] = &[
     }),
     ("http", |options| test(options, &["-p", "windlass-http"])),
     ("steps", |options| test(options, &["-p", "windlass-steps"])),
+    ("plugins", |_| {
+        run(cargo().args(["run", "--locked", "-p", "xtask", "--", "plugins"]))
+    }),
+    ("wasm", |options| told_by(options, &["-p", "windlass-wasm"])),
     ("server", |options| {
         test(options, &["-p", "windlass-server"])
     }),
@@ -207,8 +235,9 @@ fn test_with(
 
 /// A suite whose counts are its proof: what it prints is shown.
 fn told(options: &Options, suite: &str) -> anyhow::Result<()> {
-    test(
-        options,
-        &["-p", "windlass-tests", "--test", suite, "--", "--nocapture"],
-    )
+    told_by(options, &["-p", "windlass-tests", "--test", suite])
+}
+
+fn told_by(options: &Options, packages: &[&str]) -> anyhow::Result<()> {
+    test(options, &[packages, &["--", "--nocapture"]].concat())
 }

@@ -1,0 +1,408 @@
+//! Requests of a guest: held against what the manifest asks for, filled with secrets on
+//! their way out, sent by `windlass-http`, and seen.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value as Json;
+use tokio::time::Instant;
+use windlass_engine::redact::MARK;
+use windlass_http::{
+    Answer, BODY_BYTES_MAX, CONNECT_TIMEOUT, Error as NoAnswer, Kind as Why, Limits, Method,
+    Refusal, Request as Wire, Sent as WasSent, Url,
+};
+
+use crate::bindings::http::{
+    Body, Document, Error, ErrorKind, Host, Part, Place, Request, Response, Sent,
+};
+use crate::compiled::digest;
+use crate::imports::millis;
+use crate::limits::{ANSWER_BYTES_MAX, CAPTURES_MAX, LINGER, REQUEST_BYTES_MAX};
+use crate::manifest::method;
+use crate::seen::Exchange;
+use crate::state::{Around, Handle, Kind, State, Witness};
+
+impl Host for State {
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
+        self.called()?;
+        let captures = request.capture.clone();
+        let sent = match self.prepare(request)? {
+            Ok(prepared) => self.exchange(prepared).await?,
+            Err(error) => Err(error),
+        };
+        match sent {
+            Ok(answer) => Ok(Ok(self.response(answer, &captures)?)),
+            Err(error) => {
+                if let Some(around) = self.around() {
+                    around.tell(&format!("[no answer: {}]", error.message));
+                }
+                Ok(Err(error))
+            }
+        }
+    }
+}
+
+/// A request that may go out.
+struct Prepared {
+    wire: Wire,
+    method: Method,
+    reads: bool,
+    timeout: Option<Duration>,
+}
+
+fn refused(kind: ErrorKind, message: impl Into<String>) -> Error {
+    Error {
+        kind,
+        sent: Sent::No,
+        status: None,
+        message: message.into(),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    refused(ErrorKind::Invalid, message)
+}
+
+/// Without its query.
+fn shown(url: &Url) -> String {
+    let text = url.to_string();
+    text.split('?').next().unwrap_or_default().to_owned()
+}
+
+impl State {
+    /// Judges a request and fills in its secrets.
+    fn prepare(&self, request: Request) -> wasmtime::Result<Result<Prepared, Error>> {
+        let Some(around) = self.around() else {
+            return Ok(Err(invalid("`describe` sends nothing")));
+        };
+        let url: Url = match request.url.parse() {
+            Ok(url) => url,
+            Err(error) => return Ok(Err(invalid(format!("the address: {error}")))),
+        };
+        if request.capture.len() > CAPTURES_MAX {
+            return Ok(Err(invalid(format!("at most {CAPTURES_MAX} captures"))));
+        }
+        let method = method(request.method);
+        let reads = match around.grant(method, &url) {
+            Ok(reads) => reads,
+            Err(error) => return Ok(Err(error)),
+        };
+        let host = url.origin().host().to_owned();
+        let mut wire = Wire::new(method, url);
+        for header in request.headers {
+            let value = match self.header(&header.value, &host)? {
+                Ok(value) => value,
+                Err(error) => return Ok(Err(error)),
+            };
+            wire = match wire.secret_header(&header.name, &value) {
+                Ok(wire) => wire,
+                Err(error) => return Ok(Err(invalid(error.to_string()))),
+            };
+        }
+        if let Some(body) = request.body {
+            let (bytes, is_json) = match body {
+                Body::Bytes(bytes) => (bytes, false),
+                Body::Json(document) => match self.document(document, &host)? {
+                    Ok(bytes) => (bytes, true),
+                    Err(error) => return Ok(Err(error)),
+                },
+            };
+            if bytes.len() > REQUEST_BYTES_MAX {
+                let message = format!("a body has at most {REQUEST_BYTES_MAX} bytes");
+                return Ok(Err(invalid(message)));
+            }
+            wire = wire.body(bytes);
+            if is_json && !wire.has_header("content-type") {
+                wire = match wire.header("content-type", "application/json") {
+                    Ok(wire) => wire,
+                    Err(error) => return Ok(Err(invalid(error.to_string()))),
+                };
+            }
+        }
+        Ok(Ok(Prepared {
+            wire,
+            method,
+            reads,
+            timeout: request.timeout_ms.map(Duration::from_millis),
+        }))
+    }
+
+    /// A header's value; it always counts as a secret one.
+    fn header(&self, parts: &[Part], host: &str) -> wasmtime::Result<Result<SecretString, Error>> {
+        let mut value = String::new();
+        for part in parts {
+            match part {
+                Part::Text(text) => value.push_str(text),
+                Part::Secret(handle) => match self.value(handle, host)? {
+                    Ok(secret) => value.push_str(secret.expose_secret()),
+                    Err(error) => return Ok(Err(error)),
+                },
+                Part::Basic((user, _)) if user.contains(':') => {
+                    return Ok(Err(invalid("a user holds no colon")));
+                }
+                Part::Basic((user, handle)) => match self.value(handle, host)? {
+                    Ok(secret) => {
+                        let pair = STANDARD.encode(format!("{user}:{}", secret.expose_secret()));
+                        if let Some(around) = self.around() {
+                            around.witness.issue(&pair.clone().into())?;
+                        }
+                        value.push_str(&pair);
+                    }
+                    Err(error) => return Ok(Err(error)),
+                },
+            }
+        }
+        Ok(Ok(value.into()))
+    }
+
+    /// A JSON body with its secrets.
+    fn document(&self, document: Document, host: &str) -> wasmtime::Result<Result<Vec<u8>, Error>> {
+        if document.secrets.is_empty() {
+            // As it was written: somebody may have signed it.
+            return Ok(Ok(document.text.into_bytes()));
+        }
+        let Ok(mut json) = serde_json::from_str::<Json>(&document.text) else {
+            return Ok(Err(invalid("the body is no JSON")));
+        };
+        for (pointer, handle) in document.secrets {
+            let secret = match self.value(&handle, host)? {
+                Ok(secret) => secret,
+                Err(error) => return Ok(Err(error)),
+            };
+            match json.pointer_mut(&pointer) {
+                Some(place) => *place = Json::String(secret.expose_secret().to_owned()),
+                None => return Ok(Err(invalid(format!("the body has no `{pointer}`")))),
+            }
+        }
+        Ok(Ok(json.to_string().into_bytes()))
+    }
+
+    /// What a handle stands for, on its way to `host`.
+    fn value(
+        &self,
+        handle: &wasmtime::component::Resource<Handle>,
+        host: &str,
+    ) -> wasmtime::Result<Result<SecretString, Error>> {
+        let Some(around) = self.around() else {
+            return Ok(Err(invalid("`describe` sends nothing")));
+        };
+        Ok(match self.table.get(handle)? {
+            Handle::Named(name) => match around.secrets.for_host(name, host) {
+                Ok(value) => Ok(value.clone()),
+                Err(refusal) => Err(refused(ErrorKind::NotGranted, refusal.to_string())),
+            },
+            Handle::Issued(value) => Ok(value.clone()),
+            Handle::Derived(_) => Err(invalid("a derived key can sign and cannot be sent")),
+        })
+    }
+
+    /// Sends a request; the outer error ends the guest.
+    async fn exchange(&mut self, prepared: Prepared) -> wasmtime::Result<Result<Answer, Error>> {
+        let Some(around) = self.around_mut() else {
+            return Ok(Err(invalid("`describe` sends nothing")));
+        };
+        let url = prepared.wire.url().clone();
+        let mut exchange = Exchange {
+            method: prepared.method.name(),
+            url: around.redact(&shown(&url)),
+            reads: prepared.reads,
+            at_ms: millis(around.clock.now()),
+            answer: None,
+        };
+        let now = Instant::now();
+        let until = match prepared.timeout {
+            Some(timeout) => now.checked_add(timeout).unwrap_or(around.deadline),
+            None => around.deadline,
+        }
+        .min(around.deadline);
+        let credentials: Vec<&str> = around.given.keys().map(|name| name.as_str()).collect();
+        let key = (url.origin().host().to_owned(), credentials.join(" "));
+        let Some(at) = around.rates.next(key, now, until) else {
+            let message = "the plugin's rate leaves no time for it";
+            return Ok(Err(refused(ErrorKind::Timeout, message)));
+        };
+        tokio::time::sleep_until(at).await;
+        let sent = match prepared.reads {
+            true => read(around, prepared.wire, until).await,
+            false => change(around, prepared.wire, until).await,
+        };
+        match &sent {
+            Ok(answer) => exchange.answer = Some((answer.status, digest(&answer.body))),
+            Err(error) if error.sent == WasSent::No => return Ok(sent.map_err(no_answer)),
+            Err(_) => {}
+        }
+        around.witness.saw(exchange);
+        Ok(sent.map_err(no_answer))
+    }
+
+    /// What the guest gets of an answer; what it captures becomes handles.
+    fn response(&mut self, answer: Answer, captures: &[Place]) -> wasmtime::Result<Response> {
+        let mut headers = answer.headers;
+        let mut body = answer.body;
+        let mut json = match captures.iter().any(|place| matches!(place, Place::Json(_))) {
+            true if !answer.truncated => serde_json::from_slice::<Json>(&body).ok(),
+            _ => None,
+        };
+        let mut captured = Vec::new();
+        for place in captures {
+            let found = match place {
+                Place::Header(name) => headers
+                    .get_mut(&name.to_ascii_lowercase())
+                    .map(|value| std::mem::replace(value, MARK.to_owned())),
+                Place::Json(pointer) => {
+                    match json.as_mut().and_then(|json| json.pointer_mut(pointer)) {
+                        Some(Json::String(text)) => Some(std::mem::replace(text, MARK.to_owned())),
+                        _ => None,
+                    }
+                }
+            };
+            captured.push(match found {
+                Some(value) if !value.is_empty() => {
+                    let value = SecretString::from(value);
+                    if let Some(around) = self.around() {
+                        around.witness.issue(&value)?;
+                    }
+                    Some(self.add_handle(Handle::Issued(value))?)
+                }
+                Some(_) | None => None,
+            });
+        }
+        if let Some(json) = json
+            && captured.iter().any(Option::is_some)
+        {
+            body = json.to_string().into_bytes();
+        }
+        Ok(Response {
+            status: answer.status,
+            headers: headers.into_iter().collect(),
+            body,
+            truncated: answer.truncated,
+            captured,
+        })
+    }
+}
+
+impl Around {
+    /// Whether the request only reads, when it is allowed at all.
+    fn grant(&self, method: Method, url: &Url) -> Result<bool, Error> {
+        let matching = self
+            .action
+            .requests
+            .iter()
+            .filter(|allowed| allowed.methods.contains(&method))
+            .filter(|allowed| allowed.pattern.holds(url, &self.origins));
+        let (mut reads, mut changes) = (false, false);
+        for allowed in matching {
+            reads |= allowed.reads;
+            changes |= !allowed.reads;
+        }
+        let shown = shown(url);
+        match (reads, changes, self.kind) {
+            (true, _, _) => Ok(true),
+            (false, true, Kind::Run | Kind::Undo) => Ok(false),
+            (false, true, Kind::Reconcile) => Err(refused(
+                ErrorKind::NotGranted,
+                format!("a reconcile only reads, and no grant calls {method} {shown} a read"),
+            )),
+            (false, false, _) => Err(refused(
+                ErrorKind::NotGranted,
+                format!(
+                    "no grant allows {method} {shown}: the action's manifest does not ask for it"
+                ),
+            )),
+        }
+    }
+}
+
+fn limits(until: Instant) -> Limits {
+    Limits {
+        connect: CONNECT_TIMEOUT,
+        deadline: until,
+        body_bytes_max: ANSWER_BYTES_MAX.min(BODY_BYTES_MAX),
+    }
+}
+
+async fn read(around: &Around, wire: Wire, until: Instant) -> Result<Answer, NoAnswer> {
+    around.client.send(wire, limits(until), || Ok(())).await
+}
+
+/// Whether a change's request still may go out, and whether it did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passing {
+    Waiting,
+    Gone,
+    Abandoned,
+}
+
+/// Sends a change in a task of its own: who stops waiting for its answer, or is stopped,
+/// does not cut its connection.
+async fn change(around: &Around, wire: Wire, until: Instant) -> Result<Answer, NoAnswer> {
+    let passing = Arc::new(Mutex::new(Passing::Waiting));
+    let at_send = {
+        let (passing, witness) = (passing.clone(), around.witness.clone());
+        let deadline = around.deadline;
+        move || pass(&passing, &witness, deadline)
+    };
+    let (client, limits) = (around.client.clone(), limits(around.deadline + LINGER));
+    let mut sending = tokio::spawn(async move { client.send(wire, limits, at_send).await });
+    let ended = tokio::time::timeout_at(until, &mut sending).await;
+    let lost = |sent: WasSent, message: &str| NoAnswer {
+        kind: Why::Timeout,
+        sent,
+        message: message.to_owned(),
+        status: None,
+    };
+    match ended {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(_)) => Err(lost(
+            WasSent::Maybe,
+            "the request's task ended without an answer",
+        )),
+        Err(_) => {
+            let mut passing = passing.lock().unwrap_or_else(PoisonError::into_inner);
+            if *passing == Passing::Gone {
+                return Err(lost(WasSent::Maybe, "no whole answer came in time"));
+            }
+            *passing = Passing::Abandoned;
+            sending.abort();
+            Err(lost(WasSent::No, "no connection came in time"))
+        }
+    }
+}
+
+fn pass(passing: &Mutex<Passing>, witness: &Witness, deadline: Instant) -> Result<(), Refusal> {
+    let mut passing = passing.lock().unwrap_or_else(PoisonError::into_inner);
+    if *passing != Passing::Waiting {
+        return Err(Refusal("nobody waits for it any more".to_owned()));
+    }
+    witness.hand_over(deadline)?;
+    *passing = Passing::Gone;
+    Ok(())
+}
+
+fn no_answer(error: NoAnswer) -> Error {
+    let kind = match error.kind {
+        Why::Setup => ErrorKind::Invalid,
+        Why::Resolve => ErrorKind::Resolve,
+        Why::Refused => ErrorKind::Address,
+        Why::Connect => ErrorKind::Connect,
+        Why::Tls => ErrorKind::Tls,
+        Why::TooLate => ErrorKind::TooLate,
+        Why::Timeout => ErrorKind::Timeout,
+        Why::Cut => ErrorKind::Cut,
+        Why::TooLarge => ErrorKind::TooLarge,
+    };
+    let sent = match error.sent {
+        WasSent::No => Sent::No,
+        WasSent::Maybe => Sent::Maybe,
+    };
+    Error {
+        kind,
+        sent,
+        status: error.status,
+        message: error.message,
+    }
+}

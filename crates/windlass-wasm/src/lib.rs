@@ -1,0 +1,31 @@
+//! Plugin steps: WebAssembly components of the contract in `plugins/wit`, on wasmtime.
+//!
+//! Responsible for loading a component, for asking it what it is and turning that into
+//! catalog entries, and for carrying out its actions behind the engine's `StepRunner`:
+//! with bounds on time, memory and talk, with HTTP through `windlass-http` alone and only
+//! where the manifest says so, and with secrets that no guest sees. Not responsible for
+//! where plugins come from, nor for what a runbook or a policy grants.
+//!
+//! - [`Host`] loads; [`Plugin`] is a loaded one, and a source of catalog entries and runners.
+//! - [`manifest`], [`schema`], [`requests`]: what a plugin says of itself, checked.
+//! - [`limits`]: every bound.
+
+mod bindings;
+mod compiled;
+mod hmac;
+mod host;
+mod imports;
+pub mod limits;
+pub mod manifest;
+mod meter;
+mod plugin;
+pub mod requests;
+mod runner;
+pub mod schema;
+mod seen;
+mod state;
+mod wasi;
+
+pub use compiled::{BadDirectory, CompiledDir};
+pub use host::{Host, HostError, Options};
+pub use plugin::{LoadError, Plugin};
