@@ -10,7 +10,7 @@ use rds_lab::{Server, Status};
 use serde_json::Value;
 use windlass_core::event::{End, Event};
 use windlass_tests::binary::windlass_failpoints;
-use windlass_tests::journal::{Story, assert_whole};
+use windlass_tests::journal::{Story, Watch, assert_whole};
 use windlass_tests::life::{Death, Life, Place};
 use windlass_tests::orphans::end_orphans;
 
@@ -30,6 +30,7 @@ const LIVES_MAX: usize = 5;
 pub(crate) struct Upgrade<'a> {
     bench: &'a Bench,
     pub(crate) place: Place,
+    watch: Watch,
     pub(crate) deaths: Vec<Death>,
     /// Approvals that the approving process said were recorded.
     approved: usize,
@@ -49,6 +50,7 @@ impl<'a> Upgrade<'a> {
         fs::write(place.beside().join("inputs.json"), inputs).unwrap();
         Self {
             bench,
+            watch: Watch::of(place.state()),
             place,
             deaths: Vec::new(),
             approved: 0,
@@ -148,25 +150,26 @@ impl<'a> Upgrade<'a> {
             .ok()
             .and_then(|note| serde_json::from_str::<Value>(&note).ok());
         let owns = note.is_some_and(|note| note["pid"] == owner.pid());
-        let Some(story) = self.story().filter(|_| owns) else {
+        let Some(story) = self.watch.look().filter(|_| owns) else {
             return;
         };
-        if let Some(gate) = story.open_gate() {
-            let approve = ["approve", &story.run, &gate, "--note", "crash suite"];
+        let run = story.run.clone();
+        let (gate, unseen, failed) = (story.open_gate(), story.unseen(), story.failed());
+        let is_found = |event: &Event| matches!(event, Event::OrphanFound { .. });
+        if story.events().any(is_found) {
+            self.bench.wrapped.release();
+        }
+        drop(story);
+        if let Some(gate) = gate {
+            let approve = ["approve", &run, &gate, "--note", "crash suite"];
             // The owner may be killed while it is asked.
             self.approved += usize::from(self.tell(&approve, owner));
         }
-        if story
-            .events()
-            .any(|event| matches!(event, Event::OrphanFound { .. }))
-        {
-            self.bench.wrapped.release();
+        if let Some(node) = unseen {
+            self.settle(&run, &node, owner);
         }
-        if let Some(node) = story.unseen() {
-            self.settle(&story.run, &node, owner);
-        }
-        if let Some(node) = story.failed() {
-            self.retry(&story.run, &node, owner);
+        if let Some(node) = failed {
+            self.retry(&run, &node, owner);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Canaries: secrets that are made when the test runs, the forms in which steps print them,
 //! and the search for them. The encoders here are written apart from those of the program.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use windlass_tests::random::Random;
 
@@ -210,16 +210,20 @@ fn base64(bytes: &[u8], for_urls: bool) -> String {
 
 /// Looks for canaries in bytes.
 pub(crate) struct Search {
+    /// What the forms and windows begin with: most places are passed by a look at two bytes.
+    begins: Vec<bool>,
     windows: HashMap<[u8; WINDOW_BYTES], String>,
-    whole: Vec<(Vec<u8>, String)>,
+    /// The shorter forms.
+    whole: BTreeMap<Vec<u8>, String>,
 }
 
 impl Search {
     /// For these canaries in all their forms.
     pub(crate) fn new(canaries: &[Canary]) -> Self {
         let mut search = Self {
+            begins: vec![false; 1 << 16],
             windows: HashMap::new(),
-            whole: Vec::new(),
+            whole: BTreeMap::new(),
         };
         for Canary { name, value } in canaries {
             for (form, text) in printed(value) {
@@ -242,9 +246,12 @@ impl Search {
 
     fn add(&mut self, what: &str, form: &[u8]) {
         if form.len() < WINDOW_BYTES {
-            self.whole.push((form.to_owned(), what.to_owned()));
+            self.begins[beginning(form)] = true;
+            let known = self.whole.entry(form.to_owned());
+            known.or_insert_with(|| what.to_owned());
         }
         for window in form.windows(WINDOW_BYTES) {
+            self.begins[beginning(window)] = true;
             let key = window.try_into().expect("a window has its size");
             self.windows.entry(key).or_insert_with(|| what.to_owned());
         }
@@ -252,17 +259,28 @@ impl Search {
 
     /// What is found, each once.
     pub(crate) fn found(&self, bytes: &[u8]) -> BTreeSet<&str> {
-        let windows = bytes.windows(WINDOW_BYTES).filter_map(|window| {
-            let key: &[u8; WINDOW_BYTES] = window.try_into().expect("a window has its size");
-            self.windows.get(key)
-        });
-        let whole = self.whole.iter().filter(|(form, _)| contains(bytes, form));
-        let whole = whole.map(|(_, what)| what);
-        windows.chain(whole).map(String::as_str).collect()
+        let mut found = BTreeSet::new();
+        for (at, two) in bytes.windows(2).enumerate() {
+            if self.begins[beginning(two)] {
+                let rest = &bytes[at..];
+                let window = rest.first_chunk().and_then(|key| self.windows.get(key));
+                found.extend(window.map(String::as_str));
+                let whole = self.whole.iter().filter(|(form, _)| rest.starts_with(form));
+                found.extend(whole.map(|(_, what)| what.as_str()));
+            }
+        }
+        found
     }
+}
+
+/// The first two bytes as a number.
+fn beginning(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
 }
 
 /// Whether some bytes stand in others.
 pub(crate) fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+    let first = wanted[0];
+    let mut windows = bytes.windows(wanted.len());
+    windows.any(|window| window[0] == first && window == wanted)
 }

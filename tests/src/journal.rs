@@ -1,8 +1,9 @@
 //! What a journal holds, read beside the engine: bytes by the store's own reader, events
 //! by core's decoder, nothing else of the product.
 
+use std::cell::{Ref, RefCell};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use windlass_core::event::Event;
@@ -30,6 +31,13 @@ pub struct Story {
 impl Story {
     /// Reads it; `None` when no run has begun.
     pub fn read(state: &Path) -> Option<Self> {
+        let mut story = None;
+        Self::read_on(state, &mut story);
+        story
+    }
+
+    /// Adds what is new since `story` was read; leaves it as it is where nothing can be read.
+    fn read_on(state: &Path, story: &mut Option<Self>) {
         let path = state.join("journal.db");
         let options = Options {
             access: Access::ReadOnly,
@@ -37,15 +45,20 @@ impl Story {
             ..Options::default()
         };
         // A journal that was killed while it was made has nothing to read.
-        let store = SqliteStore::open(&path, &options).ok()?;
+        let Ok(store) = SqliteStore::open(&path, &options) else {
+            return;
+        };
         let rows = store
             .runs(&RunQuery::default())
             .expect("the index can be read");
         assert!(rows.len() <= 1, "a test starts one run: {rows:?}");
-        let row = rows.into_iter().next()?;
-        let records = records(&store, &row.run);
-        let run = row.run.as_str().to_owned();
-        Some(Self { run, records })
+        if let Some(row) = rows.into_iter().next() {
+            let story = story.get_or_insert_with(|| Self {
+                run: row.run.as_str().to_owned(),
+                records: Vec::new(),
+            });
+            add_records(&mut story.records, &store, &row.run);
+        }
     }
 
     /// The events in order.
@@ -152,15 +165,14 @@ impl Story {
     }
 }
 
-fn records(store: &SqliteStore, run: &RunKey) -> Vec<Recorded> {
-    let mut records: Vec<Recorded> = Vec::new();
+fn add_records(records: &mut Vec<Recorded>, store: &SqliteStore, run: &RunKey) {
     loop {
         let next = records.len() as u64;
         let page = store
             .read(run, next, usize::MAX)
             .expect("the run can be read");
         if page.is_empty() {
-            return records;
+            return;
         }
         records.extend(page.into_iter().map(|record| {
             let body = record.body.expect("nothing is erased in a test");
@@ -172,6 +184,26 @@ fn records(store: &SqliteStore, run: &RunKey) -> Vec<Recorded> {
                 event: event.expect("every record is an event"),
             }
         }));
+    }
+}
+
+/// The only run of a state directory, looked at again and again: each look reads what is new.
+#[derive(Debug)]
+pub struct Watch {
+    state: PathBuf,
+    story: RefCell<Option<Story>>,
+}
+
+impl Watch {
+    pub fn of(state: PathBuf) -> Self {
+        let story = RefCell::default();
+        Self { state, story }
+    }
+
+    /// The run as far as it is durable now; `None` when none has begun.
+    pub fn look(&self) -> Option<Ref<'_, Story>> {
+        Story::read_on(&self.state, &mut self.story.borrow_mut());
+        Ref::filter_map(self.story.borrow(), Option::as_ref).ok()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Runs of a shipped runbook: the processes that drive them, and the person who approves.
 
+use std::cell::Ref;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use windlass_tests::binary::windlass;
-use windlass_tests::journal::Story;
+use windlass_tests::journal::{Story, Watch};
 use windlass_tests::life::{Death, Life, Place};
 
 const LIFE_MAX: Duration = Duration::from_secs(180);
@@ -16,6 +17,7 @@ const GATE_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// One run over one state directory.
 pub(crate) struct Run {
     pub(crate) place: Place,
+    watch: Watch,
     runbook: &'static str,
     secrets: Vec<(String, PathBuf)>,
 }
@@ -29,6 +31,7 @@ impl Run {
         let place = Place::below(&std::env::temp_dir(), windlass());
         fs::write(place.beside().join("inputs.json"), inputs.to_string()).unwrap();
         Self {
+            watch: Watch::of(place.state()),
             place,
             runbook,
             secrets,
@@ -36,17 +39,17 @@ impl Run {
     }
 
     /// What is durable of it.
-    pub(crate) fn story(&self) -> Story {
+    pub(crate) fn story(&self) -> Ref<'_, Story> {
         self.try_story().expect("it has begun")
     }
 
-    pub(crate) fn try_story(&self) -> Option<Story> {
-        Story::read(&self.place.state())
+    pub(crate) fn try_story(&self) -> Option<Ref<'_, Story>> {
+        self.watch.look()
     }
 
     /// A process that begins the run, or brings it on from where it stands.
     pub(crate) fn next_life(&self) -> Life {
-        let mut command = match Story::read(&self.place.state()) {
+        let mut command = match self.try_story() {
             Some(story) => self.place.command(["resume", &story.run]),
             None => {
                 let runbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
@@ -85,8 +88,8 @@ impl Run {
         if owner.is_none_or(|owner| owner["pid"] != pid) {
             return;
         }
-        let story = Story::read(&self.place.state());
-        let open = story.and_then(|story| Some((story.open_gate()?, story.run)));
+        let story = self.try_story();
+        let open = story.and_then(|story| Some((story.open_gate()?, story.run.clone())));
         if let Some((gate, run)) = open {
             let approve = self.place.command(["approve", &run, &gate]);
             // Before the owner listens nobody is asked; it is said again.

@@ -20,8 +20,9 @@ use crate::bench::Bench;
 
 /// How long anything of a run may take.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often is looked for it.
+/// How often is looked for it where that costs little, and where a command is called for it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+const CALL_EVERY: Duration = Duration::from_millis(250);
 /// How many of the last records are told where something did not come.
 const LINES_TOLD_MAX: usize = 5;
 /// What a person says where a reason is asked for.
@@ -355,7 +356,7 @@ impl<'a> Stage<'a> {
 
     pub(crate) fn run_id(&self) -> String {
         let mut run = Value::Null;
-        self.until("the run begins", || {
+        self.until("the run begins", CALL_EVERY, || {
             run = self.state_of_run()["run"].clone();
             run.is_string()
         });
@@ -363,7 +364,7 @@ impl<'a> Stage<'a> {
     }
 
     #[track_caller]
-    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    fn until(&self, what: &str, every: Duration, mut holds: impl FnMut() -> bool) {
         let until = Instant::now() + PATIENCE;
         while !holds() {
             if Instant::now() > until {
@@ -375,7 +376,7 @@ impl<'a> Stage<'a> {
                     lines[tail..].join("\n")
                 );
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(every);
         }
     }
 
@@ -384,9 +385,11 @@ impl<'a> Stage<'a> {
     pub(crate) fn record(&self, kind: &str, node: &str) -> Value {
         let follower = self.follower.as_ref().unwrap();
         let mut found = Value::Null;
-        self.until(&format!("{kind} {node}"), || {
+        self.until(&format!("{kind} {node}"), LOOK_EVERY, || {
             let records = follower.lines().into_iter();
-            let bodies = records.filter_map(|line| {
+            // Few lines can be meant, and a run's first one is long.
+            let marked = records.filter(|line| line.contains(&format!("\"type\":\"{kind}\"")));
+            let bodies = marked.filter_map(|line| {
                 let record: Value = serde_json::from_str(&line).ok()?;
                 (record["type"] == kind).then(|| record["body"].clone())
             });
@@ -435,6 +438,7 @@ impl<'a> Stage<'a> {
         let mut why = Value::Null;
         self.until(
             &format!("the run is {state} and offers {commands:?}"),
+            CALL_EVERY,
             || {
                 why = self.why();
                 let waits = why["waits"].as_array().into_iter().flatten();
