@@ -3,7 +3,7 @@
 //! that it names, and go on by that command as the row tells.
 
 mod page;
-mod stage;
+pub(crate) mod stage;
 mod verification;
 
 use std::sync::Mutex;

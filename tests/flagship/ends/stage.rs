@@ -1,6 +1,7 @@
 //! One run of the flagship on a lab that was put back: what is done to it, and what must be
 //! seen. Times are shortened in a copy of the runbook; nothing else of it is changed.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -36,6 +37,7 @@ pub(crate) struct Stage<'a> {
     /// What the run is given.
     pub(crate) inputs: Value,
     shortened: Vec<(String, String)>,
+    run: OnceCell<String>,
     follower: Option<Life>,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Stage<'a> {
             place: Place::below(&std::env::temp_dir(), windlass()),
             inputs: bench.lab.inputs(),
             shortened: Vec::new(),
+            run: OnceCell::new(),
             follower: None,
         }
     }
@@ -285,6 +288,17 @@ impl<'a> Stage<'a> {
         assert!(death.status.success(), "{}: {death:#?}", self.what);
     }
 
+    /// Another run of the same owner, which must come to its end meanwhile.
+    #[track_caller]
+    pub(crate) fn another_run_succeeds(&self) {
+        let runbook = self.place.beside().join("another.yaml");
+        let text = "windlass: 1\nname: another\ntitle: Nothing to do with it\nowner: windlass-tests\n\
+                    steps:\n  look: {uses: shell, effect: read, with: {argv: [uname]}}\n";
+        fs::write(&runbook, text).unwrap();
+        self.run_id();
+        self.tell(&["run", &runbook.display().to_string()]);
+    }
+
     pub(crate) fn approve(&self) {
         self.tell(&["approve", "RUN", "go"]);
     }
@@ -354,13 +368,17 @@ impl<'a> Stage<'a> {
         first.unwrap_or(Value::Null)
     }
 
+    /// The id of the run, which is the first one of its state directory.
     pub(crate) fn run_id(&self) -> String {
-        let mut run = Value::Null;
-        self.until("the run begins", CALL_EVERY, || {
-            run = self.state_of_run()["run"].clone();
-            run.is_string()
-        });
-        run.as_str().unwrap().to_owned()
+        let find = || {
+            let mut run = Value::Null;
+            self.until("the run begins", CALL_EVERY, || {
+                run = self.state_of_run()["run"].clone();
+                run.is_string()
+            });
+            run.as_str().unwrap().to_owned()
+        };
+        self.run.get_or_init(find).clone()
     }
 
     #[track_caller]
