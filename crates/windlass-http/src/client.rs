@@ -180,7 +180,7 @@ impl Client {
         };
         let tls = tls.map_err(|error| setup(error.to_string()))?;
         reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls::for_http(tls))
             .dns_resolver(Arc::new(pinned))
             .connector_layer(gate.clone())
             .connect_timeout(connect_until.saturating_duration_since(Instant::now()))

@@ -31,5 +31,5 @@ pub use limits::{
 };
 pub use request::{BadHeader, Method, Request};
 pub use resolve::{Resolver, Resolving, System};
-pub use tls::{BadTrust, Trust};
+pub use tls::{BadTrust, Trust, none_trusted};
 pub use url::{BadUrl, Origin, Url};

@@ -1,5 +1,6 @@
 //! Whom to trust: the system's authorities, or those of a file. rustls with ring, TLS 1.2
-//! and 1.3, certificate and name always verified, no early data, no resumed sessions.
+//! and 1.3, certificate and name always verified, no early data, no resumed sessions. Also
+//! for those who speak another protocol over TLS.
 
 use std::sync::Arc;
 
@@ -35,8 +36,11 @@ pub enum BadTrust {
 }
 
 impl Trust {
-    /// How rustls is to behave.
-    pub(crate) async fn config(&self) -> Result<ClientConfig, BadTrust> {
+    /// How rustls is to behave, for a protocol that names none by ALPN.
+    ///
+    /// # Errors
+    /// The authorities cannot be had.
+    pub async fn config(&self) -> Result<ClientConfig, BadTrust> {
         let roots = match self {
             Trust::System => system_roots().await?,
             Trust::Given(given) => given_roots(given).await?,
@@ -45,9 +49,15 @@ impl Trust {
     }
 }
 
-/// For a request without TLS.
-pub(crate) fn none_trusted() -> ClientConfig {
+/// For a connection that may not come to use TLS: no certificate is trusted.
+pub fn none_trusted() -> ClientConfig {
     config(RootCertStore::empty())
+}
+
+/// The same for HTTP.
+pub(crate) fn for_http(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
 }
 
 fn config(roots: RootCertStore) -> ClientConfig {
@@ -57,7 +67,6 @@ fn config(roots: RootCertStore) -> ClientConfig {
         .expect("ring has the cipher suites of the default versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
     config
 }

@@ -3,11 +3,9 @@
 //! is reused, retried or fallen back to.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -16,14 +14,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use windlass_core::outcome::Effected;
 use windlass_engine::attempt::AttemptLog;
 use windlass_engine::ports::StepContext;
+use windlass_http::BadTrust;
 
 use super::answer::{CONNECT_FAILED, describe, evidence};
 use super::call::{Call, Mode, Trust};
 use crate::ending::Ending;
 use crate::text::{printable, truncate};
 
-/// The most bytes of a file of authorities.
-const AUTHORITIES_BYTES_MAX: u64 = 1024 * 1024;
 /// What PostgreSQL keeps of an application's name, in bytes.
 const APPLICATION_NAME_BYTES_MAX: usize = 63;
 /// How long asking the server to cancel may take.
@@ -141,58 +138,15 @@ where
 }
 
 async fn client_config(trust: &Trust) -> Result<ClientConfig, Ending> {
-    let roots = match trust {
-        Trust::Plaintext => RootCertStore::empty(),
-        Trust::Native => native_roots().await?,
-        Trust::Given(given) => given_roots(given).await?,
+    let authorities = match trust {
+        Trust::Plaintext => return Ok(windlass_http::none_trusted()),
+        Trust::Native => windlass_http::Trust::System,
+        Trust::Given(given) => windlass_http::Trust::Given(given.clone()),
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has the cipher suites of the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-async fn native_roots() -> Result<RootCertStore, Ending> {
-    let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-    let found = found.map_err(|error| Ending::not_sent(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        return Err(Ending::not_sent(
-            "the system has no certificate authorities; name some in `sslrootcert`",
-        ));
-    }
-    Ok(roots)
-}
-
-async fn given_roots(given: &str) -> Result<RootCertStore, Ending> {
-    let bad = |why: String| Ending::not_sent(format!("`sslrootcert`: {why}"));
-    let pem = if given.trim_start().starts_with("-----BEGIN") {
-        given.as_bytes().to_vec()
-    } else {
-        let size = tokio::fs::metadata(given).await.map(|file| file.len());
-        if size.map_err(|error| bad(format!("{given}: {error}")))? > AUTHORITIES_BYTES_MAX {
-            return Err(bad(format!(
-                "{given} has more than {AUTHORITIES_BYTES_MAX} bytes"
-            )));
-        }
-        tokio::fs::read(given)
-            .await
-            .map_err(|error| bad(format!("{given}: {error}")))?
-    };
-    let certificates: Result<Vec<CertificateDer<'_>>, _> =
-        rustls_pemfile::certs(&mut pem.as_slice()).collect();
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates.map_err(|error| bad(error.to_string()))? {
-        roots
-            .add(certificate)
-            .map_err(|error| bad(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(bad("no certificate in it".to_owned()));
-    }
-    Ok(roots)
+    authorities.config().await.map_err(|bad| {
+        Ending::not_sent(match bad {
+            BadTrust::NoneInSystem => format!("{bad}; name some in `sslrootcert`"),
+            bad => format!("`sslrootcert`: {bad}"),
+        })
+    })
 }

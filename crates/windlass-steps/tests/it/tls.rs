@@ -92,7 +92,7 @@ async fn a_server_that_nobody_vouches_for_gets_no_password() {
         ),
         (
             json!({"sslrootcert": "/no/such/file"}),
-            "`sslrootcert`: /no/such/file",
+            "`sslrootcert`: cannot read the authorities in /no/such/file",
         ),
         (
             json!({"sslrootcert": "-----BEGIN NOTHING-----"}),
