@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use windlass_core::outcome::{Effected, Failure, MESSAGE_BYTES_MAX, Outcome};
 use windlass_core::value::Value;
 use windlass_engine::attempt::{AttemptLog, TooLate};
+use windlass_engine::redact::Redactor;
 
 use crate::text::{printable, truncate};
 
@@ -43,6 +44,15 @@ impl Ending {
     pub(crate) fn with_evidence(self, evidence: Value) -> Self {
         Self {
             evidence: Some(evidence),
+            ..self
+        }
+    }
+
+    /// The same without what is secret of this call alone; secrets of the run go later.
+    pub(crate) fn without(self, secrets: &Redactor) -> Self {
+        Self {
+            message: secrets.text(&self.message),
+            evidence: self.evidence.map(|evidence| secrets.value(evidence)),
             ..self
         }
     }

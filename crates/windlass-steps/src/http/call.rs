@@ -138,10 +138,9 @@ fn read_reason(with: &mut Fields, encrypted: bool) -> Result<Option<String>, Bad
         (false, false) => Err(BadWith::new(
             "`http://` needs `insecure_reason`: why may everybody on the way read and change this?",
         )),
-        (true, true) => Err(BadWith::new(
-            "`insecure_reason` says nothing with `https://`",
-        )),
-        (_, _) => Ok(reason),
+        (false, true) => Ok(reason),
+        // It may be a default of the runbook, for other requests.
+        (true, _) => Ok(None),
     }
 }
 
@@ -257,9 +256,7 @@ fn read_client(with: &mut Fields, method: Method, encrypted: bool) -> Result<Cli
     let ranges = ranges.map_err(|error| BadWith::new(format!("`private_addresses`: {error}")))?;
     let mut client = Client::new(Reach::with(ranges));
     if let Some(given) = with.text("ca_file")? {
-        if !encrypted {
-            return Err(BadWith::new("`ca_file` says nothing with `http://`"));
-        }
+        // Without TLS nobody is asked for a certificate.
         client = client.trusting(Trust::Given(given));
     }
     if !encrypted {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use windlass_core::outcome::{Effected, Outcome};
 use windlass_engine::attempt::DispatchToken;
 use windlass_engine::ports::StepContext;
+use windlass_engine::redact::Redactor;
 use windlass_http::{Error, Limits, Refusal, Sent};
 
 use super::call::Call;
@@ -69,8 +70,11 @@ pub(super) async fn perform(
         },
         answer = &mut sending => answer,
     };
-    let answer = answer.map_err(no_answer)?;
-    verdict::outcome(context, &call, answer, begun.elapsed())
+    let derived = Redactor::new(&call.derived);
+    let outcome = answer
+        .map_err(no_answer)
+        .and_then(|answer| verdict::outcome(context, &call, &derived, answer, begun.elapsed()));
+    outcome.map_err(|ending| ending.without(&derived))
 }
 
 fn not_sent_yet(stop: Stop) -> Ending {

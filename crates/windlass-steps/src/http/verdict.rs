@@ -55,15 +55,16 @@ impl Statuses {
     }
 }
 
-/// The outcome of a whole answer.
+/// The outcome of a whole answer. `derived` are secrets that only this call has, such as a
+/// pair of user and password as a header carries it.
 pub(super) fn outcome(
     context: &StepContext,
     call: &Call,
+    derived: &Redactor,
     answer: Answer,
     took: Duration,
 ) -> Result<Outcome, Ending> {
     let change = context.effect.is_change();
-    let derived = Redactor::new(&call.derived);
     let body = text(&answer.body);
     let body = if answer.truncated {
         let redactor = context.log.redactor();
@@ -73,7 +74,7 @@ pub(super) fn outcome(
     };
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     let bytes = answer.body.len();
-    context.log.line(&context.log.redact(&format!(
+    context.log.line(&derived.text(&format!(
         "{:?}: {}, {bytes} bytes in {took_ms} ms",
         call.request, answer.status
     )));
@@ -100,7 +101,10 @@ pub(super) fn outcome(
         ("duration_ms", Value::Int(took_ms)),
     ];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
-    Ok(succeeded(&context.log, outputs.into()))
+    let Value::Map(outputs) = derived.value(Value::Map(outputs.into())) else {
+        unreachable!("a map without secrets is a map");
+    };
+    Ok(succeeded(&context.log, outputs))
 }
 
 /// The outputs `json` and `body`. The target has answered that all is well: what cannot
