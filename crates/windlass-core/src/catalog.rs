@@ -56,6 +56,10 @@ pub struct Action {
     pub timeout: Option<Millis>,
     /// The default of `settle`: how long after its send deadline an effect may still show.
     pub settle: Millis,
+    /// Less than this no step may state: what lies on the way to the target for so long may
+    /// still be carried out there.
+    #[serde(default)]
+    pub settle_least: Millis,
     /// The default of `observe`.
     pub observe: Millis,
     /// How an attempt that was sent can still be known to have changed nothing.

@@ -194,6 +194,7 @@ codes! {
     MANUAL_KEY = "WL0670", "A key does not belong to work that a person does by hand.";
     MANUAL_EXPIRES = "WL0671", "A change that a person does by hand cannot expire.";
     POINT_IN_TIME = "WL0672", "A point in time is not written as one.";
+    SETTLE_SHORT = "WL0690", "A look comes before the action is surely without effect.";
     TEST_RUNBOOK = "WL0801", "The runbook of a test file cannot be read or has mistakes.";
     TEST_INPUTS = "WL0802", "The inputs of a case do not fit the runbook.";
     TEST_STEP = "WL0803", "A test file names a step that the runbook does not have.";

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use windlass_core::catalog::{Action, NoEffect, Param};
 use windlass_core::outcome::{Effected, MESSAGE_BYTES_MAX};
 use windlass_core::plan::{EffectClass, Input};
+use windlass_core::time::Millis;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -70,6 +71,7 @@ pub(crate) fn entry() -> Action {
         undoes: false,
         timeout: Some(COMPUTE_TIMEOUT),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Never,
     }

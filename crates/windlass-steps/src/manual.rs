@@ -47,6 +47,7 @@ pub(crate) fn entry() -> Action {
         timeout: None,
         // Nothing is sent once the person has answered.
         settle: Millis(0),
+        settle_least: Millis(0),
         observe: OBSERVE,
         // He may say that nothing was done.
         no_effect: NoEffect::Refused,

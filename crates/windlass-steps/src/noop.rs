@@ -34,6 +34,7 @@ pub(crate) fn entry() -> Action {
         undoes: false,
         timeout: Some(Millis::from_secs(10)),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Never,
     }

@@ -3,6 +3,7 @@
 
 use windlass_core::catalog::{Action, NoEffect};
 use windlass_core::plan::{EffectClass, Input};
+use windlass_core::time::Millis;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -27,6 +28,7 @@ pub(crate) fn entry() -> Action {
         undoes: false,
         timeout: Some(COMPUTE_TIMEOUT),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Never,
     }

@@ -40,6 +40,7 @@ pub(crate) fn entry() -> Action {
         // The plan has no attempt that could time out.
         timeout: None,
         settle: Millis(0),
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Never,
     }

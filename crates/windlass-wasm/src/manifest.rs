@@ -223,6 +223,7 @@ impl Action {
             undoes: self.undoes,
             timeout: self.timeout,
             settle: self.settle,
+            settle_least: Millis(0),
             observe: self.observe,
             no_effect: NoEffect::Refused,
         }

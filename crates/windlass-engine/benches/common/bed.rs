@@ -86,6 +86,7 @@ impl CatalogSource for Noops {
             undoes: false,
             timeout: Some(Millis::from_mins(10)),
             settle: Millis(0),
+            settle_least: Millis(0),
             observe: Millis::from_mins(1),
             no_effect: windlass_core::catalog::NoEffect::Never,
         };

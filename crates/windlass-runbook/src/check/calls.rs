@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use windlass_core::catalog::Action;
 use windlass_core::expr::is_identifier;
 use windlass_core::id::ActionName;
-use windlass_core::plan::{ATTEMPTS_MAX, Call, EffectClass, Reconcile, Retry, Template, Verb};
+use windlass_core::plan::{
+    ATTEMPTS_MAX, Call, EffectClass, Reconcile, Retry, Template, Unit, Verb,
+};
 use windlass_core::time::Millis;
 
 use super::checks::checks;
@@ -17,7 +19,7 @@ use super::names::{Around, Outputs, bare};
 use super::shapes::bad_name;
 use super::templates::{Wanted, folded_map, template};
 use super::world::World;
-use crate::codes::{MISSING_PARAM, NO_TIMEOUT, NOT_A_READ, UNKNOWN_PARAM};
+use crate::codes::{MISSING_PARAM, NO_TIMEOUT, NOT_A_READ, SETTLE_SHORT, UNKNOWN_PARAM};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, NodeKind};
 use crate::suggest::did_you_mean;
@@ -277,6 +279,26 @@ fn reconcile(
         return (None, None);
     };
     let settle = fields.duration_or_zero("settle", found);
+    if let (Some(stated), Some(action)) = (settle, called.action)
+        && stated < action.settle_least
+        && let Some(entry) = fields.get("settle")
+    {
+        let spelled = |span: Millis| {
+            Unit::Duration
+                .written(i64::try_from(span.0).unwrap_or(i64::MAX))
+                .to_string()
+        };
+        let (uses, least) = (called.name, spelled(action.settle_least));
+        let message = format!("`{uses}` may still take effect {least} after its send deadline");
+        found.push(
+            Diagnostic::error(SETTLE_SHORT, message)
+                .at(entry.value.span, "a look before that proves nothing")
+                .help(format!(
+                    "state at least `settle: {least}`, or leave it out for {}",
+                    spelled(action.settle)
+                )),
+        );
+    }
     (reconcile_read(world, &fields, around, found), settle)
 }
 

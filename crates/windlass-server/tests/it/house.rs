@@ -285,6 +285,7 @@ impl CatalogSource for Source {
             undoes: false,
             timeout: None,
             settle: Millis(0),
+            settle_least: Millis(0),
             observe: Millis::from_mins(15),
             no_effect: windlass_core::catalog::NoEffect::Never,
         };

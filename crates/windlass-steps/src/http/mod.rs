@@ -234,6 +234,7 @@ pub(crate) fn entry() -> Action {
         // For reads and idempotent requests; the author of a change states its own.
         timeout: Some(Millis::from_mins(1)),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
     }

@@ -176,6 +176,7 @@ fn entry(summary: &str, own: BTreeMap<String, Param>, more: &[(&str, Type, &str)
         undoes: false,
         timeout: Some(TIMEOUT),
         settle: Millis(0),
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
     }

@@ -180,6 +180,7 @@ pub(crate) fn query_entry() -> Action {
         undoes: false,
         timeout: Some(Millis::from_mins(1)),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
     }
@@ -216,6 +217,7 @@ pub(crate) fn execute_entry() -> Action {
         // For reads and idempotent statements; the author of a change states its own.
         timeout: Some(Millis::from_mins(1)),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
     }

@@ -126,6 +126,7 @@ pub(crate) fn entry() -> Action {
         // For reads; the author of a change states how long it may take.
         timeout: Some(Millis::from_mins(5)),
         settle: SETTLE,
+        settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Param("no_effect_exit_codes".to_owned()),
     }

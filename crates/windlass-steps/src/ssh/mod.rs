@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use windlass_core::catalog::{Action, Grant, Touch};
 use windlass_core::outcome::Outcome;
+use windlass_core::time::Millis;
 use windlass_core::types::Type;
 use windlass_engine::attempt::DispatchToken;
 use windlass_engine::ports::{StepContext, StepRunner, Work};
@@ -36,6 +37,7 @@ pub(crate) fn entry() -> Action {
     let mut action = Action {
         summary: "Run a command or a script on another machine, by OpenSSH".to_owned(),
         grants: vec![Grant::Connects(vec!["host".to_owned(), "port".to_owned()])],
+        settle_least: Millis::from_secs(GO_WITHIN.as_secs()),
         ..shell::entry()
     };
     let cwd = optional(
