@@ -436,6 +436,20 @@ steps:
     )
 }
 
+/// A runbook with a secret in a Vault.
+fn vaulted(address: &str, more: &str) -> String {
+    format!(
+        "
+windlass: 1
+name: vaulted
+secrets:
+  password: {{vault: {{address: \"{address}\", path: db/admin, field: password{more}}}}}
+steps:
+  use: {{uses: shell, effect: read, with: {{argv: [sh], env: {{P: \"${{{{ secrets.password }}}}\"}}}}}}
+"
+    )
+}
+
 #[test]
 fn what_a_runbook_touches_and_is_not_there() {
     let case = Case::with_journal();
@@ -485,6 +499,26 @@ fn what_a_runbook_touches_and_is_not_there() {
     });
     drop(hole);
     looks("tls_refused", &touching("sh", "127.0.0.1", port, true));
+    answering.join().unwrap();
+    looks(
+        "vault_unreachable",
+        &vaulted(&format!("https://127.0.0.1:{free}"), ""),
+    );
+    // What Vault says while it is sealed.
+    let sealed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", sealed.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut client, _) = sealed.accept().unwrap();
+        let mut request = [0; 1024];
+        let asked = client.read(&mut request).unwrap();
+        assert!(request[..asked].starts_with(b"GET /v1/sys/health "));
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        std::io::Write::write_all(&mut client, answer).unwrap();
+    });
+    looks(
+        "vault_sealed",
+        &vaulted(&address, ", insecure_reason: a test"),
+    );
     answering.join().unwrap();
     say("doctor: each word's condition was made, and what it says is its page");
 }

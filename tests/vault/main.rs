@@ -149,6 +149,35 @@ impl Bao {
         command.output().unwrap()
     }
 
+    /// What the doctor says of the runbook that was run last, and its grade.
+    fn doctor(&self) -> (Option<i32>, String) {
+        let done = self.ask(&["doctor"], &[]);
+        let said = String::from_utf8_lossy(&done.stdout).replace(&self.address(), "https://VAULT");
+        // Long lines are broken where the terminal ends; here they are read as one.
+        let words: Vec<&str> = said.split_whitespace().collect();
+        (done.status.code(), words.join(" "))
+    }
+
+    /// What a preflight says that cannot read its secrets.
+    fn preflight(&self, token: &str) -> String {
+        let done = self.ask(&["preflight"], &[("VAULT_TOKEN", token)]);
+        assert_eq!(done.status.code(), Some(2), "{done:?}");
+        String::from_utf8_lossy(&done.stderr).replace(&self.address(), "https://VAULT")
+    }
+
+    /// Something about the runbook that was written last.
+    fn ask(&self, words: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(windlass());
+        command.args(["--allow-volatile-state", "--state-dir"]);
+        command.arg(self.dir.path().join("state"));
+        command
+            .args(words)
+            .arg(self.dir.path().join("vaulted.yaml"));
+        command.env_remove("VAULT_TOKEN");
+        command.envs(variables.iter().copied());
+        command.output().unwrap()
+    }
+
     /// What the command says when the secrets cannot be read; nothing was started.
     fn refused(&self, place: &str, token: &str) -> String {
         let said = self.run(place, "path: db/admin", &[("VAULT_TOKEN", token)]);
@@ -230,25 +259,46 @@ fn secrets_come_from_a_real_server_and_stay_out_of_sight() {
             "the secret a: version 1 of secret/gone in Vault was deleted at ",
         ),
         (
-            "path: db/admin",
-            "hvs.hunter2",
-            "the secret a: Vault at https://VAULT does not show secret/db/admin (403): permission denied",
-        ),
-        (
             "path: db/admin, mount: nowhere",
             "root",
             "the secret a: Vault at https://VAULT has no nowhere/db/admin, or its mount is another: no handler for route",
+        ),
+        // The last one, which the doctor and a preflight look at as well.
+        (
+            "path: db/admin",
+            "hvs.hunter2",
+            "the secret a: Vault at https://VAULT does not show secret/db/admin (403): permission denied",
         ),
     ] {
         let said = bao.refused(place, token);
         assert!(said.contains(wanted), "{place}: {said}");
     }
+    let (grade, said) = bao.doctor();
+    assert_eq!(grade, Some(0), "{said}");
+    assert!(
+        said.contains("ok Vault: https://VAULT answers, and is not sealed"),
+        "{said}"
+    );
+    let said = bao.preflight("hvs.hunter2");
+    let denied = "the secret a: Vault at https://VAULT does not show secret/db/admin (403): permission denied; the token is wrong or over, or its policy does not allow it";
+    assert!(said.contains(denied), "{said}");
     bao.does(&["operator", "seal"]);
+    let (grade, said) = bao.doctor();
+    assert_eq!(grade, Some(1), "{said}");
+    let sealed =
+        "FAIL Vault: https://VAULT is sealed, or was never made ready (503) [vault_sealed]";
+    assert!(said.contains(sealed), "{said}");
     let said = bao.refused("path: db/admin", "root");
     let sealed = "(503): Vault is sealed; it is sealed or not ready";
     assert!(said.contains(sealed), "{said}");
     bao.server.kill().unwrap();
     bao.server.wait().unwrap();
+    let (grade, said) = bao.doctor();
+    assert_eq!(grade, Some(1), "{said}");
+    assert!(said.contains("[vault_unreachable]"), "{said}");
+    let said = bao.preflight("root");
+    let gone = "the secret a: Vault at https://VAULT cannot be asked: cannot connect: ";
+    assert!(said.contains(gone), "{said}");
     let said = bao.refused("path: db/admin", "root");
     let gone = "the secret a: Vault at https://VAULT cannot be asked: cannot connect: ";
     assert!(said.contains(gone), "{said}");

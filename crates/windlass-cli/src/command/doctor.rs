@@ -29,7 +29,7 @@ use word::Word;
 #[command(after_help = "\
 Each line says ok, warn or FAIL, and what to do. A word in brackets names what is not well;
 docs/doctor.md explains each. It changes nothing but makes the state directory when it is
-missing. With a runbook it also looks whether the programs and PostgreSQL servers that the
+missing. With a runbook it also looks whether the programs, PostgreSQL servers and Vaults that the
 plan names are there; it logs in nowhere.
 
 Examples:

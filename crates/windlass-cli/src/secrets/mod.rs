@@ -5,7 +5,7 @@
 mod exec;
 mod file;
 mod spelled;
-mod vault;
+pub(crate) mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -24,6 +24,34 @@ const ANSWER_BYTES_MAX: usize = 512 * 1024;
 /// The most of what a Vault says about a refusal that is shown.
 const SAID_BYTES_MAX: usize = 500;
 
+/// How a Vault is, without logging in to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It answers reads, itself or through the active one.
+    Serves,
+    /// It is sealed, or was never made ready; its status.
+    Sealed(u16),
+    /// It says something else.
+    Odd(u16),
+}
+
+/// Asks a Vault how it is.
+///
+/// # Errors
+/// It cannot be asked.
+pub(crate) async fn health(place: &VaultPlace, within: Duration) -> Result<Health, String> {
+    let vault = Vault::of(place)?;
+    let url = Url::build(&vault.origin, ["v1", "sys", "health"], [])
+        .map_err(|error| format!("a place in Vault: {error}"))?;
+    let answer = vault.ask(Request::new(Method::Get, url), within).await?;
+    Ok(match answer.status {
+        // A standby says 429, one of disaster recovery or for performance 472 or 473.
+        200 | 429 | 472 | 473 => Health::Serves,
+        501 | 503 => Health::Sealed(answer.status),
+        status => Health::Odd(status),
+    })
+}
+
 /// Vaults, and the tokens that logging in to them gave: a secret id may be good for one
 /// login only.
 #[derive(Default)]
@@ -125,7 +153,7 @@ impl<'a> Vault<'a> {
             .header("content-type", "application/json")
             .map_err(|error| error.to_string())?
             .body(ids.to_string().into_bytes());
-        let answer = self.ask(request).await?;
+        let answer = self.ask(request, ANSWER_TIME_MAX).await?;
         if answer.status != 200 {
             let what = format!("does not log the role in at auth/{}", role.mount);
             return Err(self.refusal(&answer, &what, &[role_id, secret_id]));
@@ -148,7 +176,7 @@ impl<'a> Vault<'a> {
             .request(Method::Get, path, &query)?
             .secret_header("x-vault-token", token)
             .map_err(|error| error.to_string())?;
-        let answer = self.ask(request).await?;
+        let answer = self.ask(request, ANSWER_TIME_MAX).await?;
         let secret = format!("{}/{}", place.mount, place.path);
         match answer.status {
             200 => {}
@@ -205,10 +233,10 @@ impl<'a> Vault<'a> {
         }
     }
 
-    async fn ask(&self, request: Request) -> Result<Answer, String> {
+    async fn ask(&self, request: Request, within: Duration) -> Result<Answer, String> {
         let limits = Limits {
             body_bytes_max: ANSWER_BYTES_MAX,
-            ..Limits::until(Instant::now() + ANSWER_TIME_MAX)
+            ..Limits::until(Instant::now() + within)
         };
         let sent = || -> Result<(), Refusal> { Ok(()) };
         self.client

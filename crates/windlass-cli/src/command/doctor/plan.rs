@@ -1,8 +1,9 @@
 //! What a plan will touch, as far as it is known before the run: whether its programs are
-//! here and its database servers answer. Nobody logs in, and nothing is changed; whether a
-//! certificate and a password are good is for `windlass preflight` to see.
+//! here, and whether its database servers and the Vaults of its secrets answer. Nobody logs
+//! in, and nothing is changed; whether a certificate, a password and a token are good is
+//! for `windlass preflight` to see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,9 +11,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use windlass_core::catalog::Touch;
+use windlass_core::plan::{SecretSource, VaultPlace};
 use windlass_runbook::outline::{Outline, StepOutline};
 
 use super::{Finding, Word};
+use crate::secrets::vault::{Health, health};
 use crate::text;
 
 /// How long a server may take to let somebody connect, and to answer one byte.
@@ -55,6 +58,7 @@ pub(super) async fn look(plan: &Outline, plaintext: impl Fn(&StepOutline) -> boo
             findings.push(finding(&server, answer));
         }
     }
+    findings.extend(vaults(plan).await);
     let later = plan
         .steps
         .iter()
@@ -70,6 +74,54 @@ pub(super) async fn look(plan: &Outline, plaintext: impl Fn(&StepOutline) -> boo
         ));
     }
     findings
+}
+
+/// The Vaults that the runbook's secrets are in, each asked once, at the same time.
+async fn vaults(plan: &Outline) -> Vec<Finding> {
+    let mut places = BTreeMap::new();
+    for secret in &plan.secrets {
+        if let Some(SecretSource::Vault(place)) = &secret.source {
+            let key = (place.address.clone(), place.ca_file.clone());
+            places.entry(key).or_insert_with(|| place.clone());
+        }
+    }
+    let places = places.into_values().take(LOOKED_AT_MAX);
+    let looks: Vec<_> = places
+        .map(|place| {
+            tokio::spawn(async move { vault(&place, health(&place, ANSWER_WITHIN).await) })
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for look in looks {
+        findings.extend(look.await);
+    }
+    findings
+}
+
+fn vault(place: &VaultPlace, health: Result<Health, String>) -> Finding {
+    const WHAT: &str = "Vault";
+    let name = text::line(&place.address);
+    match health {
+        Ok(Health::Serves) => Finding::ok(WHAT, format!("{name} answers, and is not sealed")),
+        Ok(Health::Sealed(status)) => Finding::fail(
+            Word::VaultSealed,
+            WHAT,
+            format!("{name} is sealed, or was never made ready ({status})"),
+            "unseal it: a run whose secrets cannot be read does not begin",
+        ),
+        Ok(Health::Odd(status)) => Finding::fail(
+            Word::VaultUnreachable,
+            WHAT,
+            format!("{name} answers {status} where a Vault tells how it is"),
+            "look at `address`: something else may listen there",
+        ),
+        Err(why) => Finding::fail(
+            Word::VaultUnreachable,
+            WHAT,
+            why,
+            "look at `address`, `ca_file`, the route and the firewalls on the way",
+        ),
+    }
 }
 
 fn values(plan: &Outline, what: Touch) -> impl Iterator<Item = &str> {

@@ -36,6 +36,8 @@ pub(super) enum Word {
     ServerUnreachable,
     ServerSilent,
     TlsRefused,
+    VaultUnreachable,
+    VaultSealed,
 }
 
 impl Word {
@@ -73,6 +75,8 @@ impl Word {
             Word::ServerUnreachable => "server_unreachable",
             Word::ServerSilent => "server_silent",
             Word::TlsRefused => "tls_refused",
+            Word::VaultUnreachable => "vault_unreachable",
+            Word::VaultSealed => "vault_sealed",
         }
     }
 }
