@@ -60,6 +60,9 @@ pub struct Outline {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub input_units: BTreeMap<String, Unit>,
     pub secrets: Vec<SecretOutline>,
+    /// What the actions of this plan may do to their surroundings; those that may do
+    /// nothing are left out.
+    pub grants: Vec<GrantOutline>,
     pub on_failure: OnFailure,
     pub max_parallel: u32,
     pub counts: Counts,
@@ -138,6 +141,16 @@ pub struct SecretOutline {
     /// The hosts that it may go to; empty when nothing limits it.
     pub hosts: Vec<HostPattern>,
     /// The steps that are given it.
+    pub steps: Vec<StepId>,
+}
+
+/// What an action may do, whatever its parameters say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GrantOutline {
+    pub action: ActionName,
+    /// In words that read after its name.
+    pub may: Vec<String>,
+    /// The steps that use it: themselves, in their undo, or to look.
     pub steps: Vec<StepId>,
 }
 
@@ -284,6 +297,7 @@ impl Outline {
             inputs: p.inputs.clone(),
             input_units: p.input_units.clone(),
             secrets: secrets(p),
+            grants: grants(p, catalog),
             on_failure: p.on_failure,
             max_parallel: p.max_parallel,
             counts: count(plan),
@@ -376,6 +390,26 @@ fn secrets(plan: &Plan) -> Vec<SecretOutline> {
         name,
     };
     names.into_iter().map(outline).collect()
+}
+
+fn grants(plan: &Plan, catalog: &Catalog) -> Vec<GrantOutline> {
+    let mut steps: BTreeMap<&ActionName, Vec<StepId>> = BTreeMap::new();
+    for step in &plan.steps {
+        let uses: BTreeSet<&ActionName> =
+            touched::called(step).iter().map(|call| call.uses).collect();
+        for action in uses {
+            steps.entry(action).or_default().push(step.id.clone());
+        }
+    }
+    let outline = |(action, steps): (&ActionName, Vec<StepId>)| {
+        let may = catalog.get(action)?.grants.iter().map(ToString::to_string);
+        Some(GrantOutline {
+            action: action.clone(),
+            may: Some(may.collect()).filter(|may: &Vec<String>| !may.is_empty())?,
+            steps,
+        })
+    };
+    steps.into_iter().filter_map(outline).collect()
 }
 
 fn count(plan: &IndexedPlan) -> Counts {

@@ -30,6 +30,7 @@ pub(crate) fn plan_page(plan: &Outline, paint: &Paint) -> Vec<String> {
     lines.push(String::new());
     lines.extend(follows::follows(plan, paint));
     lines.push(String::new());
+    lines.extend(grants(plan, paint));
     lines.extend(touching::touching(plan, paint));
     lines.push(String::new());
     lines.extend(paint.labelled(
@@ -40,6 +41,21 @@ pub(crate) fn plan_page(plan: &Outline, paint: &Paint) -> Vec<String> {
             text::count(plan.counts.steps, "step")
         ),
     ));
+    lines
+}
+
+/// What the actions may do, whatever their parameters say; then what they touch by these.
+fn grants(plan: &Outline, paint: &Paint) -> Vec<String> {
+    if plan.grants.is_empty() {
+        return paint.labelled("grants", "none: no process, no connection");
+    }
+    let mut lines = vec!["grants".to_owned()];
+    for grant in &plan.grants {
+        let may = grant.may.join("; ");
+        let steps = names_of(&grant.steps);
+        let text = format!("{} {may}: {steps}", grant.action);
+        lines.extend(paint.hanging("  ", "    ", &text));
+    }
     lines
 }
 
