@@ -50,8 +50,15 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The only third-party crates that the core may use (docs/adr/0001).
-const CORE_DEPENDENCIES: &[&str] = &["serde", "serde_json", "sha2", "thiserror", "rpds"];
+/// The only third-party crates that the core may use (docs/adr/0001, 0023).
+const CORE_DEPENDENCIES: &[&str] = &[
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "rpds",
+    "regex-lite",
+];
 
 fn metadata() -> serde_json::Value {
     let output = Command::new(env!("CARGO"))

@@ -67,20 +67,24 @@ impl Ask {
             },
             Ask::Attest(Attest {
                 node,
+                attempt,
                 reason,
                 outputs,
             }) => Command::Attest {
                 node,
+                attempt,
                 by,
                 reason,
                 outputs,
             },
             Ask::Decline(Decline {
                 node,
+                attempt,
                 reason,
                 effect,
             }) => Command::Decline {
                 node,
+                attempt,
                 by,
                 reason,
                 effect,

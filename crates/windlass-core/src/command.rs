@@ -111,6 +111,8 @@ pub enum Command {
     /// by hand is done; the run goes on.
     Attest {
         node: NodeId,
+        /// The one that the person saw; 0 of a node that never began.
+        attempt: u32,
         by: Operator,
         reason: String,
         outputs: Value,
@@ -119,6 +121,8 @@ pub enum Command {
     /// to the world all the same.
     Decline {
         node: NodeId,
+        /// The one that the person was asked for.
+        attempt: u32,
         by: Operator,
         reason: String,
         effect: Effected,

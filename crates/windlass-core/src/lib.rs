@@ -15,6 +15,7 @@ pub mod id;
 pub mod operator;
 pub mod outcome;
 mod outstanding;
+pub mod pattern;
 pub mod plan;
 pub mod rehearsal;
 pub mod rejection;

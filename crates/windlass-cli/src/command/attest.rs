@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// The step, STEP[ITEM] of a for_each, or undo:STEP
     #[arg(value_name = "NODE")]
     node: NodeId,
+    /// The attempt that you saw; the newest when left out
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
     /// How you know; the record keeps it
     #[arg(long)]
     reason: String,
@@ -44,11 +47,13 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let mut outputs = given::outputs(args.output)?;
     let (node, reason, values) = (args.node, args.reason, args.value);
     ask(place, &args.run, |run| {
+        let attempt = args.attempt.unwrap_or_else(|| run.attempt_of(&node));
         let asked = run.by_hand.iter().find(|asked| asked.node == node);
         let asked = asked.map_or(&[][..], |asked| &asked.values);
         given::state(&mut outputs, values, asked)?;
         Ok(Ask::Attest(Attest {
             node,
+            attempt,
             reason,
             outputs,
         }))

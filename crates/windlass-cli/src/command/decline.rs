@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// The step, or STEP[ITEM] of a for_each
     #[arg(value_name = "NODE")]
     node: NodeId,
+    /// The attempt that you were asked for; the newest when left out
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
     /// Why; the record keeps it
     #[arg(long)]
     reason: String,
@@ -45,9 +48,11 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         (false, false) => Effected::None,
     };
     let (node, reason) = (args.node, args.reason);
-    ask(place, &args.run, |_| {
+    ask(place, &args.run, |run| {
+        let attempt = args.attempt.unwrap_or_else(|| run.attempt_of(&node));
         Ok(Ask::Decline(Decline {
             node,
+            attempt,
             reason,
             effect,
         }))

@@ -64,23 +64,37 @@ pub(crate) fn frame(
             paint.alarm(&waits)
         ));
     }
-    if let (Some(first), Some(typed)) = (run.gates.first(), typed) {
-        let several = run.gates.len() > 1;
-        let reject = if several {
-            "reject GATE REASON"
-        } else {
-            "reject REASON"
-        };
-        let approve = if several {
-            "a gate's name".to_owned()
-        } else {
-            format!("`{}`", first.step)
-        };
-        let help = format!("type {approve} to approve, or `{reject}`");
+    let Some(typed) = typed.filter(|_| !run.gates.is_empty() || !run.by_hand.is_empty()) else {
+        return lines;
+    };
+    for help in [approving(run), attesting(run)].into_iter().flatten() {
         lines.extend(paint.hanging("  ", "  ", &help));
-        lines.push(prompt(typed, paint));
     }
+    lines.push(prompt(typed, paint));
     lines
+}
+
+/// What is typed at an open gate.
+fn approving(run: &RunView) -> Option<String> {
+    let first = run.gates.first()?;
+    let (approve, reject) = match run.gates.len() {
+        1 => (format!("`{}`", first.step), "reject REASON"),
+        _ => ("a gate's name".to_owned(), "reject GATE REASON"),
+    };
+    Some(format!("type {approve} to approve, or `{reject}`"))
+}
+
+/// What is typed about work by hand.
+fn attesting(run: &RunView) -> Option<String> {
+    let first = run.by_hand.first()?;
+    let required = first.values.iter().filter(|value| !value.optional);
+    let values: String = required
+        .map(|value| format!("{}=... ", value.name))
+        .collect();
+    let node = run.spelled(&first.node);
+    Some(format!(
+        "type `attest {node} {values}REASON` when it is done, or `decline {node} REASON`"
+    ))
 }
 
 /// The end of what is typed stays in sight.

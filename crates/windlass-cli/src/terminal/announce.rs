@@ -15,8 +15,8 @@ pub(crate) struct Announced {
 }
 
 impl Announced {
-    /// Lines for what has come up since the last call. A gate comes with the commands to
-    /// type elsewhere, unless `here` is false: then it is asked for at a prompt.
+    /// Lines for what has come up since the last call. A gate and work by hand
+    /// come with the commands to type `elsewhere`, unless a prompt asks for them.
     pub(crate) fn news(
         &mut self,
         run: &RunView,
@@ -41,7 +41,9 @@ impl Announced {
             let key = format!("by hand {} {}", asked.node, asked.attempt);
             if !self.told.contains(&key) {
                 lines.extend(by_hand(asked, now, paint));
-                lines.extend(commands(&asked.next));
+                if elsewhere {
+                    lines.extend(commands(&asked.next));
+                }
             }
             present.insert(key);
         }

@@ -9,7 +9,7 @@ use windlass_core::time::Timestamp;
 use windlass_server::wire::{EventLine, RunView};
 
 use super::announce::Announced;
-use super::answer::answer;
+use super::answer::Asked;
 use super::keys::{self, Keys};
 use crate::ask::Ask;
 use crate::logging;
@@ -29,7 +29,7 @@ pub(crate) struct Live {
     continued: Option<Signal>,
     announced: Announced,
     run: Option<Box<RunView>>,
-    /// The gates that the prompt asks for, with their attempts.
+    /// The gates and the work by hand that the prompt asks for, with their attempts.
     asked: Vec<(String, u32)>,
 }
 
@@ -87,11 +87,11 @@ impl Live {
             .announced
             .news(run, time::now(), &paint, self.keys.is_none());
         self.say(&lines);
-        let asked: Vec<(String, u32)> = run
-            .gates
-            .iter()
-            .map(|gate| (gate.step.to_string(), gate.attempt))
-            .collect();
+        let gates = run.gates.iter();
+        let gates = gates.map(|gate| (gate.step.to_string(), gate.attempt));
+        let by_hand = run.by_hand.iter();
+        let by_hand = by_hand.map(|asked| (asked.node.to_string(), asked.attempt));
+        let asked: Vec<(String, u32)> = gates.chain(by_hand).collect();
         if asked != self.asked {
             // What was typed was an answer to something else, or to nothing.
             if let Some(keys) = &mut self.keys {
@@ -153,8 +153,12 @@ impl Live {
     }
 
     pub(super) fn answer(&mut self, typed: &str) -> Option<Ask> {
-        let gates = self.run.as_ref().map_or(&[][..], |run| &run.gates);
-        match answer(typed, gates) {
+        let run = self.run.as_ref()?;
+        let asked = Asked {
+            gates: &run.gates,
+            by_hand: &run.by_hand,
+        };
+        match asked.answer(typed) {
             Ok(ask) => ask,
             Err(what) => {
                 self.say(&[format!("  {what}")]);

@@ -77,11 +77,13 @@ impl Decider {
     pub(super) fn attest_by_hand(
         &mut self,
         node: NodeId,
+        attempt: u32,
         by: Operator,
         reason: String,
         outputs: Value,
     ) -> Result<(), Rejection> {
         let (open, rule) = self.answerable(&node, &by)?;
+        self.seen(&node, attempt)?;
         let live = self.live()?;
         let outputs = attested(live, open.key, outputs)?;
         if let Some(why) = self.unexpected(live, open.key, &outputs) {
@@ -103,11 +105,13 @@ impl Decider {
     pub(super) fn decline(
         &mut self,
         node: NodeId,
+        attempt: u32,
         by: Operator,
         reason: String,
         effect: Effected,
     ) -> Result<(), Rejection> {
         let (open, rule) = self.answerable(&node, &by)?;
+        self.seen(&node, attempt)?;
         if effect != Effected::None && !self.live()?.is_change(open.key) {
             return Err(Rejection::NoEffectToState { node });
         }

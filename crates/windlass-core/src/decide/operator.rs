@@ -75,16 +75,18 @@ impl Decider {
             } => self.retry(node, by, reason, nothing_remains),
             Command::Attest {
                 node,
+                attempt,
                 by,
                 reason,
                 outputs,
-            } => self.attest(node, by, reason, outputs),
+            } => self.attest(node, attempt, by, reason, outputs),
             Command::Decline {
                 node,
+                attempt,
                 by,
                 reason,
                 effect,
-            } => self.decline(node, by, reason, effect),
+            } => self.decline(node, attempt, by, reason, effect),
             Command::Abandon { by, reason } => self.abandon(by, reason),
             Command::TakeOver { step, by, reason } => self.take_over(step, by, reason),
             Command::Acknowledge { node, by, reason } => {
@@ -431,18 +433,35 @@ impl Decider {
         Ok(())
     }
 
+    /// What a person states of an attempt counts for that one alone: he may have seen
+    /// another than there is now.
+    pub(super) fn seen(&self, node: &NodeId, attempt: u32) -> Result<(), Rejection> {
+        let current = self.state.attempt_of(node);
+        if attempt == current {
+            return Ok(());
+        }
+        let node = node.clone();
+        Err(Rejection::StaleAttempt {
+            node,
+            attempt,
+            current,
+        })
+    }
+
     fn attest(
         &mut self,
         node: NodeId,
+        attempt: u32,
         by: Operator,
         reason: String,
         outputs: Value,
     ) -> Result<(), Rejection> {
         if self.by_hand(&node)?.is_some() {
-            return self.attest_by_hand(node, by, reason, outputs);
+            return self.attest_by_hand(node, attempt, by, reason, outputs);
         }
         self.direct(&by)?;
         let key = self.failed(&node)?;
+        self.seen(&node, attempt)?;
         let live = self.live()?;
         let attestable = match &live.plan.step(key.step).kind {
             StepKind::Action { for_each, .. } => {

@@ -10,6 +10,7 @@ use super::{
     Topic,
 };
 use crate::id::StepId;
+use crate::pattern::Pattern;
 
 /// A plan that keeps the structural rules, with its edges by index.
 #[derive(Debug)]
@@ -298,6 +299,16 @@ fn check_step(step: &Step) -> Result<(), PlanError> {
                 }
                 if effect.is_change() && manual.expires.is_some() {
                     return rule("a change by hand does not expire: somebody may be doing it");
+                }
+                let patterns = manual
+                    .values
+                    .values()
+                    .filter_map(|asked| asked.pattern.as_ref());
+                if patterns
+                    .map(|written| Pattern::new(written))
+                    .any(|read| read.is_err())
+                {
+                    return rule("a pattern of a stated value cannot be used");
                 }
                 if until.is_some() || done.is_some() || call.retry.attempts != 1 {
                     return rule("a person is asked once: no `until`, `done` or `retry`");

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pattern::Pattern;
 use crate::time::Millis;
 use crate::types::Type;
 use crate::value::Value;
@@ -37,6 +38,9 @@ pub struct Asked {
     pub least: Option<Value>,
     #[serde(default)]
     pub most: Option<Value>,
+    /// What the whole of a text must match; see [`crate::pattern`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
 }
 
 impl Manual {
@@ -83,6 +87,13 @@ impl Asked {
             && order(value, most) == Some(Ordering::Greater)
         {
             return Some(format!("`{name}` is at most {most}, not {value}"));
+        }
+        if let (Some(written), Value::Text(text)) = (&self.pattern, value) {
+            // The check has tried it; one that cannot be used lets nothing pass.
+            let matches = Pattern::new(written).is_ok_and(|pattern| pattern.matches(text));
+            if !matches {
+                return Some(format!("`{name}` does not match the pattern `{written}`"));
+            }
         }
         None
     }
@@ -131,6 +142,13 @@ mod tests {
             values: [
                 ("lag".to_owned(), asked(Some(Value::Int(3)), Vec::new())),
                 ("note".to_owned(), asked(None, vec![Value::from("quiet")])),
+                (
+                    "ticket".to_owned(),
+                    Asked {
+                        pattern: Some("[A-Z]+(-[0-9]+)?".to_owned()),
+                        ..Asked::default()
+                    },
+                ),
             ]
             .into(),
             ..Manual::default()
@@ -141,6 +159,10 @@ mod tests {
             (r#"{"lag": 3}"#, "`ticket` is missing, which is a string"),
             (r#"{"ticket": 1, "lag": 3}"#, "`ticket` is a string, not 1"),
             (r#"{"ticket": "A", "lag": 2}"#, "`lag` is at least 3, not 2"),
+            (
+                r#"{"ticket": "A-", "lag": 3}"#,
+                "`ticket` does not match the pattern `[A-Z]+(-[0-9]+)?`",
+            ),
             (
                 r#"{"ticket": "A", "lag": 3, "note": "loud"}"#,
                 "`note` is one of quiet",

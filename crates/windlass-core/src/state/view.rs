@@ -54,6 +54,14 @@ impl RunState {
         live.call_of(live.key_of(node)?)
     }
 
+    /// The newest attempt of a node; 0 when it never began.
+    pub fn attempt_of(&self, node: &NodeId) -> u32 {
+        self.live.as_ref().map_or(0, |live| {
+            let state = live.key_of(node).and_then(|key| live.nodes.get(&key));
+            state.map_or(0, |state| state.attempt)
+        })
+    }
+
     /// The gates that are open.
     pub fn open_gates(&self) -> impl Iterator<Item = &StepId> {
         self.live.iter().flat_map(|live| {

@@ -393,8 +393,10 @@ impl Driver {
                 Need::FailedAfterIrreversible { step: Some(step) }
                     if self.mood == Mood::Wild && self.dice.one_in(3) =>
                 {
+                    let node = NodeId::of(step);
                     Command::Attest {
-                        node: NodeId::of(step),
+                        attempt: self.state.attempt_of(&node),
+                        node,
                         by,
                         reason,
                         outputs: self.outputs(),
@@ -461,19 +463,30 @@ impl Driver {
             (Mood::Wild | Mood::Nonsense, 2) if is_change => Some(Effected::Unknown),
             (Mood::Kind | Mood::Wild | Mood::Nonsense, _) => None,
         };
+        let attempt = self.state.attempt_of(&node);
         match effect {
             Some(effect) => Command::Decline {
                 node,
+                attempt,
                 by,
                 reason,
                 effect,
             },
             None => Command::Attest {
                 node,
+                attempt,
                 by,
                 reason,
                 outputs: Value::Null,
             },
+        }
+    }
+
+    /// The attempt that somebody saw, mostly the newest.
+    fn seen(&mut self, node: &NodeId) -> u32 {
+        match self.dice.one_in(4) {
+            true => 1,
+            false => self.state.attempt_of(node),
         }
     }
 
@@ -576,6 +589,7 @@ impl Driver {
                 nothing_remains: flag,
             },
             15 | 16 => Command::Attest {
+                attempt: self.seen(&node),
                 node,
                 by,
                 reason,
@@ -595,6 +609,7 @@ impl Driver {
                 by: "r3".parse().expect("a run's id"),
             },
             23 => Command::Decline {
+                attempt: self.seen(&node),
                 node,
                 by,
                 reason,

@@ -630,6 +630,7 @@ impl<'a> World<'a> {
                 reason,
                 outputs,
             } => Command::Attest {
+                attempt: self.state.attempt_of(&node),
                 node,
                 by,
                 reason,
@@ -640,6 +641,7 @@ impl<'a> World<'a> {
                 reason,
                 effect,
             } => Command::Decline {
+                attempt: self.state.attempt_of(&node),
                 node,
                 by,
                 reason,

@@ -28,14 +28,18 @@ impl Lacks {
     /// steps need. A run that lost its secrets with a process must not begin a change and
     /// then find that it cannot verify it, or pay what the change owes. A run that only
     /// comes to its end waits for no secret of a step that will not begin.
-    pub(crate) fn for_intent(
+    pub(super) fn for_intent(
         shared: &Shared,
         run: &RunId,
         state: &RunState,
-        uses: &ActionName,
-        input: &Input,
+        intent: &Intent<'_>,
     ) -> Self {
-        let mut lacks = Self::for_call(shared, run, uses, input);
+        let mut lacks = if intent.by_hand {
+            // A person is its runner, and is given no secret.
+            Self::default()
+        } else {
+            Self::for_call(shared, run, &intent.call.uses, &intent.call.input)
+        };
         let needed = state.secrets_needed();
         lacks.secrets.extend(missing(shared, run, &needed));
         lacks
@@ -104,11 +108,27 @@ pub(super) fn secrets_for(
     Secrets::limited(values, hosts.unwrap_or_default())
 }
 
-/// The node and the call that an intent is about, if the event is one.
-pub(super) fn intent(event: &Event) -> Option<(&NodeId, &Dispatch)> {
-    if let Event::AttemptStarted { node, call, .. } = event {
-        Some((node, call))
-    } else {
-        None
+/// That something is to be done: by a runner, or by the hands of a person.
+pub(super) struct Intent<'a> {
+    pub(super) node: &'a NodeId,
+    pub(super) call: &'a Dispatch,
+    pub(super) by_hand: bool,
+}
+
+impl<'a> Intent<'a> {
+    /// The intent, if the event is one.
+    pub(super) fn of(event: &'a Event) -> Option<Self> {
+        let intent = |node, call, by_hand| Self {
+            node,
+            call,
+            by_hand,
+        };
+        if let Event::AttemptStarted { node, call, .. } = event {
+            Some(intent(node, call, false))
+        } else if let Event::ManualStepOpened { node, call, .. } = event {
+            Some(intent(node, call, true))
+        } else {
+            None
+        }
     }
 }

@@ -15,7 +15,7 @@ use windlass_core::{decide, outstanding};
 use windlass_journal::{IdempotencyKey, Remembered};
 
 use super::flight::{Slot, SlotKind};
-use super::lacks::intent;
+use super::lacks::Intent;
 use super::launch::FreshIntent;
 use super::message::CommandAnswer;
 use super::task::Task;
@@ -160,11 +160,10 @@ impl Task {
                 Phase::Parking { .. } | Phase::Closed | Phase::Failed(_) => false,
             };
         for (index, event) in events.iter().enumerate() {
-            let Some((node, call)) = intent(event) else {
+            let Some(intent) = Intent::of(event) else {
                 continue;
             };
-            let (uses, input) = (&call.uses, &call.input);
-            let lacks = |state| Lacks::for_intent(&self.shared, &self.run, state, uses, input);
+            let lacks = |state| Lacks::for_intent(&self.shared, &self.run, state, &intent);
             let mut lacking = lacks(&self.snapshot.state);
             if !lacking.secrets.is_empty()
                 && let Ok(reached) = self.after(&events[..index], now)
@@ -172,7 +171,7 @@ impl Task {
                 // What precedes the intent may end the run, which needs less then.
                 lacking = lacks(&reached.state);
             }
-            if !may_begin || !lacking.is_nothing() || self.has_change_in_flight(node) {
+            if !may_begin || !lacking.is_nothing() || self.has_change_in_flight(intent.node) {
                 events.truncate(index);
                 return Some(lacking);
             }

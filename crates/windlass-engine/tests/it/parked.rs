@@ -7,8 +7,9 @@ use std::time::Duration;
 use windlass_core::command::{Command, Statement};
 use windlass_core::id::RunId;
 use windlass_core::outcome::Effected;
-use windlass_core::plan::{Digest, IndexedPlan, Retry, Step, Template};
+use windlass_core::plan::{Digest, IndexedPlan, Manual, Retry, Step, StepKind, Template};
 use windlass_core::time::Millis;
+use windlass_core::value::Value;
 use windlass_engine::offline::Request;
 use windlass_engine::{Engine, GoOn, Start};
 use windlass_journal::{MemoryStore, Store};
@@ -319,6 +320,55 @@ fn no_change_begins_while_a_later_step_lacks_its_secret() {
         engine.wait_ended(&run).await.unwrap();
     });
     assert_eq!((place.world.count("b"), place.world.count("c")), (1, 1));
+}
+
+#[test]
+fn nobody_is_asked_to_do_by_hand_what_lacks_a_later_secret() {
+    let mut by_hand = change("b", &["a"]);
+    if let StepKind::Action { manual, call, .. } = &mut by_hand.kind {
+        *manual = Some(Manual::default());
+        call.retry = Retry::default();
+    }
+    let later = calling(read("c", &["b"]), |call| {
+        call.with = Template::Secret("key".parse().unwrap());
+    });
+    let mut named = plan(vec![gate("a", &[], None), by_hand, later])
+        .plan()
+        .clone();
+    named.secrets.insert("key".parse().unwrap());
+    let plan = IndexedPlan::new(named).unwrap();
+    let place = Place::new();
+    place.world.doing("c", Doing::TellSecret);
+    let store = Arc::new(MemoryStore::new());
+    let opened = |run: &RunId| kinds(&*store, run).contains(&"manual_step_opened".to_owned());
+    let run = place.life(async {
+        let engine = place.open(store.clone()).await;
+        let run = engine.start(start(plan)).await.unwrap();
+        let approve = approve(&engine, &run, "a").await;
+        engine.command(&run, approve).await.unwrap();
+        engine.wait_idle().await;
+        let lacks = engine.view(&run).await.unwrap().lacks.to_string();
+        assert_eq!((lacks.as_str(), opened(&run)), ("secrets key", false));
+        run
+    });
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        engine
+            .bring_secrets(&run, &operator(), with_secret().secrets)
+            .await
+            .unwrap();
+        eventually("b is asked for", || opened(&run)).await;
+        let attest = Command::Attest {
+            node: node("b"),
+            attempt: 1,
+            by: operator(),
+            reason: "done".to_owned(),
+            outputs: Value::Null,
+        };
+        engine.command(&run, attest).await.unwrap();
+        engine.wait_ended(&run).await.unwrap();
+    });
+    assert_eq!(place.world.started(), ["c/1"]);
 }
 
 #[test]

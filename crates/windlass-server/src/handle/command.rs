@@ -160,6 +160,7 @@ impl Directive for Attest {
     fn into_command(self, by: Operator) -> Command {
         Command::Attest {
             node: self.node,
+            attempt: self.attempt,
             by,
             reason: self.reason,
             outputs: self.outputs,
@@ -175,6 +176,7 @@ impl Directive for Decline {
     fn into_command(self, by: Operator) -> Command {
         Command::Decline {
             node: self.node,
+            attempt: self.attempt,
             by,
             reason: self.reason,
             effect: self.effect,

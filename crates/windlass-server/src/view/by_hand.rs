@@ -84,6 +84,8 @@ fn next(
     let values: String = asked
         .map(|value| format!(" --value {}='...'", value.name))
         .collect();
+    // Copied later, it answers nothing but what was asked now.
+    let node = format!("{node} --attempt {}", item.state.attempt);
     let mut next = vec![
         format!("windlass attest {run} {node}{values} {REASON}"),
         format!("windlass decline {run} {node} {REASON}"),

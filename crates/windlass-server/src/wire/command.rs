@@ -116,6 +116,8 @@ pub struct Retry {
 pub struct Attest {
     #[serde(with = "node_text")]
     pub node: NodeId,
+    /// The attempt that the person saw, as its views tell it; 0 of one that never began.
+    pub attempt: u32,
     pub reason: String,
     #[serde(default = "no_outputs")]
     pub outputs: Value,
@@ -127,6 +129,8 @@ pub struct Attest {
 pub struct Decline {
     #[serde(with = "node_text")]
     pub node: NodeId,
+    /// The attempt that the person was asked for.
+    pub attempt: u32,
     pub reason: String,
     /// What was done to the world all the same: `none`, `settled` or `unknown`.
     #[serde(default = "no_effect")]

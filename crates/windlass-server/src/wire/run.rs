@@ -154,6 +154,13 @@ impl RunView {
         inputs.map(move |(name, value)| (name.as_str(), shown(value, unit(name))))
     }
 
+    /// The newest attempt of a node; 0 when it never began.
+    pub fn attempt_of(&self, node: &NodeId) -> u32 {
+        let mut items = self.steps.iter().flat_map(|step| &step.items);
+        let found = items.find(|item| item.node == *node);
+        found.map_or(0, |item| item.attempt)
+    }
+
     /// A node as people read it: the items of a `for_each` have numbers.
     pub fn spelled(&self, node: &NodeId) -> String {
         let step = self.steps.iter().find(|step| step.id == node.step);

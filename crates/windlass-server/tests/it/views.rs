@@ -94,11 +94,15 @@ fn a_failure_after_the_point_of_no_return_offers_its_choices() {
             view.state == "needs_operator" && view.steps[1].attempt == 2
         })
         .await;
-        let attest = Attest {
+        let mut attest = Attest {
             node: retry.node.clone(),
+            attempt: 1,
             reason: "done by hand".to_owned(),
             outputs: windlass_core::value::Value::Null,
         };
+        let refused = client.attest(&run, &attest).await.unwrap_err();
+        assert_eq!(refused.code(), Some("stale_attempt"));
+        attest.attempt = 2;
         client.attest(&run, &attest).await.unwrap();
         let view = seen(&client, &run, |view| view.end.is_some()).await;
         assert_eq!(view.end.as_deref(), Some("succeeded"));

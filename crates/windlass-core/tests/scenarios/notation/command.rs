@@ -169,6 +169,19 @@ impl Reader<'_> {
         self.node(&word).0
     }
 
+    /// A node with the attempt that a person saw: the newest, unless the line says it.
+    fn seen_word(&mut self) -> (NodeId, u32) {
+        let word = self.next();
+        let (node, attempt) = self.node(&word);
+        match word.contains('#') {
+            true => (node, attempt),
+            false => {
+                let newest = self.state.attempt_of(&node);
+                (node, newest)
+            }
+        }
+    }
+
     fn command(&mut self, verb: &str) -> Command {
         let by = self.by();
         match verb {
@@ -260,20 +273,22 @@ impl Reader<'_> {
                 }
             }
             "attest" => {
-                let (reason, node) = (self.reason(), self.node_word());
+                let (reason, (node, attempt)) = (self.reason(), self.seen_word());
                 let outputs = self.value();
                 Command::Attest {
                     node,
+                    attempt,
                     by,
                     reason,
                     outputs,
                 }
             }
             "decline" => {
-                let (reason, node) = (self.reason(), self.node_word());
+                let (reason, (node, attempt)) = (self.reason(), self.seen_word());
                 let effect = self.effect();
                 Command::Decline {
                     node,
+                    attempt,
                     by,
                     reason,
                     effect,

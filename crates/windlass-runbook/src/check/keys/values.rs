@@ -185,6 +185,7 @@ pub(crate) static VALUE: Keys = Keys {
         TITLE,
         DESCRIPTION,
         ENUM,
+        PATTERN,
         MIN,
         MAX,
         key(
@@ -194,6 +195,6 @@ pub(crate) static VALUE: Keys = Keys {
             "true",
         ),
     ],
-    later: &["pattern"],
+    later: &[],
     refused: &[],
 };

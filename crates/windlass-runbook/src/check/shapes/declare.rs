@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use windlass_core::expr::is_identifier;
+use windlass_core::pattern::Pattern;
 use windlass_core::plan::Asked;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
-use super::pattern::Pattern;
 use super::take::{Fault, Segment, order, shown_path};
 use super::{Kind, Limit, Shape};
 use crate::check::fields::{self, Fields, Found, wrong_shape};
@@ -116,6 +116,7 @@ pub(in crate::check) fn stated(
         allowed: shape.allowed,
         least: shape.least.map(|limit| limit.value),
         most: shape.most.map(|limit| limit.value),
+        pattern: shape.pattern.map(|pattern| pattern.written().to_owned()),
     };
     Some((ty, asked))
 }

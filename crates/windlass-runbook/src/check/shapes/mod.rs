@@ -2,11 +2,11 @@
 //! keep. Reading one from YAML is `declare`'s, judging a value is `take`'s.
 
 mod declare;
-mod pattern;
 mod take;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use windlass_core::pattern::Pattern;
 use windlass_core::plan::Unit;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
@@ -14,7 +14,6 @@ use windlass_core::value::Value;
 pub(super) use declare::{
     LENGTH_MAX, PLAIN_WORDS, WORDS, bad_name, fault_in, input, plain_type, stated,
 };
-use pattern::Pattern;
 pub(super) use take::{Fault, shown_path};
 
 /// What a declaration says.

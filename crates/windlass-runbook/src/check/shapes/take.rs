@@ -4,9 +4,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use windlass_core::pattern::PATTERN_TEXT_BYTES_MAX;
 use windlass_core::value::Value;
 
-use super::pattern::PATTERN_TEXT_BYTES_MAX;
 use super::{Kind, Limit, Shape};
 use crate::check::units;
 use crate::codes::{Code, INPUT_ENUM, INPUT_FIELD, INPUT_PATTERN, INPUT_RANGE, INPUT_TYPE};
@@ -207,7 +207,7 @@ impl Shape {
                     format!("at most {PATTERN_TEXT_BYTES_MAX} bytes are allowed"),
                 )
             } else {
-                let rule = format!("does not match the pattern `{}`", pattern.written);
+                let rule = format!("does not match the pattern `{}`", pattern.written());
                 (
                     rule,
                     "the whole value must match, not only a part of it".to_owned(),

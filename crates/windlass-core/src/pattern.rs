@@ -1,25 +1,27 @@
-//! Patterns of strings: a regular expression that a whole value must match. The engine
-//! takes time that is linear in the value, and what it may build is bounded.
+//! Patterns of strings: a regular expression that a whole value must match, an input or
+//! what a person states of work by hand. The engine takes time that is linear in the value,
+//! and what it may build is bounded.
 
 use regex_lite::{Regex, RegexBuilder};
 
 /// The longest pattern.
-pub(super) const PATTERN_BYTES_MAX: usize = 1024;
+pub const PATTERN_BYTES_MAX: usize = 1024;
 /// The most that a compiled pattern may take.
 const PROGRAM_BYTES_MAX: usize = 64 * 1024;
 /// The longest string that a pattern judges; a longer one does not match.
-pub(super) const PATTERN_TEXT_BYTES_MAX: usize = 4096;
+pub const PATTERN_TEXT_BYTES_MAX: usize = 4096;
 
+/// A pattern, ready to judge.
 #[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) written: String,
+pub struct Pattern {
+    written: String,
     whole: Regex,
 }
 
 impl Pattern {
     /// # Errors
     /// What is wrong with it, in the words of the engine.
-    pub(super) fn new(written: &str) -> Result<Self, String> {
+    pub fn new(written: &str) -> Result<Self, String> {
         if written.len() > PATTERN_BYTES_MAX {
             return Err(format!("it is longer than {PATTERN_BYTES_MAX} bytes"));
         }
@@ -37,8 +39,13 @@ impl Pattern {
         })
     }
 
+    /// As its author wrote it.
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+
     /// Whether the whole of `text` matches.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         text.len() <= PATTERN_TEXT_BYTES_MAX && self.whole.is_match(text)
     }
 }
