@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::expr::Scope;
+use crate::expr::{Expr, Scope};
 use crate::id::{ActionName, NodeId, StepId};
-use crate::plan::{Input, Template, Topic};
-use crate::state::{Live, Need, NodeScope, RunState, RunStatus, StepPhase};
+use crate::plan::{Input, Notice, Topic};
+use crate::state::{Need, NodeScope, RunState, RunStatus, StepPhase};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -44,6 +44,8 @@ pub enum Cause {
     Gate { step: StepId, attempt: u32 },
     /// A person is needed.
     Needs,
+    /// A person is asked to do it by hand.
+    ByHand { node: NodeId },
     /// The step is owed.
     Debt { step: StepId },
     /// The run has not ended.
@@ -60,6 +62,7 @@ impl Cause {
             _ if state.is_ended() => true,
             Cause::Run => false,
             Cause::Needs => needs(state).is_empty(),
+            Cause::ByHand { node } => !state.by_hand().any(|open| open == *node),
             Cause::Debt { step } => !state.debts().iter().any(|(owed, _)| owed == step),
             Cause::Gate { step, attempt } => {
                 let look = state.step(step);
@@ -104,13 +107,20 @@ pub fn announcements(
             continue;
         };
         let facts = facts(after, &told, now);
-        for notice in notices {
+        let event = Value::Map(BTreeMap::from([("event".to_owned(), facts.clone())]));
+        let scope = NoticeScope(NodeScope {
+            run: after.run(),
+            live,
+            item: None,
+            outputs: Some(&event),
+        });
+        for notice in notices.iter().filter(|notice| is_wanted(notice, &scope)) {
             let number = announcements.len();
             announcements.push(Announcement {
                 topic: told.topic,
                 id: format!("{}-{}-{number}", after.run(), told.seq),
                 uses: notice.uses.clone(),
-                input: resolve(live, after, &facts, &notice.with),
+                input: resolve(notice, &scope),
                 facts: facts.clone(),
                 cause: told.cause.clone(),
             });
@@ -119,15 +129,15 @@ pub fn announcements(
     announcements
 }
 
-fn resolve(live: &Live, state: &RunState, facts: &Value, with: &Template) -> Result<Input, String> {
-    let event = Value::Map(BTreeMap::from([("event".to_owned(), facts.clone())]));
-    let scope = NoticeScope(NodeScope {
-        run: state.run(),
-        live,
-        item: None,
-        outputs: Some(&event),
-    });
-    let input = with.resolve(&scope).map_err(|error| error.to_string())?;
+/// One message too many is better than one too few: a condition without a value holds.
+fn is_wanted(notice: &Notice, scope: &NoticeScope<'_>) -> bool {
+    let is_false = |when| Expr::eval_bool(when, scope).is_ok_and(|holds| !holds);
+    !notice.when.as_ref().is_some_and(is_false)
+}
+
+fn resolve(notice: &Notice, scope: &NoticeScope<'_>) -> Result<Input, String> {
+    let input = notice.with.resolve(scope);
+    let input = input.map_err(|error| error.to_string())?;
     if input.weight_bytes() > NOTICE_BYTES_MAX {
         return Err(format!("it is larger than {NOTICE_BYTES_MAX} bytes"));
     }
@@ -167,6 +177,9 @@ fn told(before: &RunState, first_seq: u64, events: &[Event], after: &RunState) -
                 target.as_deref(),
             ));
         }
+        if let Event::ManualStepOpened { node, .. } = event {
+            told.push(by_hand(after, seq, node));
+        }
         if let Event::DebtTakenOver { step, by, reason } = event {
             let facts = vec![("by", text(&by.name)), ("reason", text(reason))];
             let summary = format!("{step} is owed no more: {} took it over", by.name);
@@ -204,8 +217,7 @@ fn gate_opened(
     target: Option<&str>,
 ) -> Told {
     let run = after.run();
-    let title = after.step(step).and_then(|look| look.step.title.clone());
-    let named = title.map_or_else(|| step.to_string(), |title| format!("{step} ({title})"));
+    let named = named(after, step, step.to_string());
     Told {
         topic: Topic::GateOpened,
         seq,
@@ -229,6 +241,24 @@ fn gate_opened(
             ("target", target.map_or(Value::Null, text)),
         ],
     }
+}
+
+/// With its step's title, if that has one.
+fn named(state: &RunState, step: &StepId, name: String) -> String {
+    match state.step(step).and_then(|look| look.step.title.clone()) {
+        Some(title) => format!("{name} ({title})"),
+        None => name,
+    }
+}
+
+fn by_hand(after: &RunState, seq: u64, node: &NodeId) -> Told {
+    let named = named(after, &node.step, node.to_string());
+    needed(
+        after,
+        seq,
+        Cause::ByHand { node: node.clone() },
+        &[format!("{named} is to be done by hand")],
+    )
 }
 
 fn nobody() -> Vec<(&'static str, Value)> {
@@ -285,11 +315,15 @@ fn new_needs(before: &RunState, after: &RunState, seq: u64) -> Option<Told> {
         return None;
     }
     let words: Vec<String> = new.iter().map(words).collect();
+    Some(needed(after, seq, Cause::Needs, &words))
+}
+
+fn needed(after: &RunState, seq: u64, cause: Cause, words: &[String]) -> Told {
     let run = after.run();
-    Some(Told {
+    Told {
         topic: Topic::NeedsOperator,
         seq,
-        cause: Cause::Needs,
+        cause,
         summary: format!("a person is needed: {}", words.join("; ")),
         commands: vec![
             format!("windlass why {run}"),
@@ -299,7 +333,7 @@ fn new_needs(before: &RunState, after: &RunState, seq: u64) -> Option<Told> {
             "needs",
             Value::List(words.iter().map(|it| text(it)).collect()),
         )],
-    })
+    }
 }
 
 fn needs(state: &RunState) -> Vec<Need> {

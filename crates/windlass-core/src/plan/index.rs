@@ -2,14 +2,14 @@
 //! plan keeps whoever built it. The front end finds the same faults with spans;
 //! this is the last word, also for plans read back from a journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
-    ATTEMPTS_MAX, EffectClass, NOTICES_MAX, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind, Target,
-    Topic,
+    ATTEMPTS_MAX, Call, EffectClass, NOTICES_MAX, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind,
+    Target, Topic,
 };
-use crate::id::StepId;
+use crate::id::{SecretName, StepId};
 use crate::pattern::Pattern;
 
 /// A plan that keeps the structural rules, with its edges by index.
@@ -21,6 +21,7 @@ pub struct IndexedPlan {
     successors: Vec<Vec<u32>>,
     /// For each step, every gate that precedes it.
     gates_before: Vec<Vec<u32>>,
+    secrets: BTreeSet<SecretName>,
 }
 
 /// A structural fault of a plan.
@@ -50,6 +51,17 @@ pub enum PlanError {
     Notices(Topic),
     #[error("max_parallel is from 1 to {PARALLEL_MAX}, not {0}")]
     Parallel(u32),
+}
+
+fn secrets_given(plan: &Plan) -> BTreeSet<SecretName> {
+    let calls = plan.steps.iter().flat_map(|step| match &step.kind {
+        StepKind::Action { call, undo, .. } => [Some(call), undo.as_ref()],
+        StepKind::Wait { .. } | StepKind::Gate(_) => [None, None],
+    });
+    let of_steps = calls.flatten().flat_map(Call::secrets);
+    let notices = plan.on.values().flatten();
+    let of_notices = notices.flat_map(|notice| notice.with.secrets());
+    of_steps.chain(of_notices).cloned().collect()
 }
 
 fn join(ids: &[StepId]) -> String {
@@ -87,12 +99,14 @@ impl IndexedPlan {
         }
         let order = topological_order(&plan, &needs, &successors)?;
         let gates_before = gates_before(&plan, &needs, &order);
+        let secrets = secrets_given(&plan);
         let indexed = Self {
             plan,
             by_id,
             needs,
             successors,
             gates_before,
+            secrets,
         };
         indexed.check_ensures()?;
         indexed.check_done()?;
@@ -128,6 +142,12 @@ impl IndexedPlan {
     /// Every gate that precedes a step, in ascending order.
     pub fn gates_before(&self, index: u32) -> &[u32] {
         &self.gates_before[index as usize]
+    }
+
+    /// The secrets that its steps and notices are given. What is declared and given to
+    /// nobody, such as the key of messages that nobody asked for, is none of them.
+    pub fn secrets(&self) -> &BTreeSet<SecretName> {
+        &self.secrets
     }
 
     /// Every step that precedes `index`, in no particular order.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::expr::Expr;
 use crate::id::ActionName;
 use crate::plan::Template;
 use crate::types::Type;
@@ -18,7 +19,7 @@ pub const NOTICES_MAX: usize = 16;
 pub enum Topic {
     /// A gate has opened and waits for an approval.
     GateOpened,
-    /// A person is needed who was not needed before.
+    /// A person is needed who was not needed before, or is asked to do something by hand.
     NeedsOperator,
     /// Something is owed: a debt was opened, is still owed when the run ends, or was taken over.
     Debt,
@@ -85,6 +86,9 @@ impl Topic {
 /// One message to be sent: by which action, and what it is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
+    /// It is sent unless this is false. What the inputs alone make false is in no plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expr>,
     pub uses: ActionName,
     pub with: Template,
 }

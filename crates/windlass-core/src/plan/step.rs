@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
-use crate::id::{ActionName, StepId};
+use crate::id::{ActionName, SecretName, StepId};
 use crate::plan::{Manual, Template};
 use crate::time::Millis;
 use crate::types::Type;
@@ -135,6 +135,17 @@ pub struct Call {
     /// How long after the attempt's deadline a doubt is looked into before a person is asked.
     pub observe: Millis,
     pub reconcile: Reconcile,
+}
+
+impl Call {
+    /// The secrets that it and the look into its doubts are given.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
+        let look = match &self.reconcile {
+            Reconcile::Read { with, .. } => with.secrets(),
+            Reconcile::None | Reconcile::Native { .. } => Vec::new(),
+        };
+        self.with.secrets().into_iter().chain(look)
+    }
 }
 
 /// Which verb of the runner.

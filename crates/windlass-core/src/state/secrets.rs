@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Key, Live, RunState, StepPhase};
 use crate::id::SecretName;
-use crate::plan::{Call, Reconcile};
+use crate::plan::Call;
 
 impl RunState {
-    /// The secrets without which nothing more of the run should begin: all that the plan
-    /// names, as long as its steps may still begin. Of a run that is cancelled or heading
+    /// The secrets without which nothing more of the run should begin: all that the plan's
+    /// steps and notices are given, as long as its steps may still begin. Of a run that is cancelled or heading
     /// for its end, those of what is left: what is in flight or in doubt, what is undone,
     /// what pays a debt, and `finally`.
     pub fn secrets_needed(&self) -> BTreeSet<SecretName> {
@@ -16,15 +16,11 @@ impl RunState {
             return BTreeSet::new();
         };
         if live.ending.is_none() && live.cancelled.is_none() {
-            return live.plan.plan().secrets.clone();
+            return live.plan.secrets().clone();
         }
         let mut needed = BTreeSet::new();
         for call in live.calls_left() {
-            needed.extend(call.with.secrets().into_iter().cloned());
-            match &call.reconcile {
-                Reconcile::Read { with, .. } => needed.extend(with.secrets().into_iter().cloned()),
-                Reconcile::None | Reconcile::Native { .. } => {}
-            }
+            needed.extend(call.secrets().cloned());
         }
         needed
     }

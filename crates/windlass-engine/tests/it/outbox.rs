@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use windlass_core::command::{Command, Statement};
-use windlass_core::id::ActionName;
+use windlass_core::id::{ActionName, SecretName};
 use windlass_core::plan::{Input, Notice, Template, Topic};
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
@@ -85,6 +85,7 @@ fn notice(uses: &str, to: &str, secret: Option<&str>) -> Notice {
         with.insert("key".to_owned(), Template::Secret(name.parse().unwrap()));
     }
     Notice {
+        when: None,
         uses: uses.parse().unwrap(),
         with: Template::Map(with),
     }
@@ -223,6 +224,11 @@ fn a_page_is_repeated_acknowledged_by_any_command_and_resolved_by_its_cause() {
     });
 }
 
+fn secrets() -> BTreeMap<SecretName, secrecy::SecretString> {
+    let key = secrecy::SecretString::from("value");
+    BTreeMap::from([("key".parse().unwrap(), key)])
+}
+
 #[test]
 fn a_message_waits_for_the_secret_that_died_with_its_process() {
     let (place, store) = (Place::new(), Arc::new(MemoryStore::new()));
@@ -235,7 +241,9 @@ fn a_message_waits_for_the_secret_that_died_with_its_process() {
     let run = place.life(async {
         // This owner has no messenger: what it tells waits for the next.
         let engine = place.open(store.clone()).await;
-        let run = engine.start(start(plan)).await.unwrap();
+        let mut start = start(plan);
+        start.secrets = secrets();
+        let run = engine.start(start).await.unwrap();
         engine.wait_ended(&run).await.unwrap();
         run
     });
@@ -249,10 +257,8 @@ fn a_message_waits_for_the_secret_that_died_with_its_process() {
         })
         .await;
         assert_eq!(post.to("well"), []);
-        let key = secrecy::SecretString::from("value");
-        let secrets = BTreeMap::from([("key".parse().unwrap(), key)]);
         engine
-            .bring_secrets(&run, &operator(), secrets)
+            .bring_secrets(&run, &operator(), secrets())
             .await
             .unwrap();
         eventually("it is told", || post.to("well") == [told("0")]).await;

@@ -2,6 +2,7 @@
 //! but it reads what is known whatever has run: inputs, the run, and the event itself.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use windlass_core::catalog::Output;
 use windlass_core::plan::{NOTICES_MAX, Notice, Topic};
@@ -9,16 +10,19 @@ use windlass_core::plan::{NOTICES_MAX, Notice, Topic};
 use super::calls::{Called, with};
 use super::drafts::action;
 use super::fields::{Fields, Found};
+use super::grants;
 use super::graph::Graph;
 use super::keys;
 use super::names::{Around, Outputs};
 use super::place::Located;
+use super::steps::optional;
 use super::templates::expressions;
 use super::world::World;
 use crate::codes::{BAD_VALUE, NOTICE_ACTION, NOTICE_PARAM, NOTICE_READS};
 use crate::diagnostic::Diagnostic;
 use crate::expr::parse;
 use crate::node::{Entry, Node, NodeKind};
+use crate::outline::Names;
 
 /// The first word of the actions that send messages.
 const FAMILY: &str = "notify";
@@ -95,6 +99,11 @@ fn notice(
     }
     let entry = fields.get("with");
     let before = found.len();
+    if let Some(node) = fields.value("when")
+        && let NodeKind::Text(text) = &node.kind
+    {
+        judge_expr(world, node, text, 0..text.len(), found);
+    }
     if let Some(entry) = entry {
         refuse_wait(entry, found);
         judge(world, &entry.value, found);
@@ -111,6 +120,7 @@ fn notice(
     if found.len() > before {
         return None;
     }
+    let when = optional(world, &fields, "when", around, found);
     let called = Called {
         name: &name,
         action,
@@ -118,7 +128,31 @@ fn notice(
         is_change: false,
     };
     let with = with(world, called, entry, around, found)?;
-    Some(Notice { uses: name, with })
+    let notice = Notice {
+        when: when?,
+        uses: name,
+        with,
+    };
+    grants::notice(world, node, &notice, found);
+    decided(world, notice)
+}
+
+/// What the inputs alone say of its condition: one that is false is in no plan, as it is
+/// never sent, and one that is true is no condition.
+fn decided(world: &World<'_>, notice: Notice) -> Option<Notice> {
+    let (Some(when), Some(inputs)) = (&notice.when, &world.values) else {
+        return Some(notice);
+    };
+    let names = Names { inputs, item: None };
+    match when.eval_bool(&names) {
+        Ok(false) => None,
+        Ok(true) => Some(Notice {
+            when: None,
+            ..notice
+        }),
+        // The run and its event decide it.
+        Err(_) => Some(notice),
+    }
 }
 
 fn refuse_wait(with: &Entry, found: &mut Found) {
@@ -145,27 +179,33 @@ fn judge(world: &World<'_>, node: &Node, found: &mut Found) {
         NodeKind::List(items) => items.iter().for_each(|item| judge(world, item, found)),
         NodeKind::Text(text) => {
             for range in expressions(text) {
-                let Ok(expr) = parse(&text[range.clone()]) else {
-                    continue;
-                };
-                for reference in expr.references() {
-                    let ["steps" | "item", ..] = reference.path.as_slice() else {
-                        continue;
-                    };
-                    let within = reference.span.range();
-                    let located = Located::new(world.text(node.span), node, text);
-                    let place = located.place(range.start + within.start..range.start + within.end);
-                    let path = reference.path.join(".");
-                    found.push(
-                        Diagnostic::error(NOTICE_READS, format!("a notice cannot read `{path}`"))
-                            .at(place, "need not have run")
-                            .help(
-                                "read `inputs`, `run` and `event`, such as `event.summary`; what a step found is told by a step",
-                            ),
-                    );
-                }
+                judge_expr(world, node, text, range, found);
             }
         }
         NodeKind::Null | NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_) => {}
+    }
+}
+
+/// The same of the expression at `range` of the node's text.
+fn judge_expr(world: &World<'_>, node: &Node, text: &str, range: Range<usize>, found: &mut Found) {
+    // What is no expression is told where it is read.
+    let Ok(expr) = parse(&text[range.clone()]) else {
+        return;
+    };
+    for reference in expr.references() {
+        let ["steps" | "item", ..] = reference.path.as_slice() else {
+            continue;
+        };
+        let within = reference.span.range();
+        let located = Located::new(world.text(node.span), node, text);
+        let place = located.place(range.start + within.start..range.start + within.end);
+        let path = reference.path.join(".");
+        found.push(
+            Diagnostic::error(NOTICE_READS, format!("a notice cannot read `{path}`"))
+                .at(place, "need not have run")
+                .help(
+                    "read `inputs`, `run` and `event`, such as `event.summary`; what a step found is told by a step",
+                ),
+        );
     }
 }

@@ -23,10 +23,11 @@ use windlass_core::time::Millis;
 use windlass_core::value::Value;
 
 use crate::preflight;
+use known::value_text;
 pub(crate) use known::{Known, Names};
 use order::{Order, PROTECTED_MAX, effect, indices};
 
-pub(crate) use touched::{Called, called as calls_of, member, secrets as secrets_of};
+pub(crate) use touched::{called as calls_of, member, secrets as secrets_of};
 
 pub use order::Stage;
 pub use spans::{Duration, Span, Unbounded};
@@ -100,25 +101,27 @@ pub struct ChangeOutline {
 pub struct NoticeOutline {
     pub topic: Topic,
     pub uses: ActionName,
-    /// The address as written, or the secret that holds it; null where the action has its own.
+    /// The address as far as it is known, or the secret that holds it; null where the action
+    /// has its own.
     pub to: Option<String>,
+    /// The condition that only the run decides.
+    pub when: Option<String>,
 }
 
 impl NoticeOutline {
-    fn of((topic, notice): (&Topic, &Notice)) -> Self {
+    fn of(names: &Names<'_>, topic: Topic, notice: &Notice) -> Self {
         let to = member(&notice.with, "url").map(|url| match &*url {
-            Template::Literal(Value::Text(url)) => url.clone(),
             Template::Secret(name) => format!("secret {name}"),
-            Template::Literal(_)
-            | Template::Expr(_)
-            | Template::Text(_)
-            | Template::List(_)
-            | Template::Map(_) => "an address that only the run knows".to_owned(),
+            url => match names.template(url) {
+                Known::Now(value) => value_text(&value),
+                Known::Later(text) | Known::Never(text) => text,
+            },
         });
         Self {
-            topic: *topic,
+            topic,
             uses: notice.uses.clone(),
             to,
+            when: notice.when.as_ref().map(|when| when.source().to_owned()),
         }
     }
 }
@@ -277,6 +280,10 @@ impl Outline {
             steps.push(seen.outline(at, span));
         }
         let p = plan.plan();
+        let names = Names {
+            inputs: &p.inputs,
+            item: None,
+        };
         Self {
             windlass_plan: VERSION,
             name: p.name.clone(),
@@ -289,8 +296,8 @@ impl Outline {
             on: p
                 .on
                 .iter()
-                .flat_map(|(topic, notices)| notices.iter().map(move |notice| (topic, notice)))
-                .map(NoticeOutline::of)
+                .flat_map(|(topic, notices)| notices.iter().map(|notice| (*topic, notice)))
+                .map(|(topic, notice)| NoticeOutline::of(&names, topic, notice))
                 .collect(),
             change: p.change.as_ref().map(change),
             target: p.target.as_ref().map(|found| target(p, found)),

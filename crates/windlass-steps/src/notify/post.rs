@@ -53,6 +53,11 @@ pub(super) async fn post(post: Post<'_>) -> Result<Answer, Delivery> {
 
 fn request(post: &Post<'_>) -> Result<Request, String> {
     let url = post.way.url(post.default_url, post.secrets)?;
+    if !url.origin().is_encrypted() && !post.way.plaintext {
+        return Err(
+            "`http://` needs `insecure_reason`: why may everybody on the way read it?".to_owned(),
+        );
+    }
     let host = url.origin().host().to_owned();
     let value = |given: &Given| -> Result<SecretString, String> {
         match given {

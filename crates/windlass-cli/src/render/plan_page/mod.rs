@@ -101,7 +101,11 @@ fn head(plan: &Outline, paint: &Paint) -> Vec<String> {
             .to
             .as_ref()
             .map_or(String::new(), |to| format!(" to {to}"));
-        let told = format!("{} by {}{to}", notice.topic.as_str(), notice.uses);
+        let when = notice
+            .when
+            .as_ref()
+            .map_or(String::new(), |when| format!(", when {}", text::line(when)));
+        let told = format!("{} by {}{to}{when}", notice.topic.as_str(), notice.uses);
         lines.extend(paint.labelled("tells", &told));
     }
     for (path, digest) in &plan.includes {

@@ -159,6 +159,12 @@ pub(crate) static ON: Keys = Keys {
 pub(crate) static NOTICE: Keys = Keys {
     of: "a notice",
     known: &[
+        key(
+            "when",
+            Shape::Expression,
+            "It is sent unless this is false; it reads `inputs`, `run` and `event`.",
+            "event.end != 'succeeded'",
+        ),
         must(
             "uses",
             Shape::Word(&["notify/webhook", "notify/page"]),
