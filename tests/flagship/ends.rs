@@ -1,7 +1,8 @@
 //! Each end that `runbooks/postgres_minor_upgrade.md` tells, made on real servers: the run
-//! must come to the state that its row says, tell those whom it names, offer the command
+//! must come to the state that its row says, tell those whom it names what it says, offer the command
 //! that it names, and go on by that command as the row tells.
 
+mod mailbox;
 mod page;
 pub(crate) mod stage;
 mod verification;

@@ -9,7 +9,11 @@ pub(crate) struct Row {
     pub(crate) what: String,
     /// What the run ends or waits as: a status word.
     pub(crate) state: String,
-    /// Who is told, and by what.
+    /// What the webhook is sent, one message after the other.
+    pub(crate) sent: Vec<String>,
+    /// Whether a person is paged.
+    pub(crate) paged: bool,
+    /// Who is told anyway, and by what.
     pub(crate) told: String,
     /// What is typed next, with RUN and INPUTS for what only the run knows.
     pub(crate) next: String,
@@ -34,18 +38,33 @@ fn row(line: &str) -> Row {
     let [what, state, told, next] = cells[..] else {
         panic!("a row has four cells: {line}");
     };
+    let told: Vec<&str> = told.split("; ").collect();
+    let (sent, told) = told.split_first().expect("a cell has parts");
+    let (last, between) = told
+        .split_last()
+        .unwrap_or_else(|| panic!("a receiver and a person are told: {line}"));
     Row {
         what: what.to_owned(),
         state: quoted(state),
-        told: told.to_owned(),
+        sent: all_quoted(sent).map(str::to_owned).collect(),
+        paged: match between {
+            [] => false,
+            ["the pager"] => true,
+            other => panic!("who is {other:?}?"),
+        },
+        told: (*last).to_owned(),
         next: quoted(next),
     }
 }
 
 /// The first thing between backticks.
 fn quoted(cell: &str) -> String {
-    let quoted = cell.split('`').nth(1);
+    let quoted = all_quoted(cell).next();
     quoted
         .unwrap_or_else(|| panic!("nothing is quoted in {cell:?}"))
         .to_owned()
+}
+
+fn all_quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
 }

@@ -16,6 +16,7 @@ use windlass_tests::life::{Death, Life, Place};
 use windlass_tests::orphans::end_orphans;
 use windlass_tests::skip::skip;
 
+use super::mailbox::Mailbox;
 use super::page::Row;
 use crate::bench::Bench;
 
@@ -39,6 +40,9 @@ pub(crate) struct Stage<'a> {
     shortened: Vec<(String, String)>,
     run: OnceCell<String>,
     follower: Option<Life>,
+    mailbox: Mailbox,
+    /// What the row says of the mailbox.
+    sent: (Vec<String>, bool),
 }
 
 /// What a command that a row names came to.
@@ -66,14 +70,19 @@ impl Drop for SmallDisk {
 impl<'a> Stage<'a> {
     pub(crate) fn new(bench: &'a Bench, what: &'static str) -> Self {
         bench.lab.restore().unwrap();
+        let mailbox = Mailbox::new();
+        let mut inputs = bench.lab.inputs();
+        mailbox.name_in(&mut inputs);
         Self {
             bench,
             what,
             place: Place::below(&std::env::temp_dir(), windlass()),
-            inputs: bench.lab.inputs(),
+            inputs,
             shortened: Vec::new(),
             run: OnceCell::new(),
             follower: None,
+            mailbox,
+            sent: (Vec::new(), false),
         }
     }
 
@@ -242,14 +251,14 @@ impl<'a> Stage<'a> {
 
     fn secrets(&self) -> Vec<String> {
         let files = self.lab().secret_files().into_iter();
-        files
-            .flat_map(|(name, file)| {
-                [
-                    "--secret".to_owned(),
-                    format!("{name}=file:{}", file.display()),
-                ]
-            })
-            .collect()
+        let of_lab = files.flat_map(|(name, file)| {
+            [
+                "--secret".to_owned(),
+                format!("{name}=file:{}", file.display()),
+            ]
+        });
+        let of_mailbox = self.mailbox.secrets(self.place.beside());
+        of_lab.chain(of_mailbox).collect()
     }
 
     fn input_file(&self) -> String {
@@ -420,6 +429,9 @@ impl<'a> Stage<'a> {
 
     pub(crate) fn at_gate(&self) {
         self.record("gate_opened", "go");
+        // Sent before anything is done to the engine.
+        let opened = ["gate_opened go".to_owned()];
+        self.mailbox.holds(&self.run_id(), &opened, false);
     }
 
     fn why(&self) -> Value {
@@ -436,6 +448,13 @@ impl<'a> Stage<'a> {
     /// The run is what the row says, tells those whom it names, and offers what it names.
     #[track_caller]
     pub(crate) fn comes_to(&mut self, row: &Row) {
+        self.waits_or_ends(row);
+        self.mailbox.holds(&self.run_id(), &row.sent, row.paged);
+        self.sent = (row.sent.clone(), row.paged);
+    }
+
+    #[track_caller]
+    fn waits_or_ends(&mut self, row: &Row) {
         let ended = BTreeSet::from(["succeeded", "failed", "cancelled"]);
         if ended.contains(row.state.as_str()) {
             let code = row.told.rsplit(' ').next().unwrap();
@@ -484,6 +503,8 @@ impl<'a> Stage<'a> {
     #[track_caller]
     pub(crate) fn follow_to_success(&mut self) {
         self.ends_with("succeeded", 0);
+        let (sent, paged) = &self.sent;
+        self.mailbox.ends(sent, *paged, "ended succeeded");
     }
 
     /// Whoever followed has read this.
