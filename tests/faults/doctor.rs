@@ -13,6 +13,7 @@ use rds_lab::proxy::{Fault, Moment, Proxy};
 use windlass_tests::binary::windlass;
 use windlass_tests::life::{Death, Life, Place};
 use windlass_tests::other_user::OtherUser;
+use windlass_tests::receiver::{Receiver, Reply};
 use windlass_tests::redact::Redactor;
 use windlass_tests::skip::skip;
 
@@ -27,6 +28,9 @@ name: hello
 steps:
   hello: {uses: shell, effect: read, with: {argv: [\"true\"]}}
 ";
+
+/// What lets a message go to a receiver on this machine.
+const LOCAL: &str = "private_addresses: [127.0.0.0/8], insecure_reason: a test";
 
 /// A state directory, and the program on it.
 struct Case {
@@ -276,6 +280,19 @@ fn journals_that_cannot_be_read_or_written() {
     let shell = open(&case);
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     case.doctor("journal_locked");
+}
+
+#[test]
+fn messages_that_nobody_takes() {
+    let receiver = Receiver::start(|_, _| Reply::Answer(410, "", "this hook is gone"));
+    let case = Case::new();
+    let told = format!(
+        "on: {{ended: {{uses: notify/webhook, with: {{url: \"{}\", {LOCAL}}}}}}}\n",
+        receiver.url("/hook")
+    );
+    case.run(&format!("{HELLO}{told}"));
+    assert_eq!(receiver.came().len(), 1);
+    case.doctor("messages_undelivered");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod house;
 mod journal;
 mod language;
 mod locks;
+mod messages;
 mod operators;
 mod owners;
 mod plans;
