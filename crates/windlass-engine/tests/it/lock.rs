@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::Semaphore;
 use windlass_core::command::{Command, Statement};
 use windlass_core::id::RunId;
-use windlass_core::plan::{Digest, IndexedPlan};
+use windlass_core::plan::{Digest, IndexedPlan, Template};
 use windlass_core::state::Lock;
 use windlass_core::time::Millis;
 use windlass_engine::offline::{self, Request};
@@ -293,6 +293,11 @@ fn a_run_that_lost_its_secrets_keeps_the_target_from_nobody() {
         place.clock.advance(Millis(10));
         let mut plan = swap().plan().clone();
         plan.secrets.insert(secret.clone());
+        plan.steps = plan
+            .steps
+            .into_iter()
+            .map(|step| calling(step, |call| call.with = Template::Secret(secret.clone())))
+            .collect();
         let with_secrets = windlass_engine::Start {
             secrets: secrets(),
             ..start(IndexedPlan::new(plan).unwrap())
