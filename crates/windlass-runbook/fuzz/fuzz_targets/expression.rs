@@ -1,6 +1,5 @@
 //! Any text as an expression: no panic, and a mistake lies in the text.
-//!
-//! Run from the crate's folder: `RUSTC_BOOTSTRAP=1 cargo fuzz run expression`.
+//! `cargo xtask test --only fuzz` runs it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

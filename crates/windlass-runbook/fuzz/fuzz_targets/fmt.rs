@@ -1,8 +1,6 @@
 //! Any text to the formatter: what can be read keeps its meaning, which the formatter
 //! sees to itself, and formats to itself.
-//!
-//! Run from the crate's folder:
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run fmt tests/format tests/right tests/wrong`.
+//! `cargo xtask test --only fuzz` runs it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

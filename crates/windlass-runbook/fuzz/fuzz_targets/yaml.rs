@@ -1,6 +1,5 @@
 //! Any text as a runbook: no panic, and every place that a diagnostic names lies in it.
-//!
-//! Run from the crate's folder: `RUSTC_BOOTSTRAP=1 cargo fuzz run yaml tests/right tests/wrong`.
+//! `cargo xtask test --only fuzz` runs it.
 #![no_main]
 
 use std::sync::LazyLock;
