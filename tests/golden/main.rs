@@ -1,6 +1,7 @@
 //! The built program as people call it: transcripts of whole sessions, compared with
 //! `snapshots/`. See `windlass_tests::golden` for how to accept a change.
 
+mod adversarial;
 mod approvals;
 mod by_hand;
 mod endings;

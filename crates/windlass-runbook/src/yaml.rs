@@ -407,6 +407,9 @@ fn offset_of(text: &str, line: u64, column: u64) -> usize {
             .sum::<usize>()
 }
 
+/// What the reader says of brackets in brackets before its budget is asked.
+const RECURSION: &str = "recursion limit exceeded";
+
 /// The first thing that stopped the reader.
 fn reader_error(text: &str, error: &Error) -> Diagnostic {
     let error = error.without_snippet();
@@ -427,11 +430,7 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
             | BudgetBreach::RecordedAnchorBytes { .. } => alias_error(text, place),
             BudgetBreach::MergeKeys { .. } => merge_error(place),
             BudgetBreach::Documents { .. } => documents_error(place),
-            BudgetBreach::Depth { .. } => report(
-                YAML_LIMIT,
-                &format!("the runbook is nested deeper than {DEPTH_MAX} levels"),
-                "here",
-            ),
+            BudgetBreach::Depth { .. } => too_deep(place),
             BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => report(
                 YAML_LIMIT,
                 &format!("the runbook holds more than {NODES_MAX} values"),
@@ -467,6 +466,9 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
             // The reader puts the place into the text; the caret shows it.
             let message = message.lines().next().unwrap_or_default();
             let message = message.split(" at line ").next().unwrap_or_default();
+            if message == RECURSION {
+                return too_deep(place);
+            }
             let hint = yaml_hints::explain(text, place.start, message);
             let said = hint.as_ref().map_or(message, |hint| &hint.message);
             report(
@@ -477,6 +479,11 @@ fn reader_error(text: &str, error: &Error) -> Diagnostic {
             .maybe_help(hint.map(|hint| hint.help))
         }
     }
+}
+
+fn too_deep(place: Span) -> Diagnostic {
+    let message = format!("the runbook is nested deeper than {DEPTH_MAX} levels");
+    Diagnostic::error(YAML_LIMIT, message).at(place, "here")
 }
 
 fn alias_error(text: &str, place: Span) -> Diagnostic {
