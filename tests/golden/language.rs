@@ -151,6 +151,7 @@ fn many_files_are_checked_at_once() {
         "missing.yaml",
         "books/hello.test.yaml",
     ]);
+    test.call(&["check", "books/one.yaml", "books/two.yaml"]);
     test.call(&["check", "notes"]);
     test.call(&[
         "check",
@@ -161,6 +162,29 @@ fn many_files_are_checked_at_once() {
     ]);
     test.check();
 }
+
+/// Durations and sizes within lists and maps, at a gate and before a person.
+const UNITS_WITHIN: &str = "\
+windlass: 1
+name: within
+inputs:
+  pauses: {type: list, items: {type: duration}, default: [15m, 90s]}
+  sizes: {type: map, values: {type: bytes}, default: {data: 1GiB, wal: 64MiB}}
+steps:
+  go:
+    approval:
+      show:
+        every: \"${{ inputs.pauses }}\"
+        first: \"${{ inputs.pauses[0] }}\"
+        both: {most: \"${{ inputs.sizes['data'] }}\", count: 3}
+  look:
+    uses: manual
+    needs: go
+    effect: read
+    with:
+      instructions: Look
+      show: {longest: \"${{ inputs.pauses.max() }}\"}
+";
 
 /// A duration that a person types says of what.
 #[test]
@@ -173,6 +197,11 @@ fn a_typed_duration_has_a_unit() {
     test.call(&["run", "units.yaml", "--input", "d=10ms"]);
     test.call(&["show", "RUN"]);
     test.set("LANG", "C");
+    test.call(&["show", "RUN"]);
+    test.file("within.yaml", UNITS_WITHIN);
+    test.call(&["plan", "within.yaml"]);
+    test.call(&["run", "within.yaml", "--no-wait"]);
+    test.call(&["approve", "RUN", "go"]);
     test.call(&["show", "RUN"]);
     test.check();
 }

@@ -29,6 +29,18 @@ fn a_run_is_told_with_and_without_an_owner() {
     test.check();
 }
 
+/// Each shelf is looked at by a person.
+const LOOK_BY_HAND: &str = "\
+windlass: 1
+name: look
+steps:
+  look:
+    uses: manual
+    effect: read
+    for_each: \"['a', 'b']\"
+    with: {instructions: \"Look at shelf ${{ item }}\"}
+";
+
 #[test]
 fn runs_are_listed_by_what_is_asked_for() {
     let mut test = Test::new("runs");
@@ -39,12 +51,21 @@ fn runs_are_listed_by_what_is_asked_for() {
     test.call(&["run", "hello.yaml"]);
     test.call(&["run", "failing.yaml"]);
     test.call(&["run", "doubtful.yaml", "--no-wait"]);
+    test.file("look.yaml", LOOK_BY_HAND);
+    test.call(&["run", "look.yaml", "--no-wait"]);
     test.call(&["runs", "--needs-me"]);
     test.call(&["runs", "--state", "failed"]);
     test.call(&["runs", "--runbook", "hello", "--since", "1h"]);
     test.call(&["runs", "--until", "1h"]);
     test.call(&["runs", "--limit", "1", "--state", "ended"]);
     test.call(&["runs", "--requester", "nobody-of-this-name"]);
+    let labelled = "labels: {service: rds, risk: high}\nsteps:";
+    test.file("labelled.yaml", &HELLO.replace("steps:", labelled));
+    test.call(&["run", "labelled.yaml", "--no-wait"]);
+    test.call(&["runs", "--label", "risk=high", "--label", "service=rds"]);
+    test.call(&["runs", "--label", "risk=low"]);
+    test.call(&["runs", "--label", "risk=low", "--label", "risk=high"]);
+    test.call(&["runs", "--label", "risk"]);
     test.call(&["runs", "--since", "yesterday"]);
     test.call(&["runs", "--limit", "0"]);
     test.check();

@@ -212,7 +212,7 @@ fn log(run: &RunView, step: &Step, dir: &StateDir) -> Vec<String> {
     let Some(item) = step.items.iter().find(|item| item.state == "failed") else {
         return Vec::new();
     };
-    let path = dir.attempt_log(&run.run, &item.node, item.attempt);
+    let path = dir.attempt_log(&run.run, &item.node.id, item.attempt);
     let Ok(bytes) = std::fs::read(path) else {
         return Vec::new();
     };

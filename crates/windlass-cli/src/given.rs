@@ -15,11 +15,11 @@ use crate::error::{Error, io};
 /// The most bytes of a file of inputs.
 const INPUTS_BYTES_MAX: u64 = 8 << 20;
 
-/// `NAME=VALUE` of `--input`.
+/// `NAME=VALUE` of `--input`, and `KEY=VALUE` of `--label`.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedText {
-    name: String,
-    text: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 impl FromStr for NamedText {

@@ -7,7 +7,7 @@ use windlass_core::id::{NodeId, RunId};
 use windlass_core::time::Timestamp;
 use windlass_engine::outbox::Unsent;
 use windlass_engine::state_dir::{StateDir, StateDirError};
-use windlass_engine::{Recorded, offline, outbox, owner};
+use windlass_engine::{Listed, Recorded, offline, outbox, owner};
 use windlass_journal::{Access, SqliteStore};
 use windlass_server::client::{Client, ClientError};
 use windlass_server::view::{Overlay, list_of, query, view};
@@ -165,9 +165,10 @@ impl Look {
         match self {
             Look::Peer(client) => Ok(client.runs(filter).await?),
             Look::Records { store, .. } => {
-                Ok(list_of(offline::runs(store, &query(filter))?, filter))
+                let found = offline::list(store, query(filter), &filter.labels.0)?;
+                Ok(list_of(found, filter))
             }
-            Look::Nothing => Ok(list_of(Vec::new(), filter)),
+            Look::Nothing => Ok(list_of(Listed::default(), filter)),
         }
     }
 

@@ -91,8 +91,7 @@ fn around_a_gate() -> Arc<IndexedPlan> {
     let mut gate = action(id(1), vec![id(0)]);
     gate.kind = StepKind::Gate(Gate {
         expires: Some(Millis::from_mins(24 * 60)),
-        show: Vec::new(),
-        not_requester: false,
+        ..Gate::default()
     });
     let (before, after) = (action(id(0), vec![]), action(id(2), vec![id(1)]));
     plan(vec![before, gate, after])

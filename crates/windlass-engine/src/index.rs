@@ -1,20 +1,16 @@
 //! The run's row of the `runs` index, derived from its state, so that a lost index
-//! can be made again; and listing the rows.
-
-use std::sync::Arc;
+//! can be made again. Listing the rows is `list`'s.
 
 use windlass_core::effect::Effect;
-use windlass_core::id::RunId;
+use windlass_core::id::{NodeId, RunId};
 use windlass_core::operator::Operator;
 use windlass_core::outstanding;
 use windlass_core::plan::Digest;
-use windlass_core::state::{Need, RunStatus};
+use windlass_core::state::{Need, RunState, RunStatus};
 use windlass_core::time::Timestamp;
-use windlass_journal::{INDEX_TEXT_BYTES_MAX, RunIndexRow, RunQuery};
+use windlass_journal::{INDEX_TEXT_BYTES_MAX, RunIndexRow};
 
-use crate::error::CommandError;
-use crate::replay::{run_key, storage_failed};
-use crate::shared::Shared;
+use crate::replay::run_key;
 use crate::snapshot::Snapshot;
 
 /// The row of a run as it stands. `None` before its first event.
@@ -75,7 +71,7 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
             lock,
         } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
-            parts.extend(by_hand.iter().map(|node| format!("{node} by hand")));
+            parts.extend(by_hand.iter().map(|node| manual_step(snapshot, node)));
             let people = !gates.is_empty() || !by_hand.is_empty();
             if !people && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
@@ -83,7 +79,9 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
             // The last part: who holds it is added where it is known.
             parts.extend(lock.iter().map(|target| lock_of(target)));
         }
-        RunStatus::NeedsOperator { needs } => parts.extend(needs.iter().map(need)),
+        RunStatus::NeedsOperator { needs } => {
+            parts.extend(needs.iter().map(|it| need(&snapshot.state, it)))
+        }
         // A gate beside work in flight waits for its approver all the same.
         RunStatus::Running => {
             parts.extend(
@@ -93,11 +91,15 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
                     .map(|gate| format!("gate {gate}")),
             );
             let by_hand = snapshot.state.by_hand();
-            parts.extend(by_hand.map(|node| format!("{node} by hand")));
+            parts.extend(by_hand.map(|node| manual_step(snapshot, &node)));
         }
         RunStatus::New | RunStatus::Paused | RunStatus::Ending | RunStatus::Ended(_) => {}
     }
     parts.join("; ")
+}
+
+fn manual_step(snapshot: &Snapshot, node: &NodeId) -> String {
+    format!("manual step {}", snapshot.state.spelled(node))
 }
 
 /// The lock that a run waits for, in words.
@@ -121,11 +123,11 @@ pub(crate) fn name_holder(row: &mut RunIndexRow, holder: Option<&RunId>) {
 }
 
 /// A need in words.
-pub(crate) fn need(need: &Need) -> String {
+pub(crate) fn need(state: &RunState, need: &Need) -> String {
     let code = need.code();
     match need {
         Need::InDoubt { node } | Need::UndoFailed { node } | Need::Contradicted { node } => {
-            format!("{code} {node}")
+            format!("{code} {}", state.spelled(node))
         }
         Need::Debt { step } | Need::FailedAfterIrreversible { step: Some(step) } => {
             format!("{code} {step}")
@@ -137,29 +139,4 @@ pub(crate) fn need(need: &Need) -> String {
 fn cut(text: &str) -> String {
     let end = text.floor_char_boundary(INDEX_TEXT_BYTES_MAX);
     text[..end].to_owned()
-}
-
-/// Rows of the index, read where blocking is allowed.
-pub(crate) async fn list(
-    shared: &Arc<Shared>,
-    query: RunQuery,
-) -> Result<Vec<RunIndexRow>, CommandError> {
-    let store = Arc::clone(&shared.store);
-    let rows = tokio::task::spawn_blocking(move || store.runs(&query)).await;
-    if let Some(failure) = shared.failure() {
-        return Err(failure);
-    }
-    match rows {
-        Ok(Ok(mut rows)) => {
-            let registry = shared.registry();
-            for row in &mut rows {
-                let run = row.run.as_str().parse::<RunId>().ok();
-                let holder = run.and_then(|run| registry.locks.ahead_of(&run));
-                name_holder(row, holder);
-            }
-            Ok(rows)
-        }
-        Ok(Err(error)) => Err(storage_failed(shared, &error)),
-        Err(_) => Err(CommandError::Stopping),
-    }
 }

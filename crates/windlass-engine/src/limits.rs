@@ -10,6 +10,8 @@ pub const RUN_MESSAGES_MAX: usize = 256;
 pub const RUNS_LOADING_MAX: usize = 16;
 /// Runs whose state is kept after their task left, so that a look needs no replay.
 pub const RUNS_CACHED_MAX: usize = 64;
+/// Runs whose first records are read for one list of those with certain labels.
+pub const LABELLED_RUNS_READ_MAX: usize = 20_000;
 /// Records that one read of a run takes from the store.
 pub const REPLAY_PAGE_RECORDS: usize = 1_000;
 /// Records that a subscription reads at once, and so the most that it holds.

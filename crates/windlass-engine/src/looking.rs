@@ -9,6 +9,7 @@ use windlass_journal::{RunIndexRow, RunQuery, RunState};
 
 use crate::engine::Engine;
 use crate::error::CommandError;
+use crate::list::{Labels, Listed};
 use crate::replay;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
@@ -53,7 +54,15 @@ impl Engine {
     /// # Errors
     /// The index cannot be read.
     pub async fn runs(&self, query: RunQuery) -> Result<Vec<RunIndexRow>, CommandError> {
-        crate::index::list(&self.shared, query).await
+        Ok(self.list(query, Labels::new()).await?.rows)
+    }
+
+    /// Rows of the runs index, of the runs that have all `labels`.
+    ///
+    /// # Errors
+    /// The index or a run's first record cannot be read.
+    pub async fn list(&self, query: RunQuery, labels: Labels) -> Result<Listed, CommandError> {
+        crate::list::list(&self.shared, query, labels).await
     }
 
     /// The runs that have not ended, the newest first.

@@ -9,11 +9,12 @@ use windlass_core::command::{Command, Orphan};
 use windlass_core::id::{RunId, SecretName};
 use windlass_core::operator::Operator;
 use windlass_core::state::RunState;
-use windlass_journal::{RunIndexRow, RunQuery, StorageError, Store};
+use windlass_journal::{RunQuery, StorageError, Store};
 
 use crate::engine::Engine;
 use crate::error::{CommandError, Erased, OpenError};
 use crate::index;
+use crate::list::{self, Labels, Listed};
 use crate::locks;
 use crate::options::{GoOn, Options};
 use crate::replay::{self, ReplayError};
@@ -97,15 +98,15 @@ pub fn lock_holder(store: &dyn Store, state: &RunState) -> Result<Option<RunId>,
     Ok(locks::read(store, wanted.target)?.holder)
 }
 
-/// Rows of the runs index; those that wait for a lock say who holds it. Blocks for several
-/// reads.
+/// Rows of the runs index, of the runs that have all `labels`; those that wait for a lock say
+/// who holds it. Blocks for several reads.
 ///
 /// # Errors
 /// The index or the journal cannot be read.
-pub fn runs(store: &dyn Store, query: &RunQuery) -> Result<Vec<RunIndexRow>, StorageError> {
-    let mut rows = store.runs(query)?;
+pub fn list(store: &dyn Store, query: RunQuery, labels: &Labels) -> Result<Listed, StorageError> {
+    let mut listed = list::read(store, query, labels)?;
     let mut holders = BTreeMap::<String, Option<RunId>>::new();
-    for row in &mut rows {
+    for row in &mut listed.rows {
         if !index::waits_for_lock(row) {
             continue;
         }
@@ -119,7 +120,7 @@ pub fn runs(store: &dyn Store, query: &RunQuery) -> Result<Vec<RunIndexRow>, Sto
         };
         index::name_holder(row, holder.as_ref());
     }
-    Ok(rows)
+    Ok(listed)
 }
 
 /// By whom and when the bodies of a run were erased, if they were and a record says so.

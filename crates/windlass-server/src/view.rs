@@ -20,7 +20,7 @@ use crate::wire::{Debt, Lock, Person, RunView};
 
 pub use house::{pruned, space_given};
 pub use list::{list_of, query, summary, waits_for_a_person};
-pub use words::waits_for;
+use words::waits_for;
 
 /// What the state does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         name: plan.map(|plan| plan.name.clone()).unwrap_or_default(),
         title: plan.map(|plan| plan.title.clone()).unwrap_or_default(),
         state: state_word(&status, &overlay.lacks).to_owned(),
-        waits_for: waits_for(&status, &overlay.lacks, overlay.lock_holder.as_ref()),
+        waits_for: waits_for(state, &status, &overlay.lacks, overlay.lock_holder.as_ref()),
         target: state.target().map(str::to_owned),
         lock: lock(state, overlay),
         wakes_at_ms: ms(state.next_wake()),

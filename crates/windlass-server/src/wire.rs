@@ -4,6 +4,7 @@
 
 mod command;
 mod error;
+mod node_name;
 mod node_text;
 mod outbox;
 mod owner;
@@ -18,12 +19,13 @@ pub use command::{
     Resume, Retry, Statement, TakeOver, Verdict,
 };
 pub use error::ErrorBody;
+pub use node_name::NodeName;
 pub use outbox::{Ack, Acked, OutboxDone, OutboxFilter, OutboxList, OutboxOrder, OutboxVerb};
 pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use prune::{Compact, Kept, Prune, Pruned, PrunedRun, SpaceGiven};
 pub use run::{
-    AskedValue, ByHand, Debt, Doubt, Gate, Item, Lock, Need, Person, RunFilter, RunList, RunState,
-    RunSummary, RunView, Step, Stop, StopCode,
+    AskedValue, ByHand, Debt, Doubt, Gate, Item, Labels, Lock, Need, Person, RunFilter, RunList,
+    RunState, RunSummary, RunView, Step, Stop, StopCode,
 };
 pub use secret::SecretText;
 pub use start::{BringSecrets, StartRun, Started};

@@ -48,7 +48,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let (node, reason, values) = (args.node, args.reason, args.value);
     ask(place, &args.run, |run| {
         let attempt = args.attempt.unwrap_or_else(|| run.attempt_of(&node));
-        let asked = run.by_hand.iter().find(|asked| asked.node == node);
+        let asked = run.by_hand.iter().find(|asked| asked.node.id == node);
         let asked = asked.map_or(&[][..], |asked| &asked.values);
         given::state(&mut outputs, values, asked)?;
         Ok(Ask::Attest(Attest {

@@ -35,7 +35,8 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let mut decisions = Vec::new();
     let until = view.next_seq.unwrap_or(0);
     look.each_record(&args.run, until, |recorded| {
-        decisions.extend(decision(&recorded.event).map(|text| Decision {
+        let decided = decision(&recorded.event, &|node| view.spelled(node));
+        decisions.extend(decided.map(|text| Decision {
             at_ms: recorded.at.0,
             text,
         }));

@@ -66,15 +66,11 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
 
 async fn all(look: &Look, view: &RunView) -> Result<Exit, Error> {
     let steps = view.steps.iter();
-    let items = steps.flat_map(|step| step.items.iter().map(move |item| (step.for_each, item)));
-    for (for_each, item) in items.filter(|(_, item)| item.attempt > 0) {
-        let log = look.log(&view.run, &item.node, item.attempt).await?;
+    let items = steps.flat_map(|step| &step.items);
+    for item in items.filter(|item| item.attempt > 0) {
+        let log = look.log(&view.run, &item.node.id, item.attempt).await?;
         if !log.is_empty() {
-            output::out(&format!(
-                "== {} attempt {}",
-                item.node.spelled(for_each),
-                item.attempt
-            ));
+            output::out(&format!("== {} attempt {}", item.node, item.attempt));
             print_from(&log, 0, true);
         }
     }
@@ -97,12 +93,12 @@ fn print_from(log: &[u8], from: usize, over: bool) -> usize {
 
 fn latest(view: &RunView, node: &NodeId) -> Option<u32> {
     let mut items = view.steps.iter().flat_map(|step| &step.items);
-    let item = items.find(|item| item.node == *node)?;
+    let item = items.find(|item| item.node.id == *node)?;
     (item.attempt > 0).then_some(item.attempt)
 }
 
 fn is_over(view: &RunView, node: &NodeId, attempt: u32) -> bool {
     let mut items = view.steps.iter().flat_map(|step| &step.items);
-    let item = items.find(|item| item.node == *node);
+    let item = items.find(|item| item.node.id == *node);
     item.is_none_or(|item| item.attempt != attempt || item.state != "running")
 }

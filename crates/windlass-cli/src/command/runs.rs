@@ -1,11 +1,12 @@
 //! `windlass runs`: the list of runs.
 
 use windlass_server::limits::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
-use windlass_server::wire::{RunFilter, RunState};
+use windlass_server::wire::{Labels, RunFilter, RunState};
 
 use crate::args::Place;
 use crate::error::Error;
 use crate::exit_codes::Exit;
+use crate::given::NamedText;
 use crate::look::Look;
 use crate::moment::moment;
 use crate::render::{Paint, run_list};
@@ -19,6 +20,7 @@ Examples:
   windlass runs --needs-me
   windlass runs --target postgres:db-1/orders --state live
   windlass runs --runbook upgrade --since 2d --requester ann
+  windlass runs --label service=rds --label risk=high
   windlass runs --since 2026-11-01 --until 2026-12-01 --state failed --json
 
 A time is a span ago (90s, 30m, 4h, 2d, 3w), a day, or 2026-11-20T14:30; always UTC.")]
@@ -41,6 +43,9 @@ pub(crate) struct Args {
     /// Only runs that change this target, such as postgres:db-1/orders
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
+    /// Only runs whose runbook has this label; given several times, all of them
+    #[arg(long, value_name = "KEY=VALUE")]
+    label: Vec<NamedText>,
     /// Only runs that wait for a person: a gate, a pause, a doubt, a failure, secrets
     #[arg(long)]
     needs_me: bool,
@@ -64,6 +69,20 @@ const STATES: [&str; 8] = [
     "failed",
     "cancelled",
 ];
+
+fn labels(given: Vec<NamedText>) -> Result<Labels, Error> {
+    let mut labels = Labels::default();
+    for NamedText { name, text } in given {
+        if let Some(before) = labels.0.insert(name.clone(), text.clone())
+            && before != text
+        {
+            return Err(Error::Usage(format!(
+                "no run has the label {name} twice, as `{before}` and as `{text}`"
+            )));
+        }
+    }
+    Ok(labels)
+}
 
 pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let (state, status) = match args.state.as_deref() {
@@ -89,6 +108,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         runbook: args.runbook,
         requester: args.requester,
         target: args.target,
+        labels: labels(args.label)?,
         since_ms: at(args.since)?,
         until_ms: at(args.until)?,
         needs_person: args.needs_me,

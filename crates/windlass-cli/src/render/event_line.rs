@@ -180,7 +180,7 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
             ..
         } => lasting(
             "attested",
-            format!("{node} done by hand by {by} ({rule}): {reason}"),
+            format!("{} done by hand by {by} ({rule}): {reason}", node_of(node)),
         ),
         Event::ManualStepDeclined {
             node,
@@ -190,11 +190,15 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
             ..
         } => lasting(
             "failed",
-            format!("{node} not done by hand, says {by}: {reason} ({effect})"),
+            format!(
+                "{} not done by hand, says {by}: {reason} ({effect})",
+                node_of(node)
+            ),
         ),
-        Event::ManualStepExpired { node, .. } => {
-            lasting("failed", format!("{node}: nobody answered in time"))
-        }
+        Event::ManualStepExpired { node, .. } => lasting(
+            "failed",
+            format!("{}: nobody answered in time", node_of(node)),
+        ),
 
         Event::DoubtOpened { node, attempt, .. } => lasting(
             "in_doubt",

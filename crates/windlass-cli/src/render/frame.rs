@@ -91,7 +91,7 @@ fn attesting(run: &RunView) -> Option<String> {
     let values: String = required
         .map(|value| format!("{}=... ", value.name))
         .collect();
-    let node = run.spelled(&first.node);
+    let node = &first.node;
     Some(format!(
         "type `attest {node} {values}REASON` when it is done, or `decline {node} REASON`"
     ))
@@ -178,7 +178,7 @@ fn step_in_flight(step: &Step, now: Timestamp, paint: &Paint) -> Vec<String> {
         )
     };
     let line = |item: &Item| {
-        let name = item.node.spelled(step.for_each);
+        let name = item.node.to_string();
         let state = if step.for_each {
             &item.state
         } else {

@@ -1,6 +1,10 @@
 //! An open gate, and anything else that only a person can settle, with what to type.
 
+use std::collections::BTreeMap;
+
+use windlass_core::plan::{Unit, shown};
 use windlass_core::time::Timestamp;
+use windlass_core::value::Value;
 use windlass_server::wire::{AskedValue, ByHand, Gate, Need};
 
 use super::Paint;
@@ -25,13 +29,7 @@ pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
     if let Some(target) = &gate.target {
         lines.extend(indented(paint, "target", target));
     }
-    for (label, value) in &gate.shown {
-        let value = match value.as_text() {
-            Some(text) => text.to_owned(),
-            None => value.to_string(),
-        };
-        lines.extend(indented(paint, label, &value));
-    }
+    lines.extend(told(&gate.shown, &gate.shown_units, paint));
     lines.extend(indented(
         paint,
         "plan",
@@ -71,13 +69,7 @@ pub(crate) fn by_hand(asked: &ByHand, now: Timestamp, paint: &Paint) -> Vec<Stri
     for line in asked.instructions.lines() {
         lines.extend(paint.hanging("    ", "    ", line));
     }
-    for (label, value) in &asked.shown {
-        let value = match value.as_text() {
-            Some(text) => text.to_owned(),
-            None => value.to_string(),
-        };
-        lines.extend(indented(paint, label, &value));
-    }
+    lines.extend(told(&asked.shown, &asked.shown_units, paint));
     lines.extend(indented(paint, "effect", &asked.effect));
     lines.extend(indented(paint, "rule", &asked.rule));
     for value in &asked.values {
@@ -92,6 +84,22 @@ pub(crate) fn by_hand(asked: &ByHand, now: Timestamp, paint: &Paint) -> Vec<Stri
         lines.extend(indented(paint, "expires", &at));
     }
     lines
+}
+
+/// The captioned values, with the units of what they count.
+fn told(
+    values: &BTreeMap<String, Value>,
+    units: &BTreeMap<String, Unit>,
+    paint: &Paint,
+) -> Vec<String> {
+    let line = |(caption, value): (&String, &Value)| {
+        let value = match value.as_text() {
+            Some(text) => text.to_owned(),
+            None => shown(value, units.get(caption)),
+        };
+        indented(paint, caption, &value)
+    };
+    values.iter().flat_map(line).collect()
 }
 
 fn in_words(value: &AskedValue) -> String {

@@ -33,7 +33,7 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
     let told = |doubt: &&Doubt| doubt.escalated.is_none() || doubt.looks > 0;
     for doubt in run.doubts.iter().filter(told) {
         lines.push(String::new());
-        lines.extend(doubt_lines(&run.spelled(&doubt.node), doubt, now, paint));
+        lines.extend(doubt_lines(&doubt.node.to_string(), doubt, now, paint));
     }
     if !run.unsent.is_empty() {
         lines.push(String::new());
@@ -189,9 +189,9 @@ fn step_lines(step: &Step, columns: usize, now: Timestamp, paint: &Paint) -> Vec
         lines.push(format!("    and {} more items", step.items_left_out));
     }
     for item in &step.items {
-        let own = step.for_each || item.node.phase == windlass_core::id::Phase::Undo;
+        let own = step.for_each || item.node.id.phase == windlass_core::id::Phase::Undo;
         if own {
-            lines.push(item_line(&item.node.spelled(step.for_each), item, paint));
+            lines.push(item_line(&item.node.to_string(), item, paint));
         }
         let said = item
             .message

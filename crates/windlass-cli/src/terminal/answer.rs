@@ -95,7 +95,7 @@ impl Asked<'_> {
         let mut outputs = Value::Map(Default::default());
         given::state(&mut outputs, typed, &asked.values).map_err(|error| error.to_string())?;
         Ok(Ask::Attest(Attest {
-            node: asked.node.clone(),
+            node: asked.node.id.clone(),
             attempt: asked.attempt,
             reason: rest.to_owned(),
             outputs,
@@ -113,7 +113,7 @@ impl Asked<'_> {
             return Err(format!("say why: decline {} REASON", asked.node));
         }
         Ok(Ask::Decline(Decline {
-            node: asked.node.clone(),
+            node: asked.node.id.clone(),
             attempt: asked.attempt,
             reason: reason.to_owned(),
             effect,
@@ -127,7 +127,7 @@ impl Asked<'_> {
         let found = self
             .by_hand
             .iter()
-            .find(|asked| Some(&asked.node) == node.as_ref());
+            .find(|asked| Some(&asked.node.id) == node.as_ref());
         let names = || {
             let names: Vec<String> = self
                 .by_hand
@@ -169,7 +169,7 @@ mod tests {
     use std::collections::BTreeMap;
     use windlass_core::plan::Digest;
     use windlass_core::types::Type;
-    use windlass_server::wire::{AskedValue, Statement};
+    use windlass_server::wire::{AskedValue, NodeName, Statement};
 
     fn gate(name: &str) -> Gate {
         Gate {
@@ -181,6 +181,7 @@ mod tests {
             expires_at_ms: None,
             target: None,
             shown: BTreeMap::new(),
+            shown_units: BTreeMap::new(),
             statement: Statement {
                 plan_digest: Digest([7; 32]),
                 attempt: 3,
@@ -232,7 +233,7 @@ mod tests {
             optional: false,
         };
         ByHand {
-            node: node.parse().unwrap(),
+            node: NodeName::of(&node.parse().unwrap(), false),
             title: None,
             effect: "reversible".to_owned(),
             attempt,
@@ -240,6 +241,7 @@ mod tests {
             expires_at_ms: None,
             instructions: String::new(),
             shown: BTreeMap::new(),
+            shown_units: BTreeMap::new(),
             values: vec![asked("lamp", Type::Text), asked("shelf", Type::Int)],
             not_requester: false,
             rule: String::new(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Unit;
 use crate::pattern::Pattern;
 use crate::time::Millis;
 use crate::types::Type;
@@ -24,6 +25,9 @@ pub struct Manual {
     /// The values that he states, by name; their types are the step's declared outputs.
     #[serde(default)]
     pub values: BTreeMap<String, Asked>,
+    /// What of that counts something which the person is shown, by its caption.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub show_units: BTreeMap<String, Unit>,
 }
 
 /// What is said of a value beyond its type.

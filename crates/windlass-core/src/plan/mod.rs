@@ -26,7 +26,7 @@ pub use on::{NOTICES_MAX, Notice, Topic};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
-pub use unit::Unit;
+pub use unit::{Unit, shown};
 pub use vault::{APPROLE_MOUNT, AppRole, Kept, VAULT_MOUNT, VAULT_TOKEN, VaultAuth, VaultPlace};
 
 use crate::id::SecretName;
@@ -67,7 +67,7 @@ pub struct Plan {
     pub source: Digest,
     #[serde(default)]
     pub inputs: BTreeMap<String, Value>,
-    /// What those inputs count that are durations or numbers of bytes.
+    /// What those inputs count that hold durations or numbers of bytes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub input_units: BTreeMap<String, Unit>,
     /// Names of the secrets that steps may use. Values never enter a plan.
@@ -112,14 +112,6 @@ impl Plan {
         hasher.update(b"windlass plan 1\n");
         hasher.update(&json);
         Digest(hasher.finalize().into())
-    }
-}
-
-/// A value as its author would write it, with the unit of what it counts.
-pub fn shown(value: &Value, unit: Option<Unit>) -> String {
-    match (value, unit) {
-        (Value::Int(count), Some(unit)) => unit.written(*count).to_string(),
-        (value, _) => value.to_string(),
     }
 }
 

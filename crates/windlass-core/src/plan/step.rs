@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::id::{ActionName, SecretName, StepId};
-use crate::plan::{Manual, Template};
+use crate::plan::{Manual, Template, Unit};
 use crate::time::Millis;
 use crate::types::Type;
 
@@ -63,6 +63,16 @@ pub struct Step {
     /// Whether the step belongs to `finally`.
     #[serde(default)]
     pub finally: bool,
+}
+
+impl Step {
+    /// Whether it runs over items, which people name by number.
+    pub fn has_items(&self) -> bool {
+        match &self.kind {
+            StepKind::Action { for_each, .. } => for_each.is_some(),
+            StepKind::Gate(_) | StepKind::Wait { .. } => false,
+        }
+    }
 }
 
 /// What kind of step it is.
@@ -228,7 +238,7 @@ pub struct Until {
 }
 
 /// What a gate asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// How long after opening an approval can be given and used.
     #[serde(default)]
@@ -236,6 +246,9 @@ pub struct Gate {
     /// What the approver is shown, in order.
     #[serde(default)]
     pub show: Vec<(String, Template)>,
+    /// What of it counts something, by its caption.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub show_units: BTreeMap<String, Unit>,
     /// Whether the person who started the run may not approve.
     #[serde(default)]
     pub not_requester: bool,

@@ -48,6 +48,13 @@ impl RunState {
         })
     }
 
+    /// A node as people read it: the items of a `for_each` have numbers.
+    pub fn spelled(&self, node: &NodeId) -> String {
+        let live = self.live.as_ref();
+        let step = live.and_then(|live| Some(live.plan.step(live.plan.index_of(&node.step)?)));
+        node.spelled(step.is_some_and(Step::has_items))
+    }
+
     /// The call and effect class behind a node.
     pub fn call_of(&self, node: &NodeId) -> Option<(&Call, EffectClass)> {
         let live = self.live.as_ref()?;

@@ -123,7 +123,9 @@ fn one_run_a_target_in_the_order_of_asking() {
 
 /// All runs by the index, the newest first.
 fn offline_runs(store: &dyn Store) -> Vec<RunId> {
-    let rows = offline::runs(store, &RunQuery::default()).unwrap();
+    let rows = offline::list(store, RunQuery::default(), &BTreeMap::new())
+        .unwrap()
+        .rows;
     rows.iter()
         .map(|row| row.run.as_str().parse().unwrap())
         .collect()
@@ -196,7 +198,9 @@ fn a_parked_run_keeps_its_lock_and_the_line_its_order() {
         (holder, line)
     });
     // Nobody owns the directory: who looks is told the same.
-    let rows = offline::runs(&*store, &RunQuery::default()).unwrap();
+    let rows = offline::list(&*store, RunQuery::default(), &BTreeMap::new())
+        .unwrap()
+        .rows;
     let held = format!("the lock of db:main, held by {holder}");
     assert_eq!(rows.iter().filter(|row| row.waiting_for == held).count(), 3);
     let snapshot = offline::view(&*store, &line[0]).unwrap().unwrap();

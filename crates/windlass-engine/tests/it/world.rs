@@ -96,8 +96,7 @@ pub(crate) fn calling(mut step: Step, edit: impl FnOnce(&mut Call)) -> Step {
 pub(crate) fn gate(step: &str, needs: &[&str], expires: Option<Millis>) -> Step {
     let gate = Gate {
         expires,
-        show: Vec::new(),
-        not_requester: false,
+        ..Gate::default()
     };
     with_kind(step, StepKind::Gate(gate), needs)
 }

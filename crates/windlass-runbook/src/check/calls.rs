@@ -7,7 +7,7 @@ use windlass_core::catalog::Action;
 use windlass_core::expr::is_identifier;
 use windlass_core::id::ActionName;
 use windlass_core::plan::{
-    ATTEMPTS_MAX, Call, EffectClass, Reconcile, Retry, Template, Unit, Verb,
+    ATTEMPTS_MAX, Call, EffectClass, Reconcile, Retry, Template, Unit, Verb, shown,
 };
 use windlass_core::time::Millis;
 
@@ -284,9 +284,8 @@ fn reconcile(
         && let Some(entry) = fields.get("settle")
     {
         let spelled = |span: Millis| {
-            Unit::Duration
-                .written(i64::try_from(span.0).unwrap_or(i64::MAX))
-                .to_string()
+            let count = i64::try_from(span.0).unwrap_or(i64::MAX);
+            shown(&count.into(), Some(&Unit::Duration))
         };
         let (uses, least) = (called.name, spelled(action.settle_least));
         let message = format!("`{uses}` may still take effect {least} after its send deadline");

@@ -1,9 +1,10 @@
-//! The outputs of a step whose action gives its parameters back: their names are those of
-//! its `with`, and their types those of the values that are given there.
+//! The types of values as they are written: those of the outputs of a step whose action
+//! gives its parameters back, named as in its `with`, and the units of what is shown.
 
 use std::collections::BTreeMap;
 
 use windlass_core::catalog::Output;
+use windlass_core::plan::Unit;
 use windlass_core::types::Type;
 
 use super::fields::Fields;
@@ -50,6 +51,23 @@ pub(super) fn outputs(
         .collect()
 }
 
+/// What of captioned values counts something.
+pub(super) fn units(
+    world: &World<'_>,
+    captioned: &Node,
+    around: Around<'_>,
+) -> BTreeMap<String, Unit> {
+    let NodeKind::Map(entries) = &captioned.kind else {
+        return BTreeMap::new();
+    };
+    let unit = |entry: &Entry| {
+        let ty = Type::from(&ty(world, &entry.value, around));
+        Some((entry.key.clone(), Unit::of(&ty)?))
+    };
+    entries.iter().filter_map(unit).collect()
+}
+
+/// The type of a value as it is written, with what is right in it.
 fn ty(world: &World<'_>, node: &Node, around: Around<'_>) -> Ty {
     match &node.kind {
         NodeKind::Null => Ty::Null,

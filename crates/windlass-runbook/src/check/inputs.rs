@@ -75,7 +75,10 @@ pub(super) fn may_be_empty(declared: &[Declared]) -> BTreeSet<String> {
 
 /// What those inputs count that are durations or numbers of bytes.
 pub(super) fn units(declared: &[Declared]) -> BTreeMap<String, Unit> {
-    let unit = |input: &Declared| Some((input.name.clone(), input.shape.as_ref()?.unit()?));
+    let unit = |input: &Declared| {
+        let ty = input.shape.as_ref()?.ty();
+        Some((input.name.clone(), Unit::of(&ty)?))
+    };
     declared.iter().filter_map(unit).collect()
 }
 

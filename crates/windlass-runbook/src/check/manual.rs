@@ -146,5 +146,6 @@ pub(super) fn manual(
         expires,
         not_requester,
         values: draft.values.clone(),
+        show_units: BTreeMap::new(),
     })
 }

@@ -2,14 +2,15 @@
 
 use windlass_core::expr::Expr;
 use windlass_core::plan::{
-    Call, EffectClass, ForEach, Gate, ITEMS_MAX, OnFailure, PARALLEL_MAX, Step, StepKind, Template,
-    Until, Verb,
+    Call, EffectClass, ForEach, Gate, ITEMS_MAX, Manual, OnFailure, PARALLEL_MAX, Step, StepKind,
+    Template, Until, Verb,
 };
 use windlass_core::time::Timestamp;
 use windlass_core::types::Type;
 
 use super::calls::{Called, call};
 use super::drafts::action;
+use super::echoed;
 use super::fields::{Fields, Found, wrong_shape};
 use super::graph::Before;
 use super::keys;
@@ -21,7 +22,7 @@ use crate::codes::{
     KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, POINT_IN_TIME, UNKNOWN_PARAM,
 };
 use crate::diagnostic::Diagnostic;
-use crate::node::{Node, NodeKind};
+use crate::node::{Entry, Node, NodeKind};
 
 /// The step of the plan, or `None` when something about it was reported.
 pub(super) fn step(
@@ -116,7 +117,15 @@ fn action_kind(
     let undo = undo(world, draft, fields, call.as_ref(), each, found);
     let manual = match *action {
         Some(action) if action.is_by_hand() => {
-            super::manual::manual(draft, fields, *effect, found).map(Some)
+            let show = echoed::given(fields).iter().find(|it| it.key == "show");
+            let units = |show: &Entry| echoed::units(world, &show.value, each);
+            let manual = super::manual::manual(draft, fields, *effect, found);
+            manual.map(|manual| {
+                Some(Manual {
+                    show_units: show.map(units).unwrap_or_default(),
+                    ..manual
+                })
+            })
         }
         Some(_) | None => Some(None),
     };
@@ -353,13 +362,13 @@ fn gate(
     let fields = Fields::read(&entry.value, entry.key_span, &keys::APPROVAL, found)?;
     let expires = expires(&fields, found);
     let not_requester = fields.boolean("not_requester", found).unwrap_or(false);
-    let mut show = Vec::new();
-    if let Some(node) = fields.value("show") {
-        show = shown(world, node, once, found);
-    }
-    (found.len() == before).then_some(Gate {
+    let shown_node = fields.value("show");
+    let show = shown_node.map(|node| shown(world, node, once, found));
+    let units = |node| echoed::units(world, node, once);
+    (found.len() == before).then(|| Gate {
         expires,
-        show,
+        show: show.unwrap_or_default(),
+        show_units: shown_node.map(units).unwrap_or_default(),
         not_requester,
     })
 }

@@ -298,11 +298,7 @@ fn no_text_of_a_runbook_is_markup() {
 #[test]
 fn groups_tell_gates_and_irreversible_steps() {
     let mut steps = reads(&vec![Vec::new(); 600]);
-    let gate = Gate {
-        expires: None,
-        show: Vec::new(),
-        not_requester: false,
-    };
+    let gate = Gate::default();
     steps.push(Step {
         kind: StepKind::Gate(gate),
         ..action("go", EffectClass::Read, &[0])

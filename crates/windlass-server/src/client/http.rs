@@ -134,36 +134,44 @@ pub(super) fn broken(error: reqwest::Error) -> ClientError {
     ClientError::Broken(text)
 }
 
-/// The query of a list.
+/// The query of a list. It takes the filter apart, so that no part of it is forgotten.
 pub(super) fn query(filter: &RunFilter) -> String {
-    let state = match filter.state {
+    let RunFilter {
+        state,
+        status,
+        runbook,
+        requester,
+        target,
+        labels,
+        since_ms,
+        until_ms,
+        needs_person,
+        limit,
+    } = filter;
+    let state = match state {
         RunState::Any => "any",
         RunState::Live => "live",
         RunState::Ended => "ended",
     };
-    let mut query = format!("?state={state}");
-    let texts = [
-        ("status", &filter.status),
-        ("runbook", &filter.runbook),
-        ("requester", &filter.requester),
+    let labels = (!labels.0.is_empty()).then(|| String::from(labels.clone()));
+    let number = |number: &Option<i64>| number.map(|number| number.to_string());
+    let parts = [
+        ("status", status.clone()),
+        ("runbook", runbook.clone()),
+        ("requester", requester.clone()),
+        ("target", target.clone()),
+        ("labels", labels),
+        ("since_ms", number(since_ms)),
+        ("until_ms", number(until_ms)),
+        ("needs_person", needs_person.then(|| true.to_string())),
+        ("limit", limit.map(|limit| limit.to_string())),
     ];
-    for (name, value) in texts {
-        if let Some(value) = value {
-            query.push_str(&format!("&{name}={}", segment(value)));
-        }
-    }
-    for (name, value) in [("since_ms", filter.since_ms), ("until_ms", filter.until_ms)] {
-        if let Some(value) = value {
-            query.push_str(&format!("&{name}={value}"));
-        }
-    }
-    if filter.needs_person {
-        query.push_str("&needs_person=true");
-    }
-    if let Some(limit) = filter.limit {
-        query.push_str(&format!("&limit={limit}"));
-    }
-    query
+    let given = parts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    given.fold(format!("?state={state}"), |query, (name, value)| {
+        format!("{query}&{name}={}", segment(&value))
+    })
 }
 
 /// Text as it may stand in a path or a query: all but letters, digits and `-_.~` encoded.
@@ -182,6 +190,7 @@ pub(super) fn segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Labels;
 
     #[test]
     fn nothing_escapes_its_segment() {
@@ -193,5 +202,25 @@ mod tests {
             ..RunFilter::default()
         };
         assert_eq!(query(&filter), "?state=any&status=a%26b&limit=3");
+    }
+
+    #[test]
+    fn a_filter_arrives_whole() {
+        let text = |text: &str| Some(text.to_owned());
+        let filter = RunFilter {
+            state: RunState::Live,
+            status: text("waiting"),
+            runbook: text("a b"),
+            requester: text("ann (uid 1000)"),
+            target: text("db:x/y?z"),
+            labels: Labels([("team".to_owned(), "a=b&c".to_owned())].into()),
+            since_ms: Some(-1),
+            until_ms: Some(2),
+            needs_person: true,
+            limit: Some(3),
+        };
+        let uri = format!("/v1/runs{}", query(&filter)).parse().unwrap();
+        let arrived = axum::extract::Query::<RunFilter>::try_from_uri(&uri).unwrap();
+        assert_eq!(arrived.0, filter);
     }
 }

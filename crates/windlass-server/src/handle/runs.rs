@@ -19,8 +19,9 @@ pub(crate) async fn list(
         Ok(Query(filter)) => filter,
         Err(error) => return Err(Refusal::bad_request("bad_query", error.body_text())),
     };
-    let rows = context.engine.runs(query(&filter)).await?;
-    Ok(Json(list_of(rows, &filter)))
+    let labels = filter.labels.0.clone();
+    let found = context.engine.list(query(&filter), labels).await?;
+    Ok(Json(list_of(found, &filter)))
 }
 
 pub(crate) async fn show(

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use windlass_core::event::Event;
-use windlass_core::id::{Phase, RunId};
+use windlass_core::id::{NodeId, Phase, RunId};
 use windlass_core::outcome::{Resolution, Witness};
 
 use super::waits::{WaitsFor, waits};
@@ -26,8 +26,8 @@ pub struct Decision {
     pub text: String,
 }
 
-/// What a person decided in an event, if one did.
-pub fn decision(event: &Event) -> Option<String> {
+/// What a person decided in an event, if one did; `named` is how its nodes are called.
+pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<String> {
     let because = |reason: &str| match quoted(reason) {
         reason if reason.is_empty() => String::new(),
         reason => format!(" ({reason})"),
@@ -61,21 +61,23 @@ pub fn decision(event: &Event) -> Option<String> {
                 Resolution::GivenUp => "will never be known",
             };
             format!(
-                "{by} stated that attempt {attempt} of {node} {said}{}",
+                "{by} stated that attempt {attempt} of {} {said}{}",
+                named(node),
                 because(reason)
             )
         }
         Event::RetryOrdered {
             node, by, reason, ..
         } => {
+            let node = named(node);
             format!("{by} ordered another attempt of {node}{}", because(reason))
         }
         Event::NodeAttested {
             node, by, reason, ..
-        } => format!("{by} attested {node}{}", because(reason)),
+        } => format!("{by} attested {}{}", named(node), because(reason)),
         Event::ManualStepAttested {
             node, by, reason, ..
-        } => format!("{by} did {node} by hand{}", because(reason)),
+        } => format!("{by} did {} by hand{}", named(node), because(reason)),
         Event::ManualStepDeclined {
             node,
             by,
@@ -83,18 +85,20 @@ pub fn decision(event: &Event) -> Option<String> {
             effect,
             ..
         } => format!(
-            "{by} stated that {node} is not done by hand, {effect}{}",
+            "{by} stated that {} is not done by hand, {effect}{}",
+            named(node),
             because(reason)
         ),
         Event::UndoAbandoned { node, by, reason } => {
-            format!("{by} gave {node} up{}", because(reason))
+            format!("{by} gave {} up{}", named(node), because(reason))
         }
         Event::DebtTakenOver { step, by, reason } => {
             format!("{by} took the debt {step} over{}", because(reason))
         }
         Event::ContradictionAcknowledged { node, by, reason } => {
             format!(
-                "{by} acknowledged the contradiction of {node}{}",
+                "{by} acknowledged the contradiction of {}{}",
+                named(node),
                 because(reason)
             )
         }
@@ -245,10 +249,13 @@ fn done(told: &Telling<'_>) -> Vec<String> {
     let undone: Vec<&Item> = steps
         .iter()
         .flat_map(|step| &step.items)
-        .filter(|item| item.node.phase == Phase::Undo && item.state == "succeeded")
+        .filter(|item| item.node.id.phase == Phase::Undo && item.state == "succeeded")
         .collect();
     if !undone.is_empty() {
-        let nodes: Vec<&str> = undone.iter().map(|item| item.node.step.as_str()).collect();
+        let nodes: Vec<&str> = undone
+            .iter()
+            .map(|item| item.node.id.step.as_str())
+            .collect();
         sentences.push(format!("Undone: {}.", names(&nodes)));
     }
     sentences

@@ -199,8 +199,7 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
                     text: format!(
                         "windlass to find out whether attempt {} of {} took effect{lives}, \
                          and asks a person after {until}",
-                        doubt.attempt,
-                        told.run.spelled(&doubt.node)
+                        doubt.attempt, doubt.node
                     ),
                     until_ms: Some(doubt.observe_until_ms),
                     next: Vec::new(),
@@ -215,25 +214,19 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
             next: Vec::new(),
         });
     };
-    for (step, item) in items("backoff") {
+    for (_, item) in items("backoff") {
         if let Some(at) = item.until_ms {
             let (next, when) = (item.attempt + 1, (told.at)(at));
             timed(
-                format!(
-                    "{when}, when attempt {next} of {} starts",
-                    named(step, item)
-                ),
+                format!("{when}, when attempt {next} of {} starts", item.node),
                 at,
             );
         }
     }
-    for (step, item) in items("polling") {
+    for (_, item) in items("polling") {
         if let Some(at) = item.until_ms {
             let when = (told.at)(at);
-            timed(
-                format!("{when}, when {} looks again", named(step, item)),
-                at,
-            );
+            timed(format!("{when}, when {} looks again", item.node), at);
         }
     }
     for step in &told.run.steps {
@@ -245,10 +238,6 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
     waits
 }
 
-fn named(step: &Step, item: &Item) -> String {
-    item.node.spelled(step.for_each)
-}
-
 fn attempts(told: &Telling<'_>, running: &[(&Step, &Item)]) -> WaitsFor {
     let one = |(step, item): &(&Step, &Item)| {
         let since = match item.started_at_ms {
@@ -256,18 +245,14 @@ fn attempts(told: &Telling<'_>, running: &[(&Step, &Item)]) -> WaitsFor {
             Some(at) if item.attempt == 1 => format!(", in flight since {}", (told.at)(at)),
             Some(_) | None => ", in flight".to_owned(),
         };
-        let is_change = item.node.phase == windlass_core::id::Phase::Undo
+        let is_change = item.node.id.phase == windlass_core::id::Phase::Undo
             || matches!(step.effect.as_deref(), Some("reversible" | "irreversible"));
         let then = if is_change { "looked into" } else { "given up" };
         let until = match item.until_ms {
             Some(at) => format!(" and {then} after {}", (told.at)(at)),
             None => String::new(),
         };
-        format!(
-            "attempt {} of {}{since}{until}",
-            item.attempt,
-            named(step, item)
-        )
+        format!("attempt {} of {}{since}{until}", item.attempt, item.node)
     };
     let named: Vec<String> = running.iter().take(ATTEMPTS_NAMED_MAX).map(one).collect();
     let deadlines = running.iter().filter_map(|(_, item)| item.until_ms);
@@ -281,13 +266,10 @@ fn attempts(told: &Telling<'_>, running: &[(&Step, &Item)]) -> WaitsFor {
 
 fn nobody(told: &Telling<'_>) -> WaitsFor {
     let run = told.run;
-    let items = run
-        .steps
-        .iter()
-        .flat_map(|step| step.items.iter().map(move |item| (step, item)));
+    let items = run.steps.iter().flat_map(|step| &step.items);
     let running: Vec<String> = items
-        .filter(|(_, item)| item.state == "running")
-        .map(|(step, item)| format!("attempt {} of {}", item.attempt, named(step, item)))
+        .filter(|item| item.state == "running")
+        .map(|item| format!("attempt {} of {}", item.attempt, item.node))
         .collect();
     let (was, count) = (
         if running.len() == 1 { "was" } else { "were" },

@@ -9,7 +9,8 @@ use windlass_core::state::{ItemLook, NodePhase, RunState, StepLook};
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
-use super::needs::{REASON, quoted, spelled};
+use super::needs::{REASON, quoted};
+use super::nodes;
 use crate::wire::{AskedValue, ByHand};
 
 /// What is open of a node, if a person was asked to do it.
@@ -47,7 +48,7 @@ pub(super) fn show(state: &RunState, look: &StepLook<'_>, item: &ItemLook<'_>) -
     };
     let values: Vec<AskedValue> = outputs.iter().map(asked).collect();
     Some(ByHand {
-        node: item.node.clone(),
+        node: nodes::named(look.step, &item.node),
         title: look.step.title.clone(),
         effect: effect.as_str().to_owned(),
         attempt: item.state.attempt,
@@ -55,6 +56,7 @@ pub(super) fn show(state: &RunState, look: &StepLook<'_>, item: &ItemLook<'_>) -
         expires_at_ms: expires_at.map(|at| at.0),
         instructions,
         shown,
+        shown_units: manual.show_units.clone(),
         not_requester: manual.not_requester,
         rule: who(state, manual.not_requester),
         next: next(state, item, &values, effect.is_change()),
@@ -79,7 +81,7 @@ fn next(
     values: &[AskedValue],
     is_change: bool,
 ) -> Vec<String> {
-    let (run, node) = (state.run(), quoted(spelled(state, &item.node)));
+    let (run, node) = (state.run(), quoted(state.spelled(&item.node)));
     let asked = values.iter().filter(|value| !value.optional);
     let values: String = asked
         .map(|value| format!(" --value {}='...'", value.name))

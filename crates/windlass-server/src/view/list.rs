@@ -1,6 +1,7 @@
 //! Lists of runs: from a filter to the query of the index, and from its rows to a list.
 //! The owner answers with them, and a terminal that reads the journal itself.
 
+use windlass_engine::Listed;
 use windlass_journal::{Attention, RunIndexRow, RunQuery, RunState as Ended};
 
 use crate::limits::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
@@ -10,7 +11,7 @@ use crate::wire::{RunFilter, RunList, RunState, RunSummary};
 const NEEDS_PERSON: [&str; 2] = ["needs_operator", "paused"];
 
 /// How the parts of what a run waits for begin that only a person can bring.
-const PERSON_WAITED_FOR: [&str; 3] = ["gate ", "secrets ", "plugin "];
+const PERSON_WAITED_FOR: [&str; 4] = ["gate ", "manual step ", "secrets ", "plugin "];
 
 /// The query that a filter asks for: one row more than is shown, so that the list can say
 /// whether there are more.
@@ -44,9 +45,10 @@ pub fn waits_for_a_person(waits_for: &str) -> bool {
 }
 
 /// The list of what [`query`] found.
-pub fn list_of(mut rows: Vec<RunIndexRow>, filter: &RunFilter) -> RunList {
+pub fn list_of(found: Listed, filter: &RunFilter) -> RunList {
     let shown = rows_shown(filter);
-    let more = rows.len() > shown;
+    let mut rows = found.rows;
+    let more = found.cut || rows.len() > shown;
     rows.truncate(shown);
     RunList {
         runs: rows.into_iter().map(summary).collect(),

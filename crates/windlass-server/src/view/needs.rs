@@ -6,7 +6,7 @@ use windlass_core::plan::StepKind;
 use windlass_core::state::{ItemLook, Need as Needed, RunState, RunStatus, StepLook, StepPhase};
 
 use super::Overlay;
-use super::nodes::{self, in_doubt, is_doing, is_failed, may_remain};
+use super::nodes::{in_doubt, is_doing, is_failed, may_remain};
 use crate::wire::{ByHand, Need};
 
 /// The code of work that a person was asked to do.
@@ -105,7 +105,7 @@ fn settle(state: &RunState, needed: &Needed) -> Need {
         Needed::UndoFailed { node } => {
             let text = format!(
                 "{} failed, and the undoing waits for it",
-                spelled(state, node)
+                state.spelled(node)
             );
             let look = look_of(state, node);
             let mut next: Vec<String> = match &look {
@@ -122,7 +122,7 @@ fn settle(state: &RunState, needed: &Needed) -> Need {
             (text, next)
         }
         Needed::Contradicted { node } => {
-            let node = spelled(state, node);
+            let node = state.spelled(node);
             let text =
                 format!("a later outcome of {node} disagrees with how its doubt was resolved");
             let node = quoted(node);
@@ -143,7 +143,7 @@ fn doubtful(state: &RunState, node: &NodeId) -> (String, Vec<String>) {
     let look = look_of(state, node);
     let doubt = look.as_ref().and_then(in_doubt);
     let attempt = look.as_ref().map_or(0, |look| look.state.attempt);
-    let node = spelled(state, node);
+    let node = state.spelled(node);
     let mut text = format!("nobody knows whether attempt {attempt} of {node} took effect");
     if let Some(why) = doubt.and_then(|doubt| doubt.escalated.as_ref()) {
         text.push_str(&format!(": {why}"));
@@ -211,7 +211,7 @@ fn step_choices(state: &RunState, step: &StepId) -> Vec<String> {
 }
 
 fn retries(state: &RunState, look: &ItemLook<'_>) -> Vec<String> {
-    let (run, node) = (state.run(), quoted(spelled(state, &look.node)));
+    let (run, node) = (state.run(), quoted(state.spelled(&look.node)));
     let remains = if may_remain(state, look) {
         " --nothing-remains"
     } else {
@@ -226,12 +226,6 @@ fn retries(state: &RunState, look: &ItemLook<'_>) -> Vec<String> {
 fn look_of<'a>(state: &'a RunState, node: &NodeId) -> Option<ItemLook<'a>> {
     let items = state.step(&node.step)?.items;
     items.into_iter().find(|item| item.node == *node)
-}
-
-/// A node as people read it: the items of a `for_each` have numbers.
-pub(super) fn spelled(state: &RunState, node: &NodeId) -> String {
-    let look = state.step(&node.step);
-    node.spelled(look.is_some_and(|look| nodes::has_each(look.step)))
 }
 
 /// A node as a shell takes it: brackets are patterns there.

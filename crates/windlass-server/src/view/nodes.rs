@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use windlass_core::authorise::Rule;
 use windlass_core::id::{NodeId, Phase};
 use windlass_core::outcome::Effected;
-use windlass_core::plan::{Gate as PlannedGate, StepKind};
+use windlass_core::plan::{Gate as PlannedGate, Step as PlannedStep, StepKind};
 use windlass_core::state::{
     Doubt as DoubtState, ItemLook, NodePhase, RunState, StepLook, StepPhase,
 };
@@ -13,7 +13,7 @@ use windlass_core::value::Value;
 
 use super::budget::Budget;
 use super::{Overlay, by_hand, needs};
-use crate::wire::{ByHand, Doubt, Gate, Item, Statement, Step};
+use crate::wire::{ByHand, Doubt, Gate, Item, NodeName, Statement, Step};
 
 /// What is shown of a run's steps.
 #[derive(Debug, Default)]
@@ -39,7 +39,10 @@ pub(super) fn show(state: &RunState, overlay: &Overlay) -> Shown {
         shown
             .by_hand
             .extend(asked.filter_map(|item| by_hand::show(state, &look, item)));
-        shown.doubts.extend(look.items.iter().filter_map(doubt));
+        let doubts = look.items.iter();
+        shown
+            .doubts
+            .extend(doubts.filter_map(|item| doubt(look.step, item)));
         shown.steps.push(step(&look, &lines, &mut budget));
     }
     shown
@@ -62,7 +65,7 @@ fn step(look: &StepLook<'_>, lines: &BTreeMap<(&NodeId, u32), &str>, budget: &mu
     };
     let mut items = Vec::new();
     for item in &look.items {
-        match show_item(item, lines, budget) {
+        match show_item(step, item, lines, budget) {
             Some(item) => items.push(item),
             None => break,
         }
@@ -99,12 +102,9 @@ fn step(look: &StepLook<'_>, lines: &BTreeMap<(&NodeId, u32), &str>, budget: &mu
     }
 }
 
-/// Whether a step runs over items.
-pub(super) fn has_each(step: &windlass_core::plan::Step) -> bool {
-    match &step.kind {
-        StepKind::Action { for_each, .. } => for_each.is_some(),
-        StepKind::Gate(_) | StepKind::Wait { .. } => false,
-    }
+/// A node as people read it.
+pub(super) fn named(step: &PlannedStep, node: &NodeId) -> NodeName {
+    NodeName::of(node, step.has_items())
 }
 
 fn waiting_until(phase: &StepPhase) -> Option<i64> {
@@ -123,6 +123,7 @@ fn waiting_until(phase: &StepPhase) -> Option<i64> {
 }
 
 fn show_item(
+    step: &PlannedStep,
     look: &ItemLook<'_>,
     lines: &BTreeMap<(&NodeId, u32), &str>,
     budget: &mut Budget,
@@ -151,7 +152,7 @@ fn show_item(
         .filter(|outputs| budget.take_outputs(outputs.weight_bytes()))
         .cloned();
     Some(Item {
-        node: look.node.clone(),
+        node: named(step, &look.node),
         value: state.item.clone(),
         state: state.phase.name().to_owned(),
         attempt: state.attempt,
@@ -176,7 +177,12 @@ fn orphan(look: &ItemLook<'_>) -> Option<u32> {
 }
 
 fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
-    let StepKind::Gate(PlannedGate { not_requester, .. }) = &look.step.kind else {
+    let StepKind::Gate(PlannedGate {
+        not_requester,
+        show_units,
+        ..
+    }) = &look.step.kind
+    else {
         return None;
     };
     let StepPhase::GateOpen { expires_at, shown } = &look.state.phase else {
@@ -190,6 +196,7 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
         opened_at_ms: look.state.started_at.map(|at| at.0),
         expires_at_ms: expires_at.map(|at| at.0),
         shown: shown.clone(),
+        shown_units: show_units.clone(),
         target: state.target().map(str::to_owned),
         statement: Statement {
             plan_digest: state.digest()?,
@@ -212,10 +219,10 @@ fn who_decides(state: &RunState, not_requester: bool) -> String {
     }
 }
 
-fn doubt(look: &ItemLook<'_>) -> Option<Doubt> {
+fn doubt(step: &PlannedStep, look: &ItemLook<'_>) -> Option<Doubt> {
     let doubt = in_doubt(look)?;
     Some(Doubt {
-        node: look.node.clone(),
+        node: named(step, &look.node),
         attempt: look.state.attempt,
         since_ms: doubt.since.0,
         quiet_at_ms: doubt.quiet_at.0,

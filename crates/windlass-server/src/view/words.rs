@@ -1,12 +1,17 @@
 //! What a run waits for, in words.
 
 use windlass_core::id::RunId;
-use windlass_core::state::{Need, RunStatus};
+use windlass_core::state::{Need, RunState, RunStatus};
 use windlass_engine::Lacks;
 
 /// What a run waits for, in words; empty when it does not wait.
 /// `holder` is the run that holds the lock it waits for, where that is known.
-pub fn waits_for(status: &RunStatus, lacks: &Lacks, holder: Option<&RunId>) -> String {
+pub(super) fn waits_for(
+    state: &RunState,
+    status: &RunStatus,
+    lacks: &Lacks,
+    holder: Option<&RunId>,
+) -> String {
     let mut parts = Vec::new();
     match status {
         RunStatus::Ended(_) | RunStatus::New => return String::new(),
@@ -28,7 +33,8 @@ pub fn waits_for(status: &RunStatus, lacks: &Lacks, holder: Option<&RunId>) -> S
             lock,
         } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
-            parts.extend(by_hand.iter().map(|node| format!("{node} by hand")));
+            let named = |node| format!("manual step {}", state.spelled(node));
+            parts.extend(by_hand.iter().map(named));
             let people = !gates.is_empty() || !by_hand.is_empty();
             if !people && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
@@ -39,17 +45,19 @@ pub fn waits_for(status: &RunStatus, lacks: &Lacks, holder: Option<&RunId>) -> S
             }
         }
         RunStatus::Paused => parts.push("resume".to_owned()),
-        RunStatus::NeedsOperator { needs } => parts.extend(needs.iter().map(need)),
+        RunStatus::NeedsOperator { needs } => {
+            parts.extend(needs.iter().map(|it| need(state, it)));
+        }
         RunStatus::New | RunStatus::Running | RunStatus::Ending | RunStatus::Ended(_) => {}
     }
     parts.join("; ")
 }
 
-fn need(need: &Need) -> String {
+fn need(state: &RunState, need: &Need) -> String {
     let code = need.code();
     match need {
         Need::InDoubt { node } | Need::UndoFailed { node } | Need::Contradicted { node } => {
-            format!("{code} {node}")
+            format!("{code} {}", state.spelled(node))
         }
         Need::Debt { step } | Need::FailedAfterIrreversible { step: Some(step) } => {
             format!("{code} {step}")

@@ -11,11 +11,19 @@ pub(super) fn serialize<S: Serializer>(node: &NodeId, serializer: S) -> Result<S
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeId, D::Error> {
+    Ok(read(deserializer)?.0)
+}
+
+/// The node and its text.
+pub(super) fn read<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<(NodeId, String), D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.len() > NODE_TEXT_BYTES_MAX {
         return Err(de::Error::custom(format_args!(
             "a node is at most {NODE_TEXT_BYTES_MAX} bytes"
         )));
     }
-    text.parse().map_err(de::Error::custom)
+    let node = text.parse().map_err(de::Error::custom)?;
+    Ok((node, text))
 }

@@ -9,8 +9,8 @@ use windlass_core::types::Type;
 use windlass_core::value::Value;
 use windlass_engine::outbox::Unsent;
 
+use super::NodeName;
 use super::command::Statement;
-use super::node_text;
 
 /// Which runs to list; the query of `GET /v1/runs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct RunFilter {
     /// Only runs that change this target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Only runs whose runbooks have all of these labels.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// Only runs that started at or after this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
@@ -43,6 +46,31 @@ pub struct RunFilter {
     /// How many at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+}
+
+/// Labels and their values; in a query the text of a JSON object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Labels(pub BTreeMap<String, String>);
+
+impl Labels {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<String> for Labels {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
+impl From<Labels> for String {
+    fn from(labels: Labels) -> Self {
+        serde_json::to_string(&labels.0).expect("a map of texts is JSON")
+    }
 }
 
 /// Whether a listed run has ended.
@@ -149,7 +177,7 @@ pub struct RunView {
 impl RunView {
     /// The inputs as their author would write them, such as `15m`.
     pub fn shown_inputs(&self) -> impl Iterator<Item = (&str, String)> {
-        let unit = |name| self.input_units.get(name).copied();
+        let unit = |name| self.input_units.get(name);
         let inputs = self.inputs.iter();
         inputs.map(move |(name, value)| (name.as_str(), shown(value, unit(name))))
     }
@@ -157,7 +185,7 @@ impl RunView {
     /// The newest attempt of a node; 0 when it never began.
     pub fn attempt_of(&self, node: &NodeId) -> u32 {
         let mut items = self.steps.iter().flat_map(|step| &step.items);
-        let found = items.find(|item| item.node == *node);
+        let found = items.find(|item| item.node.id == *node);
         found.map_or(0, |item| item.attempt)
     }
 
@@ -279,8 +307,7 @@ pub struct Step {
 /// One item of a step, or its undo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
-    #[serde(with = "node_text")]
-    pub node: NodeId,
+    pub node: NodeName,
     /// The item of `for_each`; null without.
     pub value: Value,
     /// `ready`, `running`, `by_hand`, `attempt_failed`, `backoff`, `polling`, `in_doubt`, `succeeded`,
@@ -316,6 +343,9 @@ pub struct Gate {
     pub expires_at_ms: Option<i64>,
     /// What the approver is shown.
     pub shown: BTreeMap<String, Value>,
+    /// What of it counts something.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown_units: BTreeMap<String, Unit>,
     /// What the run changes, where its runbook names it.
     #[serde(default)]
     pub target: Option<String>,
@@ -332,8 +362,7 @@ pub struct Gate {
 /// Work that a person was asked to do by hand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ByHand {
-    #[serde(with = "node_text")]
-    pub node: NodeId,
+    pub node: NodeName,
     pub title: Option<String>,
     /// What the work does to the world.
     pub effect: String,
@@ -344,6 +373,9 @@ pub struct ByHand {
     pub instructions: String,
     /// What the person is shown besides.
     pub shown: BTreeMap<String, Value>,
+    /// What of it counts something.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown_units: BTreeMap<String, Unit>,
     /// What he states when it is done.
     pub values: Vec<AskedValue>,
     /// Whether the person who started the run may not answer.
@@ -369,8 +401,7 @@ pub struct AskedValue {
 /// A change in doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    #[serde(with = "node_text")]
-    pub node: NodeId,
+    pub node: NodeName,
     pub attempt: u32,
     pub since_ms: i64,
     /// Before this no "not happened" counts.

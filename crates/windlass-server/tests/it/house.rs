@@ -210,7 +210,7 @@ pub(crate) fn gate(id: &str, needs: &[&str]) -> Step {
     let gate = Gate {
         expires: Some(Millis::from_mins(30)),
         show: vec![("why".to_owned(), Template::Literal(Value::from("because")))],
-        not_requester: false,
+        ..Gate::default()
     };
     step(id, StepKind::Gate(gate), needs)
 }

@@ -57,7 +57,7 @@ impl Told {
     fn ask(&mut self, command: Command) -> &mut Self {
         for event in decide(&self.state, command, self.now).unwrap() {
             evolve(&mut self.state, &event, self.now).unwrap();
-            if let Some(text) = decision(&event) {
+            if let Some(text) = decision(&event, &|node| self.state.spelled(node)) {
                 let at_ms = self.now.0;
                 self.decisions.push(Decision { at_ms, text });
             }

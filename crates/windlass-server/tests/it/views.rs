@@ -39,7 +39,7 @@ fn a_doubt_is_shown_and_resolved() {
         assert_eq!(need.next.len(), 3);
 
         let resolve = Resolve {
-            node: doubt.node.clone(),
+            node: doubt.node.id.clone(),
             reason: "I looked at it".to_owned(),
             verdict: Verdict::Happened {
                 outputs: windlass_core::value::Value::Null,
@@ -82,7 +82,7 @@ fn a_failure_after_the_point_of_no_return_offers_its_choices() {
         let item = &view.steps[1].items[0];
         assert_eq!(item.effected.as_deref(), Some("settled"));
         let mut retry = Retry {
-            node: item.node.clone(),
+            node: item.node.id.clone(),
             reason: "again".to_owned(),
             nothing_remains: false,
         };

@@ -9,7 +9,7 @@ mod tests;
 mod touching;
 
 use windlass_core::id::StepId;
-use windlass_core::value::Value;
+use windlass_core::plan::shown;
 use windlass_runbook::outline::{ChangeOutline, Outline};
 
 use super::Paint;
@@ -79,20 +79,17 @@ fn head(plan: &Outline, paint: &Paint) -> Vec<String> {
         lines.extend(paint.labelled("labels", &labels.join(" ")));
     }
     if let Some(target) = &plan.target {
-        let shown = match &target.value {
+        let target = match &target.value {
             Some(value) => value.clone(),
             None => format!("{} (known at run time)", target.text),
         };
-        lines.extend(paint.labelled("target", &shown));
+        lines.extend(paint.labelled("target", &target));
     }
     if let Some(change) = &plan.change {
         lines.extend(change_form(change, paint));
     }
     for (name, value) in &plan.inputs {
-        let value = match (value, plan.input_units.get(name)) {
-            (Value::Int(count), Some(unit)) => unit.written(*count).to_string(),
-            (value, _) => spaced(value),
-        };
+        let value = shown(value, plan.input_units.get(name));
         let value = paint.cut(&text::line(&value), VALUE_COLUMNS_MAX);
         lines.extend(paint.labelled("input", &format!("{name} = {value}")));
     }
@@ -142,24 +139,6 @@ fn change_form(change: &ChangeOutline, paint: &Paint) -> Vec<String> {
         }
     }
     lines
-}
-
-/// A value as JSON with spaces, at which it can be broken into lines.
-fn spaced(value: &Value) -> String {
-    match value {
-        Value::List(items) => {
-            let items: Vec<String> = items.iter().map(spaced).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Map(map) => {
-            let entries: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), spaced(value)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        plain => plain.to_string(),
-    }
 }
 
 /// The first names, and how many more.

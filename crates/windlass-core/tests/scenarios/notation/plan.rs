@@ -146,11 +146,7 @@ fn kind(suffix: &str) -> StepKind {
         "~" => action(EffectClass::Idempotent),
         "!" => action(EffectClass::Reversible),
         "!!" => action(EffectClass::Irreversible),
-        "?" => StepKind::Gate(Gate {
-            expires: None,
-            show: Vec::new(),
-            not_requester: false,
-        }),
+        "?" => StepKind::Gate(Gate::default()),
         "%" => StepKind::Wait {
             span: Template::Literal(10_000.into()),
         },

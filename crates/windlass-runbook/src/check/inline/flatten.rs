@@ -44,6 +44,7 @@ impl Inlining {
             kind: StepKind::Gate(Gate {
                 expires: None,
                 show: show.collect(),
+                show_units: BTreeMap::new(),
                 not_requester: false,
             }),
             ensure: None,

@@ -91,8 +91,8 @@ pub(super) struct Loader<'a> {
     on_failure: OnFailure,
     /// By resolved path.
     known: BTreeMap<String, Option<Rc<Fragment>>>,
-    /// The files that are being read, the outermost first.
-    open: Vec<String>,
+    /// The files that are being read, the outermost first, each with where it is used.
+    open: Vec<(String, Span)>,
     /// The texts by their numbers in spans, from 1.
     pub(super) sources: Vec<Source>,
     pub(super) digests: BTreeMap<String, Digest>,
@@ -148,18 +148,14 @@ impl<'a> Loader<'a> {
             );
             return None;
         }
-        let from = self.open.last().map_or("", String::as_str);
+        let from = self.open.last().map_or("", |(path, _)| path.as_str());
         let path = files::resolve(from, written);
         if let Some(known) = self.known.get(&path) {
             return known.clone();
         }
-        // The runbook that is checked is where a circle through it begins.
-        let root = self.root.rsplit('/').next().unwrap_or_default();
-        let open = || std::iter::once(root).chain(self.open.iter().map(String::as_str));
-        if let Some(start) = open().position(|open| open == path) {
-            let circle: Vec<&str> = open().skip(start).chain([path.as_str()]).collect();
-            let message = format!("runbooks inline each other: {}", circle.join(" uses "));
-            found.push(refuse(INLINED_CYCLE, message, "closes the circle"));
+        if let Some((circle, closes)) = self.circle(&path, span) {
+            let message = format!("runbooks inline each other: {circle}");
+            found.push(Diagnostic::error(INLINED_CYCLE, message).at(closes, "closes the circle"));
             return None;
         }
         if self.open.len() >= DEPTH_MAX {
@@ -198,12 +194,34 @@ impl<'a> Loader<'a> {
         let file = u16::try_from(self.sources.len()).expect("bounded by FILES_MAX");
         let (node, diagnostics) = yaml::read_file(&source.text, file);
         found.extend(diagnostics);
-        self.open.push(path.clone());
+        self.open.push((path.clone(), span));
         let fragment = node.and_then(|node| self.fragment(&source, &node, found));
         self.open.pop();
         let fragment = fragment.map(Rc::new);
         self.known.insert(path, fragment.clone());
         fragment
+    }
+
+    /// The circle that `path` would close from `span`, in words, and where it is told that it
+    /// closes: at the first of its names, so that each file's check tells it alike.
+    fn circle(&self, path: &str, span: Span) -> Option<(String, Span)> {
+        // The runbook that is checked is where a circle through it begins.
+        let root = self.root.rsplit('/').next().unwrap_or_default();
+        let open = self.open.iter().map(|(path, used)| (path.as_str(), *used));
+        let mut circle: Vec<(&str, Span)> = std::iter::once((root, span))
+            .chain(open)
+            .skip_while(|(open, _)| *open != path)
+            .collect();
+        circle.first_mut()?.1 = span;
+        let first = (0..circle.len()).min_by_key(|at| circle[*at].0)?;
+        circle.rotate_left(first);
+        let (begin, closes) = circle[0];
+        let names: Vec<&str> = circle
+            .iter()
+            .map(|(name, _)| *name)
+            .chain([begin])
+            .collect();
+        Some((names.join(" uses "), closes))
     }
 
     /// Checks a runbook by itself.

@@ -7,7 +7,6 @@ mod take;
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::pattern::Pattern;
-use windlass_core::plan::Unit;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
@@ -147,21 +146,6 @@ impl Shape {
                 }
             }
             Kind::Text | Kind::Int | Kind::Number | Kind::Bool | Kind::Bytes | Kind::Duration => {}
-        }
-    }
-
-    /// What its integers count.
-    pub(super) fn unit(&self) -> Option<Unit> {
-        match &self.kind {
-            Kind::Duration => Some(Unit::Duration),
-            Kind::Bytes => Some(Unit::Bytes),
-            Kind::Text
-            | Kind::Int
-            | Kind::Number
-            | Kind::Bool
-            | Kind::List(_)
-            | Kind::Map(_)
-            | Kind::Fields(_) => None,
         }
     }
 
