@@ -56,6 +56,7 @@ pub(crate) fn fuzz(full: bool) -> anyhow::Result<()> {
             .arg(format!("-rss_limit_mb={MEMORY_MIB_MAX}"))
             .arg(format!("-artifact_prefix={}/{name}-", work.display()))
             .args(["-print_final_stats=1", "-verbosity=0"])
+            .arg("-dict=fuzz/words.dict")
             .arg(&corpus)
             .args(seeds);
         run(&mut command).with_context(|| {
