@@ -1,6 +1,7 @@
 //! No byte of a secret leaves the engine: canaries go through runbooks that print them in
-//! all forms, cut up, in outputs, errors, failures and looks; then every byte of every sink
-//! is searched. A control that is no secret takes the same ways and must be found.
+//! all forms, cut up, in outputs, errors, failures, looks, a database's notices and a panic;
+//! then every byte of every sink is searched. A control that is no secret takes the same
+//! ways and must be found.
 
 mod canary;
 
@@ -12,14 +13,31 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use windlass_tests::binary::windlass;
+use windlass_tests::binary::windlass_failpoints;
 use windlass_tests::life::{Life, Place};
+use windlass_tests::postgres::Server;
 use windlass_tests::random::{Random, seed};
 
 use canary::{Canary, Search, canaries, contains, printed, printed_inside};
 
 /// How long a call may take.
 const CALL_TIME_MAX: Duration = Duration::from_secs(60);
+/// What the database does with what it holds: as notices and as an answer, and as an error.
+const TELLING: &str = "
+create function tell() returns setof text language plpgsql as $body$
+declare held record;
+begin
+  for held in select line from leak loop
+    raise notice '%', held.line;
+    return next held.line;
+  end loop;
+end $body$;
+create function fail() returns text language plpgsql as $body$
+declare held text := (select string_agg(line, e'\\n') from leak);
+begin
+  raise exception '%', held using detail = held, hint = held;
+end $body$;
+";
 /// How much of a standard output becomes an output; see `docs/steps/shell.md`.
 const STDOUT_BYTES_MAX: usize = 248 * 1024;
 
@@ -32,6 +50,8 @@ struct House {
     leaks: TempDir,
     canaries: Vec<Canary>,
     control: String,
+    /// A database that holds everything that steps print.
+    server: Server,
     sinks: Sinks,
 }
 
@@ -41,10 +61,15 @@ fn no_byte_of_a_secret_is_in_any_sink() {
     println!("WINDLASS_SEED={seed}");
     let mut random = Random::new(seed);
     let parent = tempfile::tempdir().expect("a directory can be made");
+    let canaries = canaries(&mut random);
+    let token = canaries.iter().find(|canary| canary.name == "token");
+    let token = &token.expect("there is one of this name").value;
     let mut house = House {
-        place: Place::below(parent.path(), windlass()),
+        // The program that can be made to panic; it is otherwise the one that people get.
+        place: Place::below(parent.path(), windlass_failpoints()),
         leaks: tempfile::tempdir().expect("a directory can be made"),
-        canaries: canaries(&mut random),
+        server: Server::start(token),
+        canaries,
         control: format!("control-{:016x}", random.number()),
         sinks: Vec::new(),
     };
@@ -73,6 +98,9 @@ impl House {
             );
         }
         document.insert("control".to_owned(), self.control.clone().into());
+        self.server.carry_out(&format!(
+            "create table leak as select line from regexp_split_to_table($leak${all}$leak$, ';\n') line;\n{TELLING}"
+        ));
         self.leak("all", all.as_bytes());
         self.leak(
             "document",
@@ -131,9 +159,18 @@ impl House {
         (places, env)
     }
 
+    /// How a step reaches the database.
+    fn database(&self) -> String {
+        format!(
+            "host: 127.0.0.1, port: {}, user: postgres, sslmode: disable, insecure_reason: a test, \
+             password: \"${{{{ secrets.token }}}}\"",
+            self.server.port()
+        )
+    }
+
     fn leaking(&self) -> String {
         let (places, env) = self.secrets();
-        let leaks = self.leaks.path().display();
+        let (leaks, database) = (self.leaks.path().display(), self.database());
         let control = &self.control;
         format!(
             r#"windlass: 1
@@ -155,18 +192,29 @@ steps:
         printf '%s' "$key" | od -An -v -tx1 | tr -d ' \n'
         printf '%.9s' "$token"; sleep 0.2; printf '%s' "$token" | cut -c10-
         printf '%s\033[1m%s\n' "$(printf '%s' "$token" | cut -c1-9)" "$(printf '%s' "$token" | cut -c10-)" >&2
+        printf '%s\033[1m%s\n' "$(printf '%s' "$token" | cut -c1-9)" "$(printf '%s' "$token" | cut -c10-)"
         cat cut_line
         env
   document: {{uses: shell, effect: read, needs: say, with: {{cwd: {leaks}, argv: [cat, document], output: json}}}}
   lines: {{uses: shell, effect: read, needs: say, with: {{cwd: {leaks}, argv: [cat, all], output: lines}}}}
+  coloured:
+    uses: shell
+    effect: read
+    needs: say
+    with:
+      env: {{{env}}}
+      output: lines
+      script: for at in 3 9 20; do printf '%s\033[31m%s\033[0m\n' "$(printf '%s' "$token" | cut -c1-$at)" "$(printf '%s' "$token" | cut -c$((at + 1))-)"; done
+  told: {{uses: postgres/query, needs: say, with: {{{database}, sql: select tell() as told}}}}
   cut: {{uses: shell, effect: read, needs: say, with: {{cwd: {leaks}, argv: [cat, cut_output]}}}}
   stdin: {{uses: shell, effect: read, needs: say, with: {{argv: [tee, /dev/stderr], stdin: "${{{{ secrets.key }}}}"}}}}
   go:
-    needs: [document, lines, cut, stdin]
+    needs: [document, lines, coloured, told, cut, stdin]
     approval:
       expires: 1h
       show:
         said: "${{{{ steps.lines.outputs.stdout[0] }}}}"
+        coloured: "${{{{ steps.coloured.outputs.stdout }}}}"
         document: "${{{{ steps.document.outputs.json }}}}"
   change:
     uses: shell
@@ -186,7 +234,7 @@ steps:
 
     fn failing(&self) -> String {
         let (places, env) = self.secrets();
-        let leaks = self.leaks.path().display();
+        let (leaks, database) = (self.leaks.path().display(), self.database());
         format!(
             r#"windlass: 1
 name: fails
@@ -201,6 +249,8 @@ finally:
   database:
     uses: postgres/query
     with: {{host: 127.0.0.1, port: 1, user: me, sslmode: disable, insecure_reason: a test, password: "${{{{ secrets.special }}}}", sql: select 1}}
+  refused: {{uses: postgres/query, with: {{{database}, sql: select fail()}}}}
+  panics: {{uses: shell, effect: read, with: {{argv: ["true"], env: {{{env}}}}}}}
   broken: {{uses: shell, effect: read, with: {{cwd: {leaks}, argv: [cat, all], output: json}}}}
   missing: {{uses: shell, effect: read, with: {{argv: [./no-such-program], stdin: "${{{{ secrets.token }}}}"}}}}
 "#
@@ -252,8 +302,15 @@ finally:
             self.sinks
                 .push((format!("GET {path}").replace(&id, "RUN"), answer));
         }
+        let watch = Life::begin(self.command(&["watch", &id]));
+        let watch_json = Life::begin(self.command(&["watch", "--json", &id]));
+        wait_until("both follow", || {
+            !watch.lines().is_empty() && !watch_json.lines().is_empty()
+        });
         self.call(&["approve", &id, "go"]);
         self.end("run, handed over", run);
+        self.end("watch", watch);
+        self.end("watch --json", watch_json);
         self.look_at(&id);
         self.call(&["export", &id]);
         let asked = Command::new("kill")
@@ -275,7 +332,15 @@ finally:
     fn run_to_a_failure(&mut self) {
         let book = self.book("fails");
         let before = self.call(&["runs", "--json"]);
-        self.call(&["run", "--json", &book.display().to_string()]);
+        let book = book.display().to_string();
+        let mut command = self.command(&["run", "--json", &book]);
+        command.env("WINDLASS_FAILPOINT", "panic:panics");
+        command.env("RUST_BACKTRACE", "1");
+        self.end("run --json", Life::begin(command));
+        let panicked = self.sinks.iter().any(|(name, bytes)| {
+            name == "run --json: stderr" && contains(bytes, b"windlass: bug at ")
+        });
+        assert!(panicked, "the panic did not come");
         let mut runs = runs_in(&self.call(&["runs", "--json"]));
         runs.retain(|run| !runs_in(&before).contains(run));
         let id = runs.pop().expect("the run is listed");
@@ -362,6 +427,7 @@ finally:
             "export",
             "GET /v1/runs/RUN",
             "run --json",
+            "watch --json",
         ] {
             let is_reached = reached.iter().any(|name| name.contains(sink));
             assert!(

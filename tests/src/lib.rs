@@ -6,6 +6,7 @@ pub mod journal;
 pub mod life;
 pub mod orphans;
 pub mod other_user;
+pub mod postgres;
 pub mod random;
 pub mod receiver;
 pub mod redact;

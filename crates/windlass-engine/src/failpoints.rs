@@ -11,6 +11,7 @@
 //! - `sending:TOPIC`: a message of that topic is about to be sent.
 //! - `sent:TOPIC`: its receiver has answered, and nothing of that is recorded yet.
 //! - `outcome:NODE`: an attempt's outcome has arrived and is not recorded yet.
+//! - `panic:NODE`: an attempt of NODE panics with every secret that it was given.
 //! - `stop:NODE`: the intent of NODE's first attempt is durable and it is not handed over
 //!   yet; here the process is not ended but stopped, as by SIGSTOP.
 //!
@@ -24,9 +25,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
+use secrecy::ExposeSecret;
 use windlass_core::event::Event;
 use windlass_core::id::NodeId;
 use windlass_core::value::Value;
+
+use crate::ports::StepContext;
 
 enum Point {
     Append(u64),
@@ -34,6 +38,7 @@ enum Point {
     Each(String),
     Dispatch(String, Duration),
     Outcome(String),
+    Panic(String),
     Stop(String),
     Sending(String),
     Sent(String),
@@ -60,6 +65,7 @@ fn parse(text: &str) -> Option<Point> {
             Some(Point::Dispatch(node.to_owned(), after))
         }
         "outcome" => Some(Point::Outcome(rest.to_owned())),
+        "panic" => Some(Point::Panic(rest.to_owned())),
         "stop" => Some(Point::Stop(rest.to_owned())),
         "sending" => Some(Point::Sending(rest.to_owned())),
         "sent" => Some(Point::Sent(rest.to_owned())),
@@ -99,6 +105,7 @@ fn is_last(event: &Event, records: u64) -> bool {
         Some(
             Point::Dispatch(..)
             | Point::Outcome(_)
+            | Point::Panic(_)
             | Point::Stop(_)
             | Point::Sending(_)
             | Point::Sent(_),
@@ -146,6 +153,20 @@ pub(crate) fn dispatching(node: &NodeId, attempt: u32) {
         // Another thread may be the one that takes the signal, and on a machine with much to
         // do this one would go on for a moment.
         std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}
+
+/// What a runner might do with its secrets when it meets a bug.
+pub(crate) fn panicking(context: &StepContext) {
+    if let Some(Point::Panic(at)) = armed()
+        && *at == context.node.to_string()
+    {
+        let named = context.input.secrets().into_iter();
+        let secrets: Vec<&str> = named
+            .filter_map(|name| context.secrets.for_anywhere(name).ok())
+            .map(ExposeSecret::expose_secret)
+            .collect();
+        panic!("a bug with {}", secrets.join(" and "));
     }
 }
 

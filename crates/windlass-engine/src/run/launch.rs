@@ -145,6 +145,8 @@ async fn begin(
     let window = (context.effect != EffectClass::Read).then_some(window);
     let token = DispatchToken::after_durable_intent(window);
     #[cfg(feature = "failpoints")]
+    crate::failpoints::panicking(&context);
+    #[cfg(feature = "failpoints")]
     let node = context.node.clone();
     let work: Work<Outcome> = match verb {
         Verb::Run => runner.run(token, context),
