@@ -194,6 +194,8 @@ fn a_typed_duration_has_a_unit() {
                 a: {uses: wait, with: {for: \"${{ inputs.d }}\"}}\n";
     test.file("units.yaml", text);
     test.call(&["check", "units.yaml", "--input", "d=5"]);
+    test.file("inputs.json", r#"{"d": 5}"#);
+    test.call(&["check", "units.yaml", "--input-file", "inputs.json"]);
     test.call(&["run", "units.yaml", "--input", "d=10ms"]);
     test.call(&["show", "RUN"]);
     test.set("LANG", "C");

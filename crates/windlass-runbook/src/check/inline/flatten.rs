@@ -403,7 +403,7 @@ fn settled(check: &Check, world: &World<'_>, found: &mut Found) -> bool {
     else {
         return true;
     };
-    for fault in shape.take(&value).err().into_iter().flatten() {
+    for fault in shape.take_computed(&value).err().into_iter().flatten() {
         let path = shown_path(&declared.name, &fault.path);
         let message = format!("the value {} of `{path}` {}", fault.found, fault.rule);
         found.push(

@@ -65,6 +65,8 @@ fn shown(value: &Value) -> String {
 struct Faults {
     path: Vec<Segment>,
     found: Vec<Fault>,
+    /// Whether the value is of an expression, where a duration is an integer.
+    is_computed: bool,
 }
 
 impl Faults {
@@ -88,13 +90,33 @@ impl Faults {
     }
 }
 
+/// The help about a duration without a unit.
+fn of_what(count: &str) -> String {
+    format!("say of what: `{count}s` are seconds, `{count}m` minutes, `{count}h` hours")
+}
+
 impl Shape {
-    /// The value in the form that expressions see.
+    /// A value that a person wrote, in the form that expressions see.
     ///
     /// # Errors
     /// Everything that is wrong with it, some of it when there is much.
     pub(in crate::check) fn take(&self, value: &Value) -> Result<Value, Vec<Fault>> {
-        let mut faults = Faults::default();
+        self.taken(value, Faults::default())
+    }
+
+    /// The value of an expression.
+    ///
+    /// # Errors
+    /// As [`Shape::take`].
+    pub(in crate::check) fn take_computed(&self, value: &Value) -> Result<Value, Vec<Fault>> {
+        let faults = Faults {
+            is_computed: true,
+            ..Faults::default()
+        };
+        self.taken(value, faults)
+    }
+
+    fn taken(&self, value: &Value, mut faults: Faults) -> Result<Value, Vec<Fault>> {
         match self.look(value, &mut faults) {
             Some(value) if faults.found.is_empty() => Ok(value),
             _ => Err(faults.found),
@@ -110,7 +132,6 @@ impl Shape {
         let value = match &self.kind {
             Kind::Text => None,
             Kind::Bytes => text.parse::<i64>().ok().map(Value::Int),
-            // A person who types `5` may mean seconds or minutes.
             Kind::Duration => None,
             Kind::Int
             | Kind::Number
@@ -124,9 +145,7 @@ impl Shape {
             && text.bytes().all(|byte| byte.is_ascii_digit())
             && let [only] = faults.as_mut_slice()
         {
-            only.help = Some(format!(
-                "say of what: `{text}s` are seconds, `{text}m` minutes, `{text}h` hours"
-            ));
+            only.help = Some(of_what(text));
         }
         if let (Err(faults), Kind::List(_) | Kind::Map(_) | Kind::Fields(_)) =
             (&mut result, &self.kind)
@@ -162,8 +181,9 @@ impl Shape {
             | (Kind::Bool, Value::Bool(_))
             | (Kind::List(None), Value::List(_))
             | (Kind::Map(None), Value::Map(_)) => Some(value.clone()),
-            (Kind::Bytes | Kind::Duration, Value::Int(count)) => {
-                (*count >= 0).then_some(Value::Int(*count))
+            (Kind::Bytes, Value::Int(count)) => (*count >= 0).then_some(Value::Int(*count)),
+            (Kind::Duration, Value::Int(span)) if faults.is_computed => {
+                (*span >= 0).then_some(Value::Int(*span))
             }
             (Kind::Bytes, Value::Text(text)) => units::bytes(text)
                 .and_then(|count| i64::try_from(count).ok())
@@ -177,11 +197,16 @@ impl Shape {
             _ => None,
         };
         if taken.is_none() {
+            let help = match (&self.kind, value) {
+                // Whoever writes `5` may mean seconds or minutes.
+                (Kind::Duration, Value::Int(count)) => Some(of_what(&count.to_string())),
+                _ => None,
+            };
             faults.add(
                 INPUT_TYPE,
                 value,
                 format!("is not {}", self.describe()),
-                None,
+                help,
             );
         }
         taken
