@@ -160,9 +160,20 @@ const CHECKS: &[Check] = &[
     }),
 ];
 
-/// Runs the checks; the first that fails ends the command, after its time is printed.
-fn run_checks(options: &Options) -> anyhow::Result<Vec<(&'static str, f64)>> {
-    let mut times = Vec::new();
+/// Without these nothing that follows can be judged.
+const NEEDED: &[&str] = &["packages", "build"];
+
+/// What came of a check.
+struct Done {
+    name: &'static str,
+    seconds: f64,
+    failed: bool,
+}
+
+/// Runs the checks. One that fails does not keep the others from running: one pass shows
+/// every fault.
+fn run_checks(options: &Options) -> Vec<Done> {
+    let mut all = Vec::new();
     for (name, check) in CHECKS {
         if options
             .only
@@ -176,28 +187,47 @@ fn run_checks(options: &Options) -> anyhow::Result<Vec<(&'static str, f64)>> {
         let result = check(options);
         let seconds = start.elapsed().as_secs_f64();
         println!("=== {name}: {seconds:.1} s");
-        times.push((*name, seconds));
-        result?;
+        if let Err(error) = &result {
+            println!("=== {name} FAILED: {error:#}");
+        }
+        let failed = result.is_err();
+        all.push(Done {
+            name,
+            seconds,
+            failed,
+        });
+        if failed && NEEDED.contains(name) {
+            break;
+        }
     }
-    Ok(times)
+    all
 }
 
 /// The command itself.
 pub(crate) fn run_command(options: &Options) -> anyhow::Result<()> {
-    let times = run_checks(options)?;
-    if times.is_empty() {
+    let all = run_checks(options);
+    if all.is_empty() {
         bail!("no check has that name; there are: {}", names());
     }
     println!("\ntime of each check");
-    for (name, seconds) in &times {
-        println!("{seconds:>9.1} s  {name}");
+    for done in &all {
+        let mark = if done.failed { "  FAILED" } else { "" };
+        println!("{:>9.1} s  {}{mark}", done.seconds, done.name);
     }
-    let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();
+    let total: f64 = all.iter().map(|done| done.seconds).sum();
     println!("{total:>9.1} s  in all");
     if options.refuses_skips() {
         println!("skips: refused");
     } else {
         println!("skips: allowed; look for SKIP above");
+    }
+    let failed: Vec<&str> = all
+        .iter()
+        .filter(|done| done.failed)
+        .map(|done| done.name)
+        .collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
     }
     Ok(())
 }
@@ -221,7 +251,9 @@ fn test_with(
     variables: &[(&str, PathBuf)],
 ) -> anyhow::Result<()> {
     let mut command = cargo();
-    command.args(["test", "--locked"]).args(packages);
+    command
+        .args(["test", "--locked", "--no-fail-fast"])
+        .args(packages);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     if options.full {
         command.env("WINDLASS_FULL", "1");
