@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use windlass_core::plan::Template;
 use windlass_engine::Start;
@@ -48,7 +49,14 @@ fn a_runner_that_leaks_or_panics_tells_nobody() {
             let journal = journal();
             let log = engine.state_dir().attempt_log(&run, &node("a"), 1);
             let log = std::fs::read_to_string(log).unwrap();
-            let view = format!("{:?}", engine.view(&run).await.unwrap().state);
+            // What is durable is seen a moment later.
+            let view = loop {
+                let view = format!("{:?}", engine.view(&run).await.unwrap().state);
+                if view.matches("[secret], [secret]").count() >= 2 {
+                    break view;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            };
             for (sink, text) in [("journal", &journal), ("log", &log), ("state", &view)] {
                 assert!(text.contains("it is [secret], [secret]"), "{sink}: {text}");
                 for form in ["hunter2", &hex] {
