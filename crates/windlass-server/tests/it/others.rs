@@ -135,7 +135,7 @@ fn another_user_reads_and_decides_gates_and_nothing_more() {
             );
         }
         // Work by hand may be his to answer for; what failed is not.
-        let body = r#"{"node":"go","reason":"done"}"#;
+        let body = r#"{"node":"go","attempt":1,"reason":"done"}"#;
         let (status, answer) = curl(&socket, "POST", &at("/attest"), body).await;
         assert_eq!((status, code(&answer).as_str()), (403, "not_authorised"));
         let (status, answer) = curl(&socket, "POST", &at("/decline"), body).await;
