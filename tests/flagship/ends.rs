@@ -150,7 +150,7 @@ const ENDS: &[End] = &[
         what: "The servers cannot be reached for a while.",
         play: |stage, row| {
             // A warning ends up in the report and stops nothing.
-            stage.inputs["max_outage"] = 1.into();
+            stage.inputs["max_outage"] = "1ms".into();
             stage.run();
             stage.at_gate();
             stage.lab().stop(Server::Primary).unwrap();

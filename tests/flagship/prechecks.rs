@@ -173,7 +173,7 @@ const FAULTS: &[Fault] = &[
         })
     }),
     Fault {
-        inputs: |_, inputs| inputs["max_transaction_age"] = json!(1),
+        inputs: |_, inputs| inputs["max_transaction_age"] = json!("1ms"),
         ..fault("long_transactions", "stop", |lab| {
             let held = lab.hold(Server::Primary, "begin; select pg_current_xact_id();");
             let held = held.unwrap();

@@ -32,7 +32,7 @@ pub(super) fn finds_what_is_different(stage: &mut Stage<'_>, row: &Row) {
     let broken = stage.file("application-is-broken");
     fs::write(&broken, "").unwrap();
     stage.inputs["smoke"] = json!(["test", "!", "-e", broken]);
-    stage.inputs["max_outage"] = json!(1);
+    stage.inputs["max_outage"] = json!("1ms");
     stage.run();
     stage.at_gate();
     after_the_look(stage);
