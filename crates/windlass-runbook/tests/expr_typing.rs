@@ -7,7 +7,8 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::{Choices, World, Writer, flow, has, is_about_types, kinds};
+use support::writer::{Writer, flow};
+use support::{Choices, World, has, is_about_types, kinds};
 use windlass_core::value::Value;
 use windlass_runbook::expr::typing::{Facts, Finding, Problem, Ty, typing};
 use windlass_runbook::expr::{parse, unparse};

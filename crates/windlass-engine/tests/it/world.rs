@@ -1,5 +1,11 @@
 //! What the tests share: plans, runners that report to a witness, a store that counts.
 
+mod counting;
+mod plans;
+
+pub(crate) use counting::*;
+pub(crate) use plans::*;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -38,132 +44,6 @@ pub(crate) fn id(step: &str) -> StepId {
 
 pub(crate) fn node(step: &str) -> NodeId {
     step.parse().unwrap()
-}
-
-/// An action step that needs the named ones.
-pub(crate) fn action(step: &str, effect: EffectClass, needs: &[&str]) -> Step {
-    let reconcile = if effect.is_change() {
-        Reconcile::Native {
-            timeout: Millis::from_secs(10),
-        }
-    } else {
-        Reconcile::None
-    };
-    let call = Call {
-        uses: "fake".parse().unwrap(),
-        verb: Verb::Run,
-        with: Template::Literal(Value::Null),
-        retry: Retry {
-            attempts: 3,
-            ..Retry::default()
-        },
-        timeout: Millis::from_mins(10),
-        send_within: Millis::from_secs(30),
-        settle: Millis::from_secs(5),
-        observe: Millis::from_mins(15),
-        reconcile,
-    };
-    let kind = StepKind::Action {
-        effect,
-        call,
-        for_each: None,
-        expect: None,
-        until: None,
-        done: None,
-        undo: None,
-        outputs: BTreeMap::new(),
-        manual: None,
-    };
-    with_kind(step, kind, needs)
-}
-
-pub(crate) fn read(step: &str, needs: &[&str]) -> Step {
-    action(step, EffectClass::Read, needs)
-}
-
-pub(crate) fn change(step: &str, needs: &[&str]) -> Step {
-    action(step, EffectClass::Irreversible, needs)
-}
-
-/// Changes the call of an action step.
-pub(crate) fn calling(mut step: Step, edit: impl FnOnce(&mut Call)) -> Step {
-    if let StepKind::Action { call, .. } = &mut step.kind {
-        edit(call);
-    }
-    step
-}
-
-pub(crate) fn gate(step: &str, needs: &[&str], expires: Option<Millis>) -> Step {
-    let gate = Gate {
-        expires,
-        ..Gate::default()
-    };
-    with_kind(step, StepKind::Gate(gate), needs)
-}
-
-pub(crate) fn wait(step: &str, needs: &[&str], ms: i64) -> Step {
-    let span = Template::Literal(Value::Int(ms));
-    with_kind(step, StepKind::Wait { span }, needs)
-}
-
-fn with_kind(step: &str, kind: StepKind, needs: &[&str]) -> Step {
-    Step {
-        id: id(step),
-        title: None,
-        needs: needs.iter().map(|need| id(need)).collect(),
-        when: None,
-        kind,
-        ensure: None,
-        finally: false,
-    }
-}
-
-pub(crate) fn plan(steps: Vec<Step>) -> Arc<IndexedPlan> {
-    IndexedPlan::new(raw_plan(steps)).unwrap()
-}
-
-/// A plan that changes `db:NAME`.
-pub(crate) fn plan_for(name: &str, steps: Vec<Step>) -> Arc<IndexedPlan> {
-    let target = Some(Target {
-        scheme: "db".to_owned(),
-        name: vec![Part::Text(name.to_owned())],
-    });
-    let plan = raw_plan(steps);
-    IndexedPlan::new(Plan { target, ..plan }).unwrap()
-}
-
-/// A plan that tells somebody of one topic, one notice after the other.
-pub(crate) fn plan_telling(
-    steps: Vec<Step>,
-    topic: Topic,
-    notices: Vec<Notice>,
-) -> Arc<IndexedPlan> {
-    let mut plan = raw_plan(steps);
-    plan.on = BTreeMap::from([(topic, notices)]);
-    IndexedPlan::new(plan).unwrap()
-}
-
-fn raw_plan(steps: Vec<Step>) -> Plan {
-    Plan {
-        name: "test".to_owned(),
-        title: "A test".to_owned(),
-        owner: "nobody".to_owned(),
-        labels: BTreeMap::new(),
-        source: Digest::of(SOURCE.as_bytes()),
-        inputs: BTreeMap::new(),
-        secrets: Default::default(),
-        input_units: BTreeMap::new(),
-        secret_sources: BTreeMap::new(),
-        secret_hosts: BTreeMap::new(),
-        change: None,
-        target: None,
-        includes: BTreeMap::new(),
-        on: BTreeMap::new(),
-        steps,
-        on_failure: OnFailure::Stop,
-        timeout: None,
-        max_parallel: 8,
-    }
 }
 
 pub(crate) fn operator() -> Operator {
@@ -486,88 +366,6 @@ impl CatalogSource for FakeSource {
 
     fn runner(&self, _action: &ActionName) -> Option<Arc<dyn StepRunner>> {
         Some(Arc::new(Fake(Arc::clone(&self.0))))
-    }
-}
-
-/// A store that counts appends, and can be so slow that time passes meanwhile.
-#[derive(Debug)]
-pub(crate) struct Counting<S> {
-    pub(crate) inner: S,
-    pub(crate) appends: AtomicU64,
-    /// The next append takes this long.
-    pub(crate) delay: Mutex<Option<(SimClock, Millis)>>,
-}
-
-impl<S> Counting<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self {
-            inner,
-            appends: AtomicU64::new(0),
-            delay: Mutex::new(None),
-        }
-    }
-}
-
-impl<S: Store> Store for Counting<S> {
-    fn append(&self, append: Append) -> Pending<Appended, AppendError> {
-        self.appends.fetch_add(1, Ordering::SeqCst);
-        if let Some((clock, span)) = self.delay.lock().unwrap().take() {
-            clock.advance(span);
-        }
-        self.inner.append(append)
-    }
-    fn take_epoch(&self) -> Result<u64, WriteError> {
-        self.inner.take_epoch()
-    }
-    fn epoch(&self) -> Result<u64, StorageError> {
-        self.inner.epoch()
-    }
-    fn head(&self) -> Result<Head, StorageError> {
-        self.inner.head()
-    }
-    fn read(&self, run: &RunKey, from_seq: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
-        self.inner.read(run, from_seq, limit)
-    }
-    fn tips(&self, after: Option<&RunKey>, limit: usize) -> Result<Vec<Tip>, StorageError> {
-        self.inner.tips(after, limit)
-    }
-    fn run(&self, run: &RunKey) -> Result<Option<RunIndexRow>, StorageError> {
-        self.inner.run(run)
-    }
-    fn runs(&self, query: &RunQuery) -> Result<Vec<RunIndexRow>, StorageError> {
-        self.inner.runs(query)
-    }
-    fn find_idempotent(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError> {
-        self.inner.find_idempotent(key)
-    }
-    fn outbox(
-        &self,
-        run: Option<&RunKey>,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<OutboxEntry>, StorageError> {
-        self.inner.outbox(run, after, limit)
-    }
-    fn outbox_heads(&self, limit: usize) -> Result<Vec<OutboxEntry>, StorageError> {
-        self.inner.outbox_heads(limit)
-    }
-    fn outbox_progress(&self, id: u64, progress: OutboxProgress) -> Pending<(), WriteError> {
-        self.inner.outbox_progress(id, progress)
-    }
-    fn outbox_done(&self, ids: &[u64]) -> Pending<(), WriteError> {
-        self.inner.outbox_done(ids)
-    }
-    fn compact(&self) -> Pending<windlass_journal::Compacted, WriteError> {
-        self.inner.compact()
-    }
-    fn quarantine(&self, run: &RunKey, reason: &str) {
-        self.inner.quarantine(run, reason);
-    }
-    fn quarantined(&self) -> Vec<Quarantined> {
-        self.inner.quarantined()
-    }
-    fn poisoned(&self) -> Option<StorageError> {
-        self.inner.poisoned()
     }
 }
 

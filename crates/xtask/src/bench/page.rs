@@ -37,6 +37,7 @@ Resident memory holds what the allocator and SQLite keep from starting the runs,
 const CHECK_NOTE: &str = "\
 `yaml` reads the text alone, strictly and with places; `check` makes the plan and every finding of it; `plan` makes the outline of that plan too.
 Each is the median of 15 turns; the memory is the most that a process of its own needed.
+A profile of `plan` is flat: two fifths of it reads the YAML, and no other part has a tenth; at 10,000 steps most of the rest is allocating and freeing what the plan, its names and its expressions are made of.
 ";
 const START_NOTE: &str = "\
 Wall-clock from the start of the process; the median, all in turns.
