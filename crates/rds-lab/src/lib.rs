@@ -6,6 +6,8 @@
 //! (queries, a checksum, a write probe, a witness file). Nothing here restarts
 //! or swaps anything on its own.
 //!
+//! [`api`] is a local cloud: the APIs that a vendor's procedure is driven by.
+//!
 //! ```no_run
 //! use rds_lab::{Lab, Options, Release, Server};
 //!
@@ -24,6 +26,7 @@
 //! words of [`Lab::inputs`].
 
 mod account;
+pub mod api;
 mod builds;
 mod command;
 mod control;

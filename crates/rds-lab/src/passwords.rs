@@ -69,7 +69,8 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     writeln!(file, "{text}").map_err(Error::io("write", path))
 }
 
-fn random_hex() -> Result<String> {
+/// As many random digits as a password has.
+pub(crate) fn random_hex() -> Result<String> {
     let path = Path::new("/dev/urandom");
     let mut bytes = [0; PASSWORD_BYTES];
     File::open(path)

@@ -1,0 +1,32 @@
+//! A local cloud: the APIs of RDS for PostgreSQL in two regions, of IAM and of the metrics
+//! service, as plain HTTP on this machine.
+//!
+//! It does what the documents of the real service say, with their codes and bodies; where they
+//! say nothing, [`Settings`] say what it does. Every effect is written to a log that is synced
+//! before the answer goes out, so that a test can count what happened apart from what a client
+//! believes.
+//!
+//! It is no model of a cloud's capacity, cost or permissions: there is one user, who may do
+//! everything.
+
+mod cloud;
+mod handle;
+mod identity;
+mod metrics;
+mod rds;
+mod record;
+mod request;
+mod route;
+mod serve;
+mod signature;
+mod site;
+mod time;
+
+pub use cloud::{AtLatest, Durations, Following, Region, Servers, Settings, Trouble, UnderDr};
+pub use handle::{Api, Armed, Backing, Endpoints, Options};
+pub use identity::Credentials;
+pub use record::Effect;
+pub use request::Request;
+pub use route::Call;
+pub use signature::{Dialect, authorization};
+pub use time::{Clock, Time};

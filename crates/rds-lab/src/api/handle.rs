@@ -1,0 +1,294 @@
+//! The handle on a running API: where it is, who may ask it, what it did. Everything ends
+//! when it is dropped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::cloud::{Cloud, Following, Region, Servers, Settings, Trouble, Work};
+use super::identity::{Credentials, Identity};
+use super::record::{Effect, EffectLog};
+use super::route::Service;
+use super::serve;
+use super::site::{self, Site, State};
+use super::time::Clock;
+use crate::{Error, Result};
+
+/// What is behind the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backing {
+    /// Nothing: the state machine alone.
+    Simulated,
+}
+
+/// How an API is to be started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What is behind it.
+    pub backing: Backing,
+    /// How the cloud behaves.
+    pub settings: Settings,
+    /// The log of effects; in a temporary directory of its own if `None`.
+    pub effects: Option<PathBuf>,
+}
+
+impl Options {
+    /// Nothing behind it, and the default settings.
+    pub fn simulated() -> Self {
+        Self {
+            backing: Backing::Simulated,
+            settings: Settings::default(),
+            effects: None,
+        }
+    }
+}
+
+/// The origins of the listeners, such as `http://127.0.0.1:4001`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// RDS in eu-de.
+    pub rds_eu_de: String,
+    /// RDS in eu-nl.
+    pub rds_eu_nl: String,
+    /// Tokens and projects, for both regions.
+    pub iam: String,
+    /// Metrics, for both regions.
+    pub metrics: String,
+    /// The lab's own view of itself; it asks for no credentials.
+    pub control: String,
+}
+
+impl Endpoints {
+    /// RDS in a region.
+    pub fn rds(&self, region: Region) -> &str {
+        match region {
+            Region::EuDe => &self.rds_eu_de,
+            Region::EuNl => &self.rds_eu_nl,
+        }
+    }
+}
+
+/// Something that was armed to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Armed(usize);
+
+/// A running API.
+pub struct Api {
+    endpoints: Endpoints,
+    credentials: Credentials,
+    servers: Servers,
+    site: Arc<Site>,
+    /// Of the log of effects, when nobody chose its place.
+    _directory: Option<tempfile::TempDir>,
+    runtime: Option<Runtime>,
+}
+
+impl Api {
+    /// Starts it; it takes requests when this returns.
+    pub fn start(options: Options) -> Result<Self> {
+        let Options {
+            backing: Backing::Simulated,
+            settings,
+            effects,
+        } = options;
+        let (directory, effects) = match effects {
+            Some(path) => (None, path),
+            None => {
+                let temporary = std::env::temp_dir();
+                let directory = tempfile::Builder::new()
+                    .prefix("rds-lab-api-")
+                    .tempdir_in(&temporary)
+                    .map_err(Error::io("create a directory in", &temporary))?;
+                let path = directory.path().join("effects");
+                (Some(directory), path)
+            }
+        };
+        let clock = Clock::default();
+        let places = [31, 32, 33, 34].map(|host| (format!("192.168.7.{host}"), 5432));
+        let (cloud, servers) = Cloud::new(settings, clock.now(), places);
+        let credentials = Credentials::generate()?;
+        let state = State {
+            cloud,
+            identity: Identity::new(credentials.clone()),
+            log: EffectLog::new(effects),
+        };
+        let site = Site::new(clock, state, Box::new(Nothing));
+        let (runtime, endpoints) = listen(&site).map_err(|error| {
+            Error::Refused(format!("listen on the loopback interface: {error}"))
+        })?;
+        Ok(Self {
+            endpoints,
+            credentials,
+            servers,
+            site,
+            _directory: directory,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where it is.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Who may ask it.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The ids of the instances of the flagship.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.site.clock
+    }
+
+    /// What it did, in order.
+    pub fn effects(&self) -> Vec<Effect> {
+        self.site.with(|state, _| state.log.effects().to_vec())
+    }
+
+    /// How many effects of this name there were, such as `upgrade.started`.
+    pub fn count(&self, what: &str) -> usize {
+        let effects = self.effects();
+        effects.iter().filter(|effect| effect.what == what).count()
+    }
+
+    /// The file of the effects, which [`crate::witness::Witness`] reads.
+    pub fn effects_path(&self) -> PathBuf {
+        self.site.with(|state, _| state.log.path().to_owned())
+    }
+
+    /// Changes how the cloud behaves from now on.
+    pub fn settings(&self, change: impl FnOnce(&mut Settings)) {
+        self.site.with(|state, _| change(&mut state.cloud.settings));
+    }
+
+    /// Lets something go wrong with the next so many operations of its kind.
+    pub fn trouble(&self, trouble: Trouble, times: u32) -> Armed {
+        let arm = |state: &mut State, _| state.cloud.troubles.arm(trouble, times);
+        Armed(self.site.with(arm))
+    }
+
+    /// How often it has struck.
+    pub fn struck(&self, armed: Armed) -> u32 {
+        self.site
+            .with(|state, _| state.cloud.troubles.struck(armed.0))
+    }
+
+    /// No trouble strikes any more.
+    pub fn disarm(&self) {
+        self.site.with(|state, _| state.cloud.troubles.disarm());
+    }
+
+    /// Sets the status of an instance, such as `STORAGE FULL`; `ACTIVE` puts it in order.
+    pub fn set_status(&self, instance: &str, status: &str) -> Result<()> {
+        self.change(instance, |instance| status.clone_into(&mut instance.status))
+    }
+
+    /// Sets the status of an instance's last node; `ACTIVE` puts it in order.
+    pub fn set_node_status(&self, instance: &str, status: &str) -> Result<()> {
+        self.change(instance, |instance| {
+            let last = instance.nodes.last_mut();
+            let node = last.expect("every instance has a node");
+            status.clone_into(&mut node.status);
+        })
+    }
+
+    /// Says how a replica or the DR instance follows.
+    pub fn set_following(&self, instance: &str, following: Following) -> Result<()> {
+        self.change(instance, |instance| instance.following = following)
+    }
+
+    /// Makes every token void that was issued so far.
+    pub fn expire_tokens(&self) {
+        self.site
+            .with(|state, now| state.identity.expire_tokens(now));
+    }
+
+    /// Waits until nothing is under way.
+    pub fn wait_at_rest(&self, patience: Duration) -> Result<()> {
+        crate::query::wait("the operations end", patience, || {
+            let at_rest = self.site.with(|state, _| state.cloud.is_at_rest());
+            Ok(at_rest.then_some(()).ok_or("one runs".to_owned()))
+        })
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut super::cloud::Instance)) -> Result<()> {
+        self.site.with(|state, _| {
+            let instance = state.cloud.instance_mut(id);
+            instance
+                .map(change)
+                .ok_or_else(|| Error::Refused(format!("change {id}: there is no such instance")))
+        })
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // It may be dropped within another runtime, where waiting is forbidden.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+fn listen(site: &Arc<Site>) -> std::io::Result<(Runtime, Endpoints)> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("rds-lab-api")
+        .enable_all()
+        .build()?;
+    let services = [
+        Service::Rds(Region::EuDe),
+        Service::Rds(Region::EuNl),
+        Service::Iam,
+        Service::Metrics,
+        Service::Control,
+    ];
+    let mut origins = Vec::new();
+    for service in services {
+        // On a thread of its own, since the caller's may be a runtime's.
+        let handle = runtime.handle().clone();
+        let bound = std::thread::spawn(move || handle.block_on(serve::bind())).join();
+        let (listener, address) = bound.expect("binding does not panic")?;
+        runtime.spawn(serve::serve(listener, service, Arc::clone(site)));
+        origins.push(format!("http://{address}"));
+    }
+    let [rds_eu_de, rds_eu_nl, iam, metrics, control] =
+        <[String; 5]>::try_from(origins).expect("five services were bound");
+    let endpoints = Endpoints {
+        rds_eu_de,
+        rds_eu_nl,
+        iam,
+        metrics,
+        control,
+    };
+    Ok((runtime, endpoints))
+}
+
+/// What is behind a simulated API.
+struct Nothing;
+
+impl site::Servers for Nothing {
+    fn perform(&self, _work: &Work) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
+    }
+}

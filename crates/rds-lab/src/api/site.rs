@@ -1,0 +1,143 @@
+//! The one place that all listeners share: the cloud, the user, the log of effects, and what
+//! is behind the cloud. It answers one request at a time and carries out what follows.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Value, json};
+
+use super::cloud::{Cloud, Effect as CloudEffect, Refusal, Region, Work};
+use super::identity::Identity;
+use super::record::EffectLog;
+use super::request::{Reply, Request};
+use super::route::{Call, Routed, Service, route};
+use super::time::{Clock, Time};
+use super::{metrics, rds};
+
+/// What is behind the cloud. It may be slow; it is called on a thread of its own.
+pub(crate) trait Servers: Send + Sync {
+    /// Does it, or says why it could not.
+    fn perform(&self, work: &Work) -> Result<(), String>;
+
+    /// Whether there is nothing behind it, so that all work is done as soon as it is begun.
+    fn is_simulated(&self) -> bool;
+}
+
+/// What a request may read and change.
+pub(crate) struct State {
+    pub(crate) cloud: Cloud,
+    pub(crate) identity: Identity,
+    pub(crate) log: EffectLog,
+}
+
+/// All of it, shared between the listeners and the handle.
+pub(crate) struct Site {
+    pub(crate) clock: Clock,
+    state: Mutex<State>,
+    servers: Box<dyn Servers>,
+}
+
+impl Site {
+    pub(crate) fn new(clock: Clock, state: State, servers: Box<dyn Servers>) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            state: Mutex::new(state),
+            servers,
+        })
+    }
+
+    /// The state as it is now, with everything ended whose time is over.
+    pub(crate) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut State, Time) -> T) -> T {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.cloud.advance(now);
+        self.carry_out(&mut state, now);
+        let answer = act(&mut state, now);
+        self.carry_out(&mut state, now);
+        answer
+    }
+
+    pub(crate) fn answer(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
+        if service == Service::Control {
+            return self.control(request);
+        }
+        self.with(|state, now| {
+            handle(state, now, service, request).unwrap_or_else(|refusal| match service {
+                Service::Iam => Reply::refused_by_iam(&refusal),
+                Service::Rds(_) | Service::Metrics | Service::Control => Reply::refused(&refusal),
+            })
+        })
+    }
+
+    /// The lab's own paths, which ask for no credentials.
+    fn control(self: &Arc<Self>, request: &Request) -> Reply {
+        self.with(
+            |state, now| match (request.method.as_str(), request.path.as_str()) {
+                ("GET", "/lab/state") => Reply::new(200, state.cloud.overview(now)),
+                ("GET", "/lab/effects") => Reply::new(200, json!({"effects": state.log.effects()})),
+                _ => Reply::new(404, Value::Null),
+            },
+        )
+    }
+
+    /// Writes down and begins what followed, in its order.
+    fn carry_out(self: &Arc<Self>, state: &mut State, now: Time) {
+        for effect in state.cloud.take_effects() {
+            match effect {
+                CloudEffect::Note(note) => {
+                    // Without its witness the lab proves nothing: it answers no more.
+                    let written = state.log.append(note);
+                    written.expect("the log of effects can be written");
+                }
+                CloudEffect::Work(number, _) if self.servers.is_simulated() => {
+                    state.cloud.work_ended(now, number, Ok(()));
+                }
+                CloudEffect::Work(number, work) => self.begin(number, work),
+            }
+        }
+    }
+
+    fn begin(self: &Arc<Self>, number: u64, work: Work) {
+        let site = Arc::clone(self);
+        std::thread::spawn(move || {
+            let result = site.servers.perform(&work);
+            let now = site.clock.now();
+            site.lock().cloud.work_ended(now, number, result);
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no request has broken the lab")
+    }
+}
+
+fn handle(
+    state: &mut State,
+    now: Time,
+    service: Service,
+    request: &Request,
+) -> Result<Reply, Refusal> {
+    let routed =
+        route(service, request, &state.cloud.settings).ok_or_else(Refusal::no_such_path)?;
+    match service {
+        Service::Iam => iam(state, now, &routed, request),
+        Service::Rds(region) => {
+            state.identity.check(now, request, Some(region))?;
+            rds::answer(&mut state.cloud, now, region, &routed, request)
+        }
+        Service::Metrics => {
+            let region = Region::of_project(&routed.project).ok_or_else(Refusal::no_permission)?;
+            state.identity.check(now, request, Some(region))?;
+            metrics::answer(&state.cloud, region, &routed, request)
+        }
+        Service::Control => Err(Refusal::no_such_path()),
+    }
+}
+
+fn iam(state: &mut State, now: Time, routed: &Routed, request: &Request) -> Result<Reply, Refusal> {
+    if routed.call == Call::Token {
+        let expires = now.plus(state.cloud.settings.durations.token);
+        return state.identity.issue(now, expires, request);
+    }
+    state.identity.check(now, request, None)?;
+    Ok(Reply::new(200, state.identity.projects(request)))
+}
