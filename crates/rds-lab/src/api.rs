@@ -10,9 +10,13 @@
 //! everything.
 
 mod cloud;
+mod control;
+mod deliver;
+mod fault;
 mod handle;
 mod identity;
 mod metrics;
+mod rate;
 mod rds;
 mod record;
 mod request;
@@ -21,12 +25,15 @@ mod serve;
 mod signature;
 mod site;
 mod time;
+mod wire;
 
 pub use cloud::{AtLatest, Durations, Following, Region, Servers, Settings, Trouble, UnderDr};
-pub use handle::{Api, Armed, Backing, Endpoints, Options};
+pub use fault::{Fault, On};
+pub use handle::{Api, Backing, Endpoints, Options};
 pub use identity::Credentials;
 pub use record::Effect;
 pub use request::Request;
 pub use route::Call;
 pub use signature::{Dialect, authorization};
+pub use site::Armed;
 pub use time::{Clock, Time};

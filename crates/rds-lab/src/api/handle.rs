@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::cloud::{Cloud, Following, Region, Servers, Settings, Trouble, Work};
+use super::fault::{Fault, On};
 use super::identity::{Credentials, Identity};
 use super::record::{Effect, EffectLog};
 use super::route::Service;
 use super::serve;
-use super::site::{self, Site, State};
+use super::site::{self, Armed, Site, State};
 use super::time::Clock;
 use crate::{Error, Result};
 
@@ -70,10 +71,6 @@ impl Endpoints {
     }
 }
 
-/// Something that was armed to go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Armed(usize);
-
 /// A running API.
 pub struct Api {
     endpoints: Endpoints,
@@ -109,11 +106,8 @@ impl Api {
         let places = [31, 32, 33, 34].map(|host| (format!("192.168.7.{host}"), 5432));
         let (cloud, servers) = Cloud::new(settings, clock.now(), places);
         let credentials = Credentials::generate()?;
-        let state = State {
-            cloud,
-            identity: Identity::new(credentials.clone()),
-            log: EffectLog::new(effects),
-        };
+        let identity = Identity::new(credentials.clone());
+        let state = State::new(cloud, identity, EffectLog::new(effects));
         let site = Site::new(clock, state, Box::new(Nothing));
         let (runtime, endpoints) = listen(&site).map_err(|error| {
             Error::Refused(format!("listen on the loopback interface: {error}"))
@@ -169,21 +163,29 @@ impl Api {
         self.site.with(|state, _| change(&mut state.cloud.settings));
     }
 
+    /// Lets something go wrong with requests, such as `api.fault(Call::Upgrade, ...)` for the
+    /// next upgrade.
+    pub fn fault(&self, on: impl Into<On>, fault: Fault) -> Armed {
+        self.site.with(|state, _| state.arm(on.into(), fault))
+    }
+
     /// Lets something go wrong with the next so many operations of its kind.
     pub fn trouble(&self, trouble: Trouble, times: u32) -> Armed {
-        let arm = |state: &mut State, _| state.cloud.troubles.arm(trouble, times);
-        Armed(self.site.with(arm))
+        let on = On {
+            times,
+            ..On::default()
+        };
+        self.fault(on, Fault::Trouble(trouble))
     }
 
-    /// How often it has struck.
-    pub fn struck(&self, armed: Armed) -> u32 {
-        self.site
-            .with(|state, _| state.cloud.troubles.struck(armed.0))
+    /// How often it has happened.
+    pub fn fired(&self, armed: Armed) -> u32 {
+        self.site.with(|state, _| state.fired(armed))
     }
 
-    /// No trouble strikes any more.
+    /// Nothing that was armed happens any more.
     pub fn disarm(&self) {
-        self.site.with(|state, _| state.cloud.troubles.disarm());
+        self.site.with(|state, _| state.disarm());
     }
 
     /// Sets the status of an instance, such as `STORAGE FULL`; `ACTIVE` puts it in order.
@@ -193,11 +195,7 @@ impl Api {
 
     /// Sets the status of an instance's last node; `ACTIVE` puts it in order.
     pub fn set_node_status(&self, instance: &str, status: &str) -> Result<()> {
-        self.change(instance, |instance| {
-            let last = instance.nodes.last_mut();
-            let node = last.expect("every instance has a node");
-            status.clone_into(&mut node.status);
-        })
+        self.change(instance, |instance| instance.set_last_node(status))
     }
 
     /// Says how a replica or the DR instance follows.

@@ -111,6 +111,27 @@ impl Reply {
         Self::new(refusal.status, body)
     }
 
+    /// The two fields of an older version, which the service is said to use still.
+    pub(crate) fn refused_as_v1(refusal: &Refusal) -> Self {
+        let body = json!({"errCode": refusal.code, "externalMessage": refusal.message});
+        Self::new(refusal.status, body)
+    }
+
+    /// Too many requests; the client may come again after so many seconds.
+    pub(crate) fn throttled(seconds: u64) -> Self {
+        let mut reply = Self::refused(&Refusal::throttled());
+        reply.headers.push(("retry-after", seconds.to_string()));
+        reply
+    }
+
+    /// An error of the service; one of what is before it has no body that says anything.
+    pub(crate) fn broken(status: u16) -> Self {
+        match status {
+            500 => Self::refused(&Refusal::server_error()),
+            other => Self::empty(other),
+        }
+    }
+
     /// IAM has a form of its own.
     pub(crate) fn refused_by_iam(refusal: &Refusal) -> Self {
         let title = match refusal.status {

@@ -6,26 +6,31 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::Query;
+use axum::extract::{ConnectInfo, Query};
 use axum::http::{self, StatusCode};
 use axum::response::Response;
 use tokio::net::TcpListener;
 
+use super::deliver::deliver;
 use super::request::{Reply, Request};
 use super::route::Service;
 use super::site::Site;
+use super::wire::{CuttableListener, Wire};
 
 /// Far more than any call of RDS has.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Takes requests for one service until the runtime ends.
 pub(crate) async fn serve(listener: TcpListener, service: Service, site: Arc<Site>) {
-    let router = Router::new().fallback(move |request: http::Request<Body>| {
-        let site = Arc::clone(&site);
-        async move { answer(&site, service, request).await }
-    });
+    let router = Router::new().fallback(
+        move |ConnectInfo(wire): ConnectInfo<Wire>, request: http::Request<Body>| {
+            let site = Arc::clone(&site);
+            async move { answer(site, service, request, wire).await }
+        },
+    );
+    let service = router.into_make_service_with_connect_info::<Wire>();
     // It ends with the runtime only; a failed accept is tried again.
-    let _ = axum::serve(listener, router).await;
+    let _ = axum::serve(CuttableListener(listener), service).await;
 }
 
 /// A free port of the loopback interface.
@@ -35,11 +40,19 @@ pub(crate) async fn bind() -> std::io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-async fn answer(site: &Arc<Site>, service: Service, request: http::Request<Body>) -> Response {
-    match read(request).await {
-        Some(request) => written(&site.answer(service, &request)),
-        None => written(&Reply::empty(413)),
-    }
+async fn answer(
+    site: Arc<Site>,
+    service: Service,
+    request: http::Request<Body>,
+    wire: Wire,
+) -> Response {
+    let Some(request) = read(request).await else {
+        return written(&Reply::empty(413));
+    };
+    // On a task of its own: what was sent arrives even when its sender has gone.
+    let delivered =
+        tokio::spawn(async move { deliver(&site, service, &request, &wire).await }).await;
+    written(&delivered.unwrap_or_else(|_| Reply::broken(500)))
 }
 
 /// Nothing when its body is too long or breaks off.

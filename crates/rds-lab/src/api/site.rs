@@ -3,15 +3,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde_json::{Value, json};
-
 use super::cloud::{Cloud, Effect as CloudEffect, Refusal, Region, Work};
+use super::fault::{Count, Fault, Faults, On};
 use super::identity::Identity;
+use super::rate::Rate;
 use super::record::EffectLog;
 use super::request::{Reply, Request};
 use super::route::{Call, Routed, Service, route};
 use super::time::{Clock, Time};
-use super::{metrics, rds};
+use super::{control, metrics, rds};
 
 /// What is behind the cloud. It may be slow; it is called on a thread of its own.
 pub(crate) trait Servers: Send + Sync {
@@ -27,6 +27,48 @@ pub(crate) struct State {
     pub(crate) cloud: Cloud,
     pub(crate) identity: Identity,
     pub(crate) log: EffectLog,
+    pub(crate) faults: Faults,
+    pub(crate) rate: Rate,
+}
+
+/// Something that was armed to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Armed {
+    /// Between the client and the cloud.
+    Fault(usize),
+    /// Inside the cloud.
+    Trouble(usize),
+}
+
+impl State {
+    pub(crate) fn new(cloud: Cloud, identity: Identity, log: EffectLog) -> Self {
+        Self {
+            cloud,
+            identity,
+            log,
+            faults: Faults::default(),
+            rate: Rate::default(),
+        }
+    }
+
+    pub(crate) fn arm(&mut self, on: On, fault: Fault) -> Armed {
+        match fault {
+            Fault::Trouble(trouble) => Armed::Trouble(self.cloud.troubles.arm(trouble, on.times)),
+            fault => Armed::Fault(self.faults.arm(on, fault)),
+        }
+    }
+
+    pub(crate) fn disarm(&mut self) {
+        self.faults.disarm();
+        self.cloud.troubles.disarm();
+    }
+
+    pub(crate) fn fired(&self, armed: Armed) -> u32 {
+        match armed {
+            Armed::Fault(number) => self.faults.fired(number),
+            Armed::Trouble(number) => self.cloud.troubles.struck(number),
+        }
+    }
 }
 
 /// All of it, shared between the listeners and the handle.
@@ -56,27 +98,34 @@ impl Site {
         answer
     }
 
-    pub(crate) fn answer(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
-        if service == Service::Control {
-            return self.control(request);
-        }
-        self.with(|state, now| {
-            handle(state, now, service, request).unwrap_or_else(|refusal| match service {
-                Service::Iam => Reply::refused_by_iam(&refusal),
-                Service::Rds(_) | Service::Metrics | Service::Control => Reply::refused(&refusal),
-            })
+    /// The fault that a request meets on its way.
+    pub(crate) fn fault_of(
+        self: &Arc<Self>,
+        service: Service,
+        request: &Request,
+    ) -> Option<(Fault, Count)> {
+        self.with(|state, _| {
+            let routed = route(service, request, &state.cloud.settings)?;
+            state.faults.meet(routed.call)
         })
     }
 
-    /// The lab's own paths, which ask for no credentials.
-    fn control(self: &Arc<Self>, request: &Request) -> Reply {
-        self.with(
-            |state, now| match (request.method.as_str(), request.path.as_str()) {
-                ("GET", "/lab/state") => Reply::new(200, state.cloud.overview(now)),
-                ("GET", "/lab/effects") => Reply::new(200, json!({"effects": state.log.effects()})),
-                _ => Reply::new(404, Value::Null),
-            },
-        )
+    pub(crate) fn answer(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
+        self.with(|state, now| {
+            if service == Service::Control {
+                let answer = control::answer(state, now, &self.clock, request);
+                return answer.unwrap_or_else(|refusal| Reply::refused(&refusal));
+            }
+            let limit = state.cloud.settings.requests_per_minute;
+            if let Err(seconds) = state.rate.take(now, service, limit) {
+                return Reply::throttled(seconds);
+            }
+            handle(state, now, service, request).unwrap_or_else(|refusal| match service {
+                Service::Iam => Reply::refused_by_iam(&refusal),
+                _ if state.cloud.settings.errors_of_v1 => Reply::refused_as_v1(&refusal),
+                Service::Rds(_) | Service::Metrics | Service::Control => Reply::refused(&refusal),
+            })
+        })
     }
 
     /// Writes down and begins what followed, in its order.

@@ -80,7 +80,8 @@ pub(crate) struct Node {
 }
 
 /// How a replica follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Following {
     /// As it should.
     Streaming,
@@ -141,6 +142,11 @@ impl Instance {
 
     pub(crate) fn is_postgres(&self) -> bool {
         self.engine == "PostgreSQL"
+    }
+
+    pub(crate) fn set_last_node(&mut self, status: &str) {
+        let node = self.nodes.last_mut();
+        status.clone_into(&mut node.expect("every instance has a node").status);
     }
 
     pub(crate) fn has_abnormal_node(&self) -> bool {

@@ -122,4 +122,13 @@ impl Refusal {
     pub(crate) fn token_must_be_updated() -> Self {
         Self::new(401, "APIGW.0307", "The token must be updated.")
     }
+
+    pub(crate) fn throttled() -> Self {
+        let message = "The throttling threshold has been reached.";
+        Self::new(429, "APIGW.0308", message)
+    }
+
+    pub(crate) fn server_error() -> Self {
+        Self::new(500, "DBS.200005", "Server error.")
+    }
 }

@@ -31,7 +31,10 @@ pub struct Settings {
     /// Whether an upgrade leaves primary and standby of an `Ha` instance with their roles
     /// exchanged.
     pub switches_over: bool,
-    /// How many requests a minute a region takes of everybody together; no limit if `None`.
+    /// Whether refusals have the fields of the API's older version.
+    pub errors_of_v1: bool,
+    /// How many requests a minute each listener takes of everybody together; no limit if
+    /// `None`.
     pub requests_per_minute: Option<u32>,
 }
 
@@ -49,6 +52,7 @@ impl Default for Settings {
             upgrade_job_shown: true,
             upgrade_status: "MODIFYING".to_owned(),
             switches_over: true,
+            errors_of_v1: false,
             requests_per_minute: None,
         }
     }

@@ -54,6 +54,12 @@ impl Troubles {
         self.0.get(number).map_or(0, |armed| armed.struck)
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = (String, u32)> {
+        self.0
+            .iter()
+            .map(|armed| (format!("{:?}", armed.trouble), armed.struck))
+    }
+
     /// Whether this trouble strikes now.
     pub(crate) fn strikes(&mut self, trouble: Trouble) -> bool {
         self.first(|armed| armed == trouble).is_some()

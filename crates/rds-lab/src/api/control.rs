@@ -1,0 +1,126 @@
+//! The lab's own paths, for those who have no handle: what the cloud is and did, faults, and
+//! the clock. They ask for no credentials; whoever reaches the loopback interface may use them.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::cloud::{AtLatest, Following, Refusal, UnderDr};
+use super::fault::{Fault, On};
+use super::request::{Reply, Request};
+use super::site::State;
+use super::time::{Clock, Time};
+
+#[derive(Deserialize)]
+struct NewFault {
+    fault: Fault,
+    #[serde(default)]
+    on: On,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    status: Option<String>,
+    node_status: Option<String>,
+    following: Option<Following>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Behaviour {
+    under_dr: Option<UnderDr>,
+    at_latest: Option<AtLatest>,
+    dr_offered: Option<bool>,
+    minor_reads_offered: Option<bool>,
+    upgrade_job_shown: Option<bool>,
+    upgrade_status: Option<String>,
+    requests_per_minute: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Passage {
+    advance_ms: u64,
+}
+
+/// Answers one of the lab's own paths.
+pub(crate) fn answer(
+    state: &mut State,
+    now: Time,
+    clock: &Clock,
+    request: &Request,
+) -> Result<Reply, Refusal> {
+    let path = request.path.trim_matches('/');
+    let segments: Vec<&str> = path.split('/').collect();
+    let body = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["lab", "state"]) => state.cloud.overview(now),
+        ("GET", ["lab", "effects"]) => json!({"effects": state.log.effects()}),
+        ("POST", ["lab", "clock"]) => {
+            let passage: Passage = request.body_as()?;
+            clock.advance(Duration::from_millis(passage.advance_ms));
+            json!({"now": clock.now().rds()})
+        }
+        ("POST", ["lab", "faults"]) => {
+            let new: NewFault = request.body_as()?;
+            state.arm(new.on, new.fault);
+            listed(state)
+        }
+        ("GET", ["lab", "faults"]) => listed(state),
+        ("DELETE", ["lab", "faults"]) => {
+            state.disarm();
+            listed(state)
+        }
+        ("POST", ["lab", "behaviour"]) => {
+            behave(state, request.body_as()?);
+            json!({})
+        }
+        ("POST", ["lab", "instances", id]) => {
+            change(state, id, request.body_as()?)?;
+            state.cloud.overview(now)
+        }
+        _ => return Err(Refusal::no_such_path()),
+    };
+    Ok(Reply::new(200, body))
+}
+
+fn listed(state: &State) -> Value {
+    let all = state.faults.all().chain(state.cloud.troubles.all());
+    let all: Vec<Value> = all
+        .map(|(fault, fired)| json!({"fault": fault, "fired": fired}))
+        .collect();
+    json!({ "faults": all })
+}
+
+fn change(state: &mut State, id: &str, change: Change) -> Result<(), Refusal> {
+    let instance = state.cloud.instance_mut(id);
+    let instance = instance.ok_or_else(|| Refusal::no_such_instance(id))?;
+    if let Some(status) = change.status {
+        instance.status = status;
+    }
+    if let Some(status) = change.node_status {
+        instance.set_last_node(&status);
+    }
+    if let Some(following) = change.following {
+        instance.following = following;
+    }
+    Ok(())
+}
+
+fn behave(state: &mut State, new: Behaviour) {
+    let settings = &mut state.cloud.settings;
+    fn set<T>(place: &mut T, value: Option<T>) {
+        if let Some(value) = value {
+            *place = value;
+        }
+    }
+    set(&mut settings.under_dr, new.under_dr);
+    set(&mut settings.at_latest, new.at_latest);
+    set(&mut settings.dr_offered, new.dr_offered);
+    set(&mut settings.minor_reads_offered, new.minor_reads_offered);
+    set(&mut settings.upgrade_job_shown, new.upgrade_job_shown);
+    set(&mut settings.upgrade_status, new.upgrade_status);
+    if new.requests_per_minute.is_some() {
+        settings.requests_per_minute = new.requests_per_minute;
+    }
+}
