@@ -178,6 +178,8 @@ codes! {
     POLL_TOO_SLOW = "WL0625", "The time of a repeated look is over before its second one.";
     LONGER_THAN_RUN = "WL0626", "Something may take longer than the whole run.";
     IDLE_RETRY = "WL0627", "A retry says something that has no effect.";
+    OWED_UNAPPROVED = "WL0628", "An irreversible step that a change owes can start without an approval.";
+    DEBT_WITHOUT_EVIDENCE = "WL0629", "A step that a change owes needs a gate that a debt does not wait for.";
     URL_TEMPLATE = "WL0630", "An address is not written as one.";
     URL_BLANKS = "WL0631", "The blanks of an address and what fills them do not fit together.";
     URL_PLAINTEXT = "WL0632", "A request is not encrypted, and nothing says why.";

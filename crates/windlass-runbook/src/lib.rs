@@ -9,6 +9,7 @@ mod node;
 pub mod outline;
 pub mod picture;
 pub mod preflight;
+pub mod proof;
 pub mod render;
 pub mod report;
 pub mod schema;

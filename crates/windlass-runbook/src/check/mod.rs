@@ -18,6 +18,7 @@ mod names;
 mod on;
 mod outputs;
 mod place;
+mod proved;
 mod rules;
 mod secrets;
 mod shapes;
@@ -356,7 +357,12 @@ fn lower(
         };
         rules::advise(&book, found);
     }
-    inline::flatten(world, graph.order(), steps, &inlinings, found)
+    let flat = inline::flatten(world, graph.order(), steps, &inlinings, found)?;
+    // What stands around an inlined runbook is seen by the one around it.
+    if whole && !world.inlined {
+        proved::check(world, &flat.steps, found);
+    }
+    Some(flat)
 }
 
 /// Core keeps the rules of every plan; what it refuses and this crate did not

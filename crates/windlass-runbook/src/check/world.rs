@@ -104,15 +104,6 @@ impl StepDraft<'_> {
         }
     }
 
-    /// Whether it is irreversible, or holds what is and has no gate inside before it.
-    pub(super) fn needs_approval(&self) -> bool {
-        match &self.form {
-            Form::Action { effect, .. } => *effect == Some(EffectClass::Irreversible),
-            Form::Inlined { fragment, .. } => fragment.needs_approval,
-            Form::Gate | Form::Wait | Form::Broken => false,
-        }
-    }
-
     pub(super) fn is_change(&self) -> bool {
         self.effect().is_some_and(EffectClass::is_change)
     }

@@ -54,8 +54,6 @@ pub(super) struct Fragment {
     /// The most that one of its actions does.
     pub(super) effect: Option<EffectClass>,
     pub(super) has_gate: bool,
-    /// Whether something irreversible in it has no gate of its own before it.
-    pub(super) needs_approval: bool,
     /// Values whose rules only the runbook around can test.
     checks: Vec<Check>,
 }
@@ -276,13 +274,6 @@ impl<'a> Loader<'a> {
             name: source.name.clone(),
             effect: world.steps.iter().filter_map(StepDraft::effect).max(),
             has_gate: world.steps.iter().any(StepDraft::has_gate),
-            needs_approval: (0..world.steps.len()).any(|index| {
-                let gated = graph
-                    .before(index)
-                    .iter()
-                    .any(|at| world.steps[at].has_gate());
-                world.steps[index].needs_approval() && !gated
-            }),
             inputs: declared,
             secrets: secrets.spans,
             secret_hosts: secrets.hosts,

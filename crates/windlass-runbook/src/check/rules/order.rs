@@ -1,18 +1,15 @@
-//! What comes before what: gates that guard nothing, irreversible steps that no gate
-//! guards, needs said twice, and runbooks whose steps all start at once.
+//! What comes before what: gates that guard nothing, needs said twice, and runbooks whose
+//! steps all start at once.
 
 use std::collections::BTreeMap;
 
 use windlass_core::plan::{EffectClass, StepKind};
 
-use super::super::fields::{DIAGNOSTICS_MAX, Found};
+use super::super::fields::Found;
 use super::super::world::Form;
 use super::book::Book;
-use crate::codes::{DUPLICATE_NEED, GATE_WITHOUT_CHANGE, NO_ORDER, UNAPPROVED};
+use crate::codes::{DUPLICATE_NEED, GATE_WITHOUT_CHANGE, NO_ORDER};
 use crate::diagnostic::Diagnostic;
-
-/// How many steps of a path are shown.
-const PATH_SHOWN_MAX: usize = 8;
 
 pub(super) fn check(book: &Book<'_>, found: &mut Found) {
     for index in 0..book.steps.len() {
@@ -22,10 +19,6 @@ pub(super) fn check(book: &Book<'_>, found: &mut Found) {
     if !book.world.inlined {
         let gates: Vec<usize> = of_form(book, |form| matches!(form, Form::Gate));
         idle_gates(book, &gates, found);
-        let guards: Vec<usize> = (0..book.steps.len())
-            .filter(|index| book.draft(*index).has_gate())
-            .collect();
-        unapproved(book, &guards, found);
     }
     no_order(book, found);
 }
@@ -86,80 +79,6 @@ fn idle_gates(book: &Book<'_>, gates: &[usize], found: &mut Found) {
                     draft.id
                 )),
         );
-    }
-}
-
-/// Every need is a must, so a step is guarded when one gate is among all that precede it;
-/// when none is, any chain of needs to it is a path around approval.
-fn unapproved(book: &Book<'_>, gates: &[usize], found: &mut Found) {
-    for index in of_form(book, |_| true) {
-        let draft = book.draft(index);
-        if !draft.needs_approval() {
-            continue;
-        }
-        let before = book.graph.before(index);
-        if gates.iter().any(|gate| before.contains(*gate)) {
-            continue;
-        }
-        let message = if let Form::Inlined { .. } = draft.form {
-            format!(
-                "`{}` holds an irreversible step, and nobody approves it",
-                draft.id
-            )
-        } else {
-            format!("`{}` is irreversible, and nobody approves it", draft.id)
-        };
-        // A path is as long as the runbook, and nobody reads a thousand of them.
-        let label = if found.len() < DIAGNOSTICS_MAX {
-            path_to(book, index)
-        } else {
-            "no gate precedes it".to_owned()
-        };
-        let help = match gates.first() {
-            Some(gate) => format!(
-                "let it need a gate, such as `{}`, directly or through others",
-                book.draft(*gate).id
-            ),
-            None => "put a gate before it: a step with `approval: {expires: 30m}` that it needs"
-                .to_owned(),
-        };
-        found.push(
-            Diagnostic::warning(UNAPPROVED, message)
-                .at(draft.id_span, label)
-                .help(help),
-        );
-    }
-}
-
-/// One chain of needs that leads to a step, from its start.
-fn path_to(book: &Book<'_>, index: usize) -> String {
-    let mut path = vec![index];
-    let mut at = index;
-    // There is no circle, or there would be errors.
-    while let Some(need) = book.steps[at]
-        .needs
-        .first()
-        .and_then(|need| book.world.index_of(need.as_str()))
-    {
-        path.push(need);
-        at = need;
-        if path.len() > book.steps.len() {
-            break;
-        }
-    }
-    path.reverse();
-    let ids: Vec<&str> = path.iter().map(|at| book.steps[*at].id.as_str()).collect();
-    match ids.as_slice() {
-        [_] => "starts with the run".to_owned(),
-        ids if ids.len() > PATH_SHOWN_MAX => {
-            let last = &ids[ids.len() - PATH_SHOWN_MAX + 1..];
-            format!(
-                "no gate on the path {} > ... > {}",
-                ids[0],
-                last.join(" > ")
-            )
-        }
-        ids => format!("no gate on the path {}", ids.join(" > ")),
     }
 }
 

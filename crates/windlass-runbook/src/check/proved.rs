@@ -1,0 +1,130 @@
+//! What the proof lacks, as findings: each with a run that gets past, told step by step in
+//! the runbook's lines. The proof itself is `crate::proof`.
+
+use windlass_core::plan::Step;
+
+use super::fields::{DIAGNOSTICS_MAX, Found};
+use super::world::World;
+use crate::codes::{DEBT_WITHOUT_EVIDENCE, OWED_UNAPPROVED, UNAPPROVED};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::proof::{self, Demand, Fact, Gap, Happening, Lack, Passed, Way};
+
+/// How many gates are looked at for one that a step could need.
+const GATES_TRIED_MAX: usize = 8;
+
+/// Proves the steps of the whole run, all that is inlined among them.
+pub(super) fn check(world: &World<'_>, steps: &[Step], found: &mut Found) {
+    let facts = proof::facts(steps, &|_| None, &proof::of_every_runbook);
+    let telling = Telling {
+        world,
+        steps,
+        facts: &facts,
+    };
+    for gap in proof::prove(&facts) {
+        // A story is as long as the runbook, and nobody reads a thousand of them.
+        let story = (found.len() < DIAGNOSTICS_MAX).then(|| gap.story(&facts));
+        found.push(telling.diagnostic(&gap, &story.unwrap_or_default()));
+    }
+}
+
+/// What a gap is told with.
+struct Telling<'a> {
+    world: &'a World<'a>,
+    steps: &'a [Step],
+    facts: &'a [Fact],
+}
+
+impl Telling<'_> {
+    fn diagnostic(&self, gap: &Gap, story: &[proof::Line]) -> Diagnostic {
+        let step = self.id(gap.step);
+        let (diagnostic, help) = match (&gap.lack, gap.way) {
+            (Lack::Demand(_), Way::Needs) => {
+                let message = format!("`{step}` is irreversible, and nobody approves it");
+                let diagnostic = Diagnostic::warning(UNAPPROVED, message);
+                (diagnostic, self.gate_before(gap.step))
+            }
+            (Lack::Demand(_), Way::Debt { change }) => {
+                let change = self.id(change);
+                let message = format!(
+                    "`{step}` is irreversible, and as a debt of `{change}` nobody approves it"
+                );
+                let help = format!(
+                    "a debt is paid without waiting for what it needs: put a gate before `{change}`"
+                );
+                (Diagnostic::warning(OWED_UNAPPROVED, message), help)
+            }
+            (Lack::Evidence(evidence), Way::Debt { .. } | Way::Needs) => {
+                let evidence = self.id(*evidence);
+                let message =
+                    format!("`{step}` is owed, and as a debt it does not wait for `{evidence}`");
+                let help = format!(
+                    "put `{evidence}` before the change that owes it, or let another step wait for it"
+                );
+                (Diagnostic::warning(DEBT_WITHOUT_EVIDENCE, message), help)
+            }
+        };
+        self.told(diagnostic, gap, story).help(help)
+    }
+
+    /// The step itself first, so that the finding stands at its place; then the story before it.
+    fn told(&self, diagnostic: Diagnostic, gap: &Gap, story: &[proof::Line]) -> Diagnostic {
+        let Some((last, before)) = story.split_last() else {
+            return diagnostic.at(self.span(gap.step), "no gate precedes it");
+        };
+        let end = match (gap.way, before) {
+            (Way::Needs, []) => "starts with the run".to_owned(),
+            (Way::Needs, _) => format!("{}. starts", story.len()),
+            (Way::Debt { .. }, _) => format!("{}. is owed, and starts", story.len()),
+        };
+        let mut diagnostic = diagnostic.at(self.span(last.step), end);
+        for (number, line) in (1..).zip(before) {
+            let what = self.what(line);
+            diagnostic = diagnostic.at(self.span(line.step), format!("{number}. {what}"));
+        }
+        diagnostic
+    }
+
+    fn what(&self, line: &proof::Line) -> String {
+        match line.what {
+            Happening::Succeeds if self.facts[line.step].gives == Some(Demand::Approval) => {
+                "is approved".to_owned()
+            }
+            Happening::Succeeds => "succeeds".to_owned(),
+            Happening::Passed(Passed::Skipped) => "is skipped by its `when`".to_owned(),
+            Happening::Passed(Passed::NoItems) => "has no items".to_owned(),
+            Happening::Passed(Passed::ItemsFail(budget)) => {
+                format!("goes on although {budget} of its items failed")
+            }
+            Happening::StartsAndOwes => "starts; then the run fails or is cancelled".to_owned(),
+            Happening::Starts => "starts".to_owned(),
+            Happening::Others(count) => format!("succeeds, and {} after it", count - 1),
+        }
+    }
+
+    fn gate_before(&self, step: usize) -> String {
+        let is_gate = |at: &usize| self.facts[*at].gives == Some(Demand::Approval);
+        // One that itself waits for the step would make a circle.
+        let is_free = |at: &usize| !proof::ancestors(self.facts, *at).contains(&step);
+        let gates = (0..self.facts.len()).filter(is_gate);
+        match gates.take(GATES_TRIED_MAX).find(is_free) {
+            Some(at) => format!(
+                "let it need a gate, such as `{}`, directly or through others",
+                self.id(at)
+            ),
+            None => "put a gate before it: a step with `approval: {expires: 30m}` that it needs"
+                .to_owned(),
+        }
+    }
+
+    fn id(&self, index: usize) -> &str {
+        self.steps[index].id.as_str()
+    }
+
+    /// Where a step stands; one of an inlined runbook, where that is used.
+    fn span(&self, index: usize) -> Span {
+        let id = self.id(index);
+        let outer = id.split_once('/').map_or(id, |(outer, _)| outer);
+        let at = self.world.index_of(outer);
+        at.map_or_else(Span::default, |at| self.world.steps[at].id_span)
+    }
+}
