@@ -1,5 +1,6 @@
 //! A local cloud: the APIs of RDS for PostgreSQL in two regions, of IAM and of the metrics
-//! service, as plain HTTP on this machine.
+//! service, as plain HTTP on this machine. Behind it are the servers of a [`crate::Lab`], or
+//! nothing.
 //!
 //! It does what the documents of the real service say, with their codes and bodies; where they
 //! say nothing, [`Settings`] say what it does. Every effect is written to a log that is synced
@@ -16,6 +17,8 @@ mod fault;
 mod handle;
 mod identity;
 mod metrics;
+mod options;
+mod postgres;
 mod rate;
 mod rds;
 mod record;
@@ -29,8 +32,9 @@ mod wire;
 
 pub use cloud::{AtLatest, Durations, Following, Region, Servers, Settings, Trouble, UnderDr};
 pub use fault::{Fault, On};
-pub use handle::{Api, Backing, Endpoints, Options};
+pub use handle::Api;
 pub use identity::Credentials;
+pub use options::{Backing, Endpoints, Options};
 pub use record::Effect;
 pub use request::Request;
 pub use route::Call;

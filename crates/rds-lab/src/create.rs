@@ -15,7 +15,8 @@ use crate::inputs::BACKUPS;
 use crate::passwords::{Passwords, write_private};
 use crate::server::{Release, RoleName, Server};
 use crate::{Account, Error, Lab, Result, Tools};
-use directory::{make_below, make_dir};
+pub(crate) use directory::make_below;
+use directory::make_dir;
 use ports::free_ports;
 
 /// How long the standbys may take until they stream.
@@ -154,6 +155,12 @@ impl Lab {
     }
 
     fn make_standby(&self, server: Server) -> Result<()> {
+        self.copy_primary(server, &["-C"])
+    }
+
+    /// Copies the primary into a standby's empty place, to follow with the slot of its name;
+    /// `-C` makes the slot.
+    pub(crate) fn copy_primary(&self, server: Server, more: &[&str]) -> Result<()> {
         let described = self.description.server(server);
         let role = RoleName::Replication;
         let primary = format!(
@@ -163,21 +170,12 @@ impl Lab {
             role.user(),
         );
         let mut copy = command(&self.description.tools.pg_basebackup);
-        copy.args([
-            "-R",
-            "-X",
-            "stream",
-            "-c",
-            "fast",
-            "-C",
-            "-S",
-            server.as_str(),
-            "-d",
-            &primary,
-        ])
-        .arg("-D")
-        .arg(&described.data_dir)
-        .env("PGPASSWORD", self.password(role));
+        copy.args(["-R", "-X", "stream", "-c", "fast"])
+            .args(["-S", server.as_str(), "-d", &primary])
+            .args(more)
+            .arg("-D")
+            .arg(&described.data_dir)
+            .env("PGPASSWORD", self.password(role));
         if self.description.fast_and_unsafe {
             copy.arg("--no-sync");
         }

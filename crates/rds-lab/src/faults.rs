@@ -117,13 +117,17 @@ impl Lab {
 
     /// Takes a base backup with the old build's client into the directory of backups.
     pub fn base_backup(&self, name: &str) -> Result<PathBuf> {
+        self.base_backup_of(Server::Primary, name)
+    }
+
+    pub(crate) fn base_backup_of(&self, server: Server, name: &str) -> Result<PathBuf> {
         let described = self.description();
         let target = self.dir().join(BACKUPS).join(name);
         let role = RoleName::Replication;
-        let server = format!(
+        let source = format!(
             "host={} port={} user={} sslmode=disable gssencmode=disable",
             described.host,
-            described.server(Server::Primary).port,
+            described.server(server).port,
             role.user(),
         );
         let mut copy = command(&described.tools.pg_basebackup);
@@ -134,7 +138,7 @@ impl Lab {
             "fast",
             "--no-sync",
             "-d",
-            &server,
+            &source,
             "-D",
         ])
         .arg(&target)

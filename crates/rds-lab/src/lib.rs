@@ -43,6 +43,7 @@ pub mod proxy;
 mod query;
 mod server;
 mod snapshot;
+mod standby;
 mod tools;
 pub mod witness;
 

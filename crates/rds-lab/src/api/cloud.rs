@@ -30,6 +30,7 @@ pub(crate) use operation::Work;
 pub(crate) use operation::{Effect, Note, Operation};
 pub(crate) use recovery::{InfoFilter, Other, Relation};
 pub(crate) use refusal::Refusal;
+pub(crate) use seed::Place;
 pub use seed::Servers;
 pub use settings::{AtLatest, Durations, Settings, UnderDr};
 pub(crate) use show::InstanceFilter;

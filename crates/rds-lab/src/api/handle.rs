@@ -7,69 +7,20 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::cloud::{Cloud, Following, Region, Servers, Settings, Trouble, Work};
-use super::fault::{Fault, On};
+use super::cloud::{Cloud, Following, Place, Region, Servers, Settings, Trouble, Work};
+use super::fault::{Fault, Faults, On};
 use super::identity::{Credentials, Identity};
+use super::options::{Backing, Endpoints, Options};
+use super::postgres::Postgres;
 use super::record::{Effect, EffectLog};
 use super::route::Service;
 use super::serve;
 use super::site::{self, Armed, Site, State};
 use super::time::Clock;
-use crate::{Error, Result};
+use crate::{Error, Lab, Result, Server};
 
-/// What is behind the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backing {
-    /// Nothing: the state machine alone.
-    Simulated,
-}
-
-/// How an API is to be started.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What is behind it.
-    pub backing: Backing,
-    /// How the cloud behaves.
-    pub settings: Settings,
-    /// The log of effects; in a temporary directory of its own if `None`.
-    pub effects: Option<PathBuf>,
-}
-
-impl Options {
-    /// Nothing behind it, and the default settings.
-    pub fn simulated() -> Self {
-        Self {
-            backing: Backing::Simulated,
-            settings: Settings::default(),
-            effects: None,
-        }
-    }
-}
-
-/// The origins of the listeners, such as `http://127.0.0.1:4001`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoints {
-    /// RDS in eu-de.
-    pub rds_eu_de: String,
-    /// RDS in eu-nl.
-    pub rds_eu_nl: String,
-    /// Tokens and projects, for both regions.
-    pub iam: String,
-    /// Metrics, for both regions.
-    pub metrics: String,
-    /// The lab's own view of itself; it asks for no credentials.
-    pub control: String,
-}
-
-impl Endpoints {
-    /// RDS in a region.
-    pub fn rds(&self, region: Region) -> &str {
-        match region {
-            Region::EuDe => &self.rds_eu_de,
-            Region::EuNl => &self.rds_eu_nl,
-        }
-    }
-}
+/// How long operations under way may take before everything is put back.
+const RESTORE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running API.
 pub struct Api {
@@ -77,6 +28,8 @@ pub struct Api {
     credentials: Credentials,
     servers: Servers,
     site: Arc<Site>,
+    /// The servers behind it.
+    lab: Option<Arc<Lab>>,
     /// Of the log of effects, when nobody chose its place.
     _directory: Option<tempfile::TempDir>,
     runtime: Option<Runtime>,
@@ -86,10 +39,14 @@ impl Api {
     /// Starts it; it takes requests when this returns.
     pub fn start(options: Options) -> Result<Self> {
         let Options {
-            backing: Backing::Simulated,
-            settings,
+            backing,
+            mut settings,
             effects,
         } = options;
+        let lab = match backing {
+            Backing::Simulated => None,
+            Backing::Postgres(options) => Some(Arc::new(made(&options, &mut settings)?)),
+        };
         let (directory, effects) = match effects {
             Some(path) => (None, path),
             None => {
@@ -103,12 +60,15 @@ impl Api {
             }
         };
         let clock = Clock::default();
-        let places = [31, 32, 33, 34].map(|host| (format!("192.168.7.{host}"), 5432));
-        let (cloud, servers) = Cloud::new(settings, clock.now(), places);
+        let (cloud, servers) = Cloud::new(settings, clock.now(), places(lab.as_deref()));
         let credentials = Credentials::generate()?;
         let identity = Identity::new(credentials.clone());
         let state = State::new(cloud, identity, EffectLog::new(effects));
-        let site = Site::new(clock, state, Box::new(Nothing));
+        let behind: Box<dyn site::Servers> = match &lab {
+            None => Box::new(Nothing),
+            Some(lab) => Box::new(Postgres::new(Arc::clone(lab), servers.clone())),
+        };
+        let site = Site::new(clock, state, behind);
         let (runtime, endpoints) = listen(&site).map_err(|error| {
             Error::Refused(format!("listen on the loopback interface: {error}"))
         })?;
@@ -117,6 +77,7 @@ impl Api {
             credentials,
             servers,
             site,
+            lab,
             _directory: directory,
             runtime: Some(runtime),
         })
@@ -135,6 +96,38 @@ impl Api {
     /// The ids of the instances of the flagship.
     pub fn servers(&self) -> &Servers {
         &self.servers
+    }
+
+    /// The real servers behind it, if there are any.
+    pub fn lab(&self) -> Option<&Lab> {
+        self.lab.as_deref()
+    }
+
+    /// Keeps the state of the servers for [`Api::restore`]; for an API that has done nothing.
+    pub fn snapshot(&self) -> Result<()> {
+        if !self.site.with(|state, _| state.cloud.settings.dr_at_start) {
+            let why = "keep a state without disaster recovery: the lab cannot put it back";
+            return Err(Error::Refused(why.to_owned()));
+        }
+        self.lab().map_or(Ok(()), Lab::snapshot)
+    }
+
+    /// Puts everything back to the start: the cloud, the servers to their snapshot, the log of
+    /// effects to an empty one. What was armed is forgotten; settings, clock and tokens stay.
+    pub fn restore(&self) -> Result<()> {
+        self.wait_at_rest(RESTORE_PATIENCE)?;
+        if let Some(lab) = self.lab() {
+            lab.restore()?;
+            // Their ids are going to be used again.
+            lab.remove_backups()?;
+        }
+        let places = places(self.lab());
+        self.site.with(|state, now| {
+            let settings = state.cloud.settings.clone();
+            (state.cloud, _) = Cloud::new(settings, now, places);
+            state.faults = Faults::default();
+            state.log.restart()
+        })
     }
 
     /// The clock that it goes by.
@@ -198,7 +191,8 @@ impl Api {
         self.change(instance, |instance| instance.set_last_node(status))
     }
 
-    /// Says how a replica or the DR instance follows.
+    /// Says how a replica or the DR instance follows. Real servers say it themselves; cut one off
+    /// by [`Lab::cut_off`].
     pub fn set_following(&self, instance: &str, following: Following) -> Result<()> {
         self.change(instance, |instance| instance.following = following)
     }
@@ -229,6 +223,8 @@ impl Api {
 
 impl Drop for Api {
     fn drop(&mut self) {
+        // Before the lab goes: what its servers are doing would hold it.
+        self.site.close();
         if let Some(runtime) = self.runtime.take() {
             // It may be dropped within another runtime, where waiting is forbidden.
             runtime.shutdown_background();
@@ -278,6 +274,31 @@ fn listen(site: &Arc<Site>) -> std::io::Result<(Runtime, Endpoints)> {
     Ok((runtime, endpoints))
 }
 
+/// A lab as the settings want it, which learn its versions.
+fn made(options: &crate::Options, settings: &mut Settings) -> Result<Lab> {
+    let lab = Lab::create(options)?;
+    let described = lab.description();
+    // The service adds a number of its own to PostgreSQL's.
+    settings.old_version = format!("{}.21", described.old.version);
+    settings.new_version = format!("{}.24", described.new.version);
+    if !settings.dr_at_start {
+        lab.cut_off(Server::Dr)?;
+        lab.withdraw_slot(Server::Dr)?;
+    }
+    Ok(lab)
+}
+
+/// Where the primary, the replicas and the DR instance are.
+fn places(lab: Option<&Lab>) -> [Place; 4] {
+    match lab {
+        None => [31, 32, 33, 34].map(|host| (format!("192.168.7.{host}"), 5432)),
+        Some(lab) => Server::ALL.map(|server| {
+            let described = lab.description();
+            (described.host.clone(), described.server(server).port)
+        }),
+    }
+}
+
 /// What is behind a simulated API.
 struct Nothing;
 
@@ -289,4 +310,10 @@ impl site::Servers for Nothing {
     fn is_simulated(&self) -> bool {
         true
     }
+
+    fn following(&self) -> Vec<(String, Following)> {
+        Vec::new()
+    }
+
+    fn close(&self) {}
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::cloud::Note;
 use super::time::Time;
-use crate::{Result, witness};
+use crate::{Error, Result, witness};
 
 /// Something that the cloud did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -46,6 +46,17 @@ impl EffectLog {
             by: note.by,
         });
         Ok(())
+    }
+
+    /// Begins anew, with an empty file.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.effects.clear();
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &self.path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn effects(&self) -> &[Effect] {

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::cloud::{Cloud, Effect as CloudEffect, Refusal, Region, Work};
+use super::cloud::{Cloud, Effect as CloudEffect, Following, Refusal, Region, Work};
 use super::fault::{Count, Fault, Faults, On};
 use super::identity::Identity;
 use super::rate::Rate;
@@ -20,6 +20,12 @@ pub(crate) trait Servers: Send + Sync {
 
     /// Whether there is nothing behind it, so that all work is done as soon as it is begun.
     fn is_simulated(&self) -> bool;
+
+    /// How those follow that can be asked; what was set stays for the others.
+    fn following(&self) -> Vec<(String, Following)>;
+
+    /// Waits for work under way, and does none any more.
+    fn close(&self);
 }
 
 /// What a request may read and change.
@@ -111,6 +117,7 @@ impl Site {
     }
 
     pub(crate) fn answer(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
+        self.look_at_servers(service, request);
         self.with(|state, now| {
             if service == Service::Control {
                 let answer = control::answer(state, now, &self.clock, request);
@@ -126,6 +133,26 @@ impl Site {
                 Service::Rds(_) | Service::Metrics | Service::Control => Reply::refused(&refusal),
             })
         })
+    }
+
+    /// Asks the servers how they follow, if the answer shows it; without holding up others.
+    fn look_at_servers(self: &Arc<Self>, service: Service, request: &Request) {
+        let shows = service == Service::Metrics || request.path.contains("/disaster-recovery");
+        if !shows {
+            return;
+        }
+        let found = self.servers.following();
+        let mut state = self.lock();
+        for (id, following) in found {
+            if let Some(instance) = state.cloud.instance_mut(&id) {
+                instance.following = following;
+            }
+        }
+    }
+
+    /// Waits for work under way, and begins none any more.
+    pub(crate) fn close(&self) {
+        self.servers.close();
     }
 
     /// Writes down and begins what followed, in its order.

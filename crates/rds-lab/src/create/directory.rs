@@ -39,7 +39,7 @@ pub(super) fn make_dir(wanted: Option<&Path>) -> Result<(PathBuf, Option<TempDir
     Ok((dir, None))
 }
 
-pub(super) fn make_below(dir: &Path, name: &str, mode: u32) -> Result<PathBuf> {
+pub(crate) fn make_below(dir: &Path, name: &str, mode: u32) -> Result<PathBuf> {
     let path = dir.join(name);
     std::fs::create_dir(&path).map_err(Error::io("create", &path))?;
     set_mode(&path, mode)?;

@@ -4,6 +4,7 @@
 
 mod client;
 mod faults;
+mod postgres;
 
 use std::time::Duration;
 

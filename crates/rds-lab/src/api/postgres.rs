@@ -1,0 +1,145 @@
+//! Real servers behind the API: a primary, two replicas and the DR instance are those of a
+//! [`Lab`]. The standby of the `Ha` pair and the bystanders exist in the API only.
+
+use std::sync::{Arc, RwLock};
+
+use super::cloud::{Following, Servers, Work};
+use super::site;
+use crate::create::STREAMING_PATIENCE;
+use crate::server::{Release, Server};
+use crate::{Lab, Result};
+
+/// WAL that counts as a millisecond of delay.
+const BYTES_A_MILLISECOND: i64 = 4096;
+
+/// A lab until it is closed, and which instance each of its servers is.
+pub(crate) struct Postgres {
+    lab: RwLock<Option<Arc<Lab>>>,
+    servers: Servers,
+}
+
+impl Postgres {
+    pub(crate) fn new(lab: Arc<Lab>, servers: Servers) -> Self {
+        Self {
+            lab: RwLock::new(Some(lab)),
+            servers,
+        }
+    }
+
+    fn named(&self, instance: &str) -> Option<Server> {
+        let Servers {
+            primary,
+            replicas: [one, two],
+            dr,
+        } = &self.servers;
+        [
+            (primary, Server::Primary),
+            (one, Server::Replica1),
+            (two, Server::Replica2),
+            (dr, Server::Dr),
+        ]
+        .into_iter()
+        .find(|(id, _)| *id == instance)
+        .map(|(_, server)| server)
+    }
+
+    fn try_perform(&self, lab: &Lab, work: &Work) -> Result<()> {
+        match work {
+            Work::Nothing => Ok(()),
+            Work::Backup { instance, backup } => match self.named(instance) {
+                Some(server) => lab.verified_backup(server, backup).map(drop),
+                None => Ok(()),
+            },
+            Work::Upgrade {
+                goes_back, breaks, ..
+            } => upgrade(lab, *goes_back, breaks.is_some()),
+            Work::Restart { instance } => match self.named(instance) {
+                Some(server) => {
+                    let before = lab.followers()?;
+                    lab.restart(server)?;
+                    lab.wait_streaming(&before, STREAMING_PATIENCE)
+                }
+                None => Ok(()),
+            },
+            Work::OfferDr { .. } => lab.offer_slot(Server::Dr),
+            Work::Follow { .. } => lab.copy_anew(Server::Dr),
+            Work::StopFollowing { .. } => lab.cut_off(Server::Dr).map(drop),
+            Work::WithdrawDr { .. } => lab.withdraw_slot(Server::Dr),
+            Work::Promote { .. } => lab.promote(Server::Dr),
+        }
+    }
+}
+
+/// Other binaries, a restart of each server, the replicas first; then the way back, if it is
+/// to fail. Whoever streamed before streams again, except a DR instance that is to lose its
+/// replication.
+fn upgrade(lab: &Lab, goes_back: bool, breaks: bool) -> Result<()> {
+    let mut followers = lab.followers()?;
+    let members = [Server::Replica1, Server::Replica2, Server::Primary];
+    let swap = |release| -> Result<()> {
+        for server in members {
+            lab.install(server, release)?;
+            lab.restart(server)?;
+        }
+        lab.wait_streaming(&followers, STREAMING_PATIENCE)
+    };
+    swap(Release::New)?;
+    if goes_back {
+        swap(Release::Old)?;
+    }
+    if breaks {
+        lab.cut_off(Server::Dr)?;
+        followers.retain(|server| *server != Server::Dr);
+        lab.wait_streaming(&followers, STREAMING_PATIENCE)?;
+    }
+    Ok(())
+}
+
+impl site::Servers for Postgres {
+    fn perform(&self, work: &Work) -> std::result::Result<(), String> {
+        let lab = self.lab.read().expect("no work has broken the lab");
+        let Some(lab) = lab.as_ref() else {
+            return Err("the lab is closed".to_owned());
+        };
+        self.try_perform(lab, work)
+            .map_err(|error| format!("failed to {error}"))
+    }
+
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
+    /// What `pg_stat_replication` says; nothing while the primary does not answer.
+    fn following(&self) -> Vec<(String, Following)> {
+        let lab = self.lab.read().expect("no work has broken the lab");
+        let Some(Ok(streaming)) = lab.as_ref().map(|lab| lab.streaming()) else {
+            return Vec::new();
+        };
+        let [one, two] = &self.servers.replicas;
+        [
+            (one, Server::Replica1),
+            (two, Server::Replica2),
+            (&self.servers.dr, Server::Dr),
+        ]
+        .into_iter()
+        .map(|(id, server)| {
+            let found = streaming
+                .iter()
+                .find(|standby| standby.name == server.as_str() && standby.state == "streaming");
+            let following = match found.map(|standby| standby.lag_bytes) {
+                None => Following::Away,
+                Some(bytes) => match u64::try_from(bytes / BYTES_A_MILLISECOND) {
+                    Ok(0) | Err(_) => Following::Streaming,
+                    Ok(millis) => Following::Behind(millis),
+                },
+            };
+            (id.clone(), following)
+        })
+        .collect()
+    }
+
+    /// Waits for work under way, and lets go of the lab.
+    fn close(&self) {
+        self.lab.write().expect("no work has broken the lab").take();
+    }
+}
