@@ -16,7 +16,7 @@ use crate::tools;
 
 const TARGET: &str = "wasm32-wasip2";
 /// The folders below `plugins/` that become plugins.
-const PLUGINS: &[&str] = &["hello", "hostile"];
+const PLUGINS: &[&str] = &["hello", "hostile", "otc-rds"];
 
 /// What the second way needs: a file of each Debian package, and the package.
 const DEBIAN: &[(&str, &str)] = &[
@@ -48,7 +48,8 @@ pub(crate) fn run_command(options: &Options) -> anyhow::Result<()> {
     let place = target_dir().join("plugins");
     std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     for name in PLUGINS {
-        let from = built.join(format!("windlass_plugin_{name}.wasm"));
+        let crate_name = name.replace('-', "_");
+        let from = built.join(format!("windlass_plugin_{crate_name}.wasm"));
         let to = place.join(format!("{name}.wasm"));
         let bytes = std::fs::copy(&from, &to)
             .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;

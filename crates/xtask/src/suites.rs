@@ -104,6 +104,26 @@ const CHECKS: &[Check] = &[
     ("plugins", |_| {
         run(cargo().args(["run", "--locked", "-p", "xtask", "--", "plugins"]))
     }),
+    // What plugins decide without a host, and how they are written.
+    ("decisions", |_| {
+        let with = |arguments: &[&str]| {
+            let directory = crate::process::target_dir().join("plugins-build");
+            run(cargo()
+                .current_dir(crate::process::root().join("plugins"))
+                .env("CARGO_TARGET_DIR", directory)
+                .args(arguments))
+        };
+        let lints = [
+            "clippy",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        with(&lints)?;
+        with(&["test", "--locked", "-p", "windlass-plugin-otc-rds"])
+    }),
     ("wasm", |options| told_by(options, &["-p", "windlass-wasm"])),
     ("server", |options| {
         test(options, &["-p", "windlass-server"])

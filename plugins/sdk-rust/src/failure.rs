@@ -25,6 +25,21 @@ impl Failure {
         Self::new(Effected::Unknown, code, message)
     }
 
+    /// The word for machines.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The lines for people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Whether nothing happened.
+    pub fn is_none(&self) -> bool {
+        self.0.effect == Effected::None
+    }
+
     /// With what the target answered, as proof.
     pub fn with_evidence(mut self, evidence: &impl serde::Serialize) -> Self {
         self.0.evidence = serde_json::to_string(evidence).ok();

@@ -1,5 +1,7 @@
 //! Requests, built in the order in which one thinks of them.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -80,6 +82,12 @@ impl<'a> Request<'a> {
     /// With a body of bytes.
     pub fn body(mut self, bytes: Vec<u8>) -> Self {
         self.0.body = Some(Body::Bytes(bytes));
+        self
+    }
+
+    /// How long the whole exchange may take; the attempt's own deadline holds anyway.
+    pub fn timeout(mut self, span: Duration) -> Self {
+        self.0.timeout_ms = Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         self
     }
 
