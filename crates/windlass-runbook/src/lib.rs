@@ -1,5 +1,6 @@
 //! YAML runbooks to plans, and test files to cases, with diagnostics that carry spans.
 
+pub mod calendar;
 mod check;
 pub mod codes;
 pub mod diagnostic;
