@@ -104,6 +104,7 @@ pub(crate) enum Command {
     Test(command::test::Args),
     Preflight(command::preflight::Args),
     Actions(command::actions::Args),
+    Plugin(command::plugin::Args),
     Schema(command::schema::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),

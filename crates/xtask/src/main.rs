@@ -26,7 +26,7 @@ enum Command {
     Demo(demo::Options),
     /// Run what CI runs: format, lints, all suites, docs, dependency rules.
     Test(suites::Options),
-    /// Build the plugins from source into target/plugins.
+    /// Build the plugins from source, each into its build/plugin.wasm.
     Plugins(plugins::Options),
     /// Measure, and write docs/benchmarks.md.
     Bench(bench::Options),

@@ -1,13 +1,14 @@
-//! `cargo xtask plugins`: builds the plugins of `plugins/` from source into
-//! `target/plugins`, and prints what that cost. Nothing that is built is committed.
+//! `cargo xtask plugins`: builds the plugins of `plugins/` from source, each into its own
+//! `build/plugin.wasm`, and prints what that cost. Nothing that is built is committed.
 //!
-//! Where rustup has the target or can fetch it, that is one call of cargo. Elsewhere the
+//! Plugins in Rust are built in one go, plugins in other languages by `windlass plugin
+//! build`, whose tools are kept below `target` for the next time. For Rust: where rustup has the target or can fetch it, that is one call of cargo. Elsewhere the
 //! standard library is compiled as well, from Debian's sources and against its libc for
 //! WASI, and linked with the tools that every Rust toolchain brings along.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -15,8 +16,16 @@ use crate::process::{cargo, root, run, target_dir};
 use crate::tools;
 
 const TARGET: &str = "wasm32-wasip2";
-/// The folders below `plugins/` that become plugins.
-const PLUGINS: &[&str] = &["hello", "hostile", "otc-rds"];
+/// The folders below `plugins/` that become plugins: those in Rust, and the others.
+const RUST: &[&str] = &["hello", "hostile", "otc-rds"];
+const OTHERS: &[&str] = &["hello-js", "hello-python"];
+
+/// What the others need: a program, and the Debian package that has it.
+const OTHERS_NEED: &[(&str, &str)] = &[
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3-venv"),
+];
 
 /// What the second way needs: a file of each Debian package, and the package.
 const DEBIAN: &[(&str, &str)] = &[
@@ -35,6 +44,9 @@ pub(crate) struct Options {
     /// Build as where the target cannot be fetched, with Debian's Rust.
     #[arg(long)]
     without_target: bool,
+    /// Build the plugins in Rust alone.
+    #[arg(long)]
+    rust: bool,
 }
 
 /// The command itself.
@@ -45,18 +57,58 @@ pub(crate) fn run_command(options: &Options) -> anyhow::Result<()> {
         true => with_target()?,
         false => without_target()?,
     };
-    let place = target_dir().join("plugins");
-    std::fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
-    for name in PLUGINS {
+    for name in RUST {
         let crate_name = name.replace('-', "_");
         let from = built.join(format!("windlass_plugin_{crate_name}.wasm"));
-        let to = place.join(format!("{name}.wasm"));
+        let to = component(name);
+        if let Some(folder) = to.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
         let bytes = std::fs::copy(&from, &to)
             .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-        println!("{bytes:>9} bytes  {}", to.display());
+        println!("{bytes:>9} bytes  plugins/{name}/build/plugin.wasm");
     }
-    println!("plugins: {:.1} s", start.elapsed().as_secs_f64());
+    let rust = start.elapsed();
+    let others = match options.rust {
+        true => Duration::ZERO,
+        false => build_others()?,
+    };
+    println!(
+        "plugins: {:.1} s for Rust, {:.1} s for other languages",
+        rust.as_secs_f64(),
+        others.as_secs_f64()
+    );
     Ok(())
+}
+
+/// Where a plugin's component is built to.
+fn component(name: &str) -> PathBuf {
+    let folder = root().join("plugins").join(name);
+    folder.join("build").join("plugin.wasm")
+}
+
+/// Builds the plugins that are not in Rust, with the command that every author has.
+fn build_others() -> anyhow::Result<Duration> {
+    tools::ensure_packages(OTHERS_NEED)?;
+    run(cargo().args([
+        "build",
+        "--locked",
+        "-p",
+        "windlass-cli",
+        "--bin",
+        "windlass",
+    ]))?;
+    let start = Instant::now();
+    let folders = OTHERS.iter().map(|name| format!("plugins/{name}"));
+    let mut build = Command::new(target_dir().join("debug").join("windlass"));
+    build
+        .current_dir(root())
+        .args(["plugin", "build"])
+        .args(folders)
+        .env("XDG_CACHE_HOME", target_dir().join("cache"));
+    run(&mut build)?;
+    Ok(start.elapsed())
 }
 
 /// Whether rustc has the target's standard library.

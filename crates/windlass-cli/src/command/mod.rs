@@ -24,6 +24,7 @@ pub(crate) mod logs;
 pub(crate) mod outbox;
 pub(crate) mod pause;
 pub(crate) mod plan;
+pub(crate) mod plugin;
 pub(crate) mod preflight;
 pub(crate) mod prune;
 pub(crate) mod reject;

@@ -7,6 +7,7 @@
 mod changes;
 mod contained;
 mod hello;
+mod languages;
 mod requests;
 mod secrets;
 mod support;

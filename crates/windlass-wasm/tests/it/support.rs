@@ -26,8 +26,8 @@ use windlass_wasm::{CompiledDir, Host, Options, Plugin};
 /// The plugins as `cargo xtask plugins` leaves them; `None` after it was said that they
 /// are not there.
 pub(crate) fn component(name: &str) -> Option<Vec<u8>> {
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins");
-    let path = built.join(format!("{name}.wasm"));
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let path = plugins.join(name).join("build/plugin.wasm");
     if let Ok(bytes) = std::fs::read(&path) {
         return Some(bytes);
     }
@@ -70,6 +70,8 @@ pub(crate) fn host() -> Host {
 }
 
 static HELLO: OnceCell<Option<Plugin>> = OnceCell::const_new();
+static HELLO_JS: OnceCell<Option<Plugin>> = OnceCell::const_new();
+static HELLO_PYTHON: OnceCell<Option<Plugin>> = OnceCell::const_new();
 static HOSTILE: OnceCell<Option<Plugin>> = OnceCell::const_new();
 
 async fn load(name: &str) -> Option<Plugin> {
@@ -79,6 +81,15 @@ async fn load(name: &str) -> Option<Plugin> {
 
 pub(crate) async fn hello() -> Option<Plugin> {
     HELLO.get_or_init(|| load("hello")).await.clone()
+}
+
+pub(crate) async fn hello_js() -> Option<Plugin> {
+    HELLO_JS.get_or_init(|| load("hello-js")).await.clone()
+}
+
+pub(crate) async fn hello_python() -> Option<Plugin> {
+    let python = HELLO_PYTHON.get_or_init(|| load("hello-python"));
+    python.await.clone()
 }
 
 pub(crate) async fn hostile() -> Option<Plugin> {
