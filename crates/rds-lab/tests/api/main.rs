@@ -5,6 +5,7 @@
 mod client;
 mod faults;
 mod postgres;
+mod program;
 
 use std::time::Duration;
 

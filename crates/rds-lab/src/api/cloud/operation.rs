@@ -187,6 +187,9 @@ impl Cloud {
             expected: now.plus(lasts),
             ended: None,
         });
+        for member in &members {
+            self.known_mut(member).updated = now;
+        }
         self.operations_begun += 1;
         let number = self.operations_begun;
         self.note(now, &doing, "started", &instance, &job);
@@ -245,8 +248,8 @@ impl Cloud {
             Doing::Backup { backup } => self.backup_ends(at, backup, asked),
             Doing::Upgrade { to } => self.upgrade_ends(members, to, asked),
             Doing::Restart => asked,
-            Doing::BuildPrimary { relation } => self.build_primary_ends(relation, asked),
-            Doing::BuildDr { relation } => self.build_dr_ends(relation, asked),
+            Doing::BuildPrimary { relation } => self.build_primary_ends(at, relation, asked),
+            Doing::BuildDr { relation } => self.build_dr_ends(at, relation, asked),
             Doing::RemovePrimary { relation } => self.remove_primary_ends(relation, asked),
             Doing::RemoveDr { relation } => self.remove_dr_ends(relation, asked),
             Doing::Promote { relation } => self.promote_ends(relation, asked),

@@ -34,7 +34,9 @@ pub(crate) struct Relation {
     pub(crate) dr: String,
     pub(crate) primary_side: Side,
     pub(crate) dr_side: Side,
-    pub(crate) since: Time,
+    /// When the building of a side was begun, then when it ended.
+    pub(crate) primary_since: Time,
+    pub(crate) dr_since: Time,
 }
 
 impl Relation {
@@ -92,7 +94,8 @@ impl Cloud {
             Some(relation) => relation.id.clone(),
             None => self.new_relation(now, id, &other.instance),
         };
-        self.relation_mut(&relation).primary_side = Side::Building;
+        let side = self.relation_mut(&relation);
+        (side.primary_side, side.primary_since) = (Side::Building, now);
         let work = match fails {
             Some(_) => Work::Nothing,
             None => Work::OfferDr {
@@ -136,7 +139,8 @@ impl Cloud {
             Some(relation) => relation,
             None => self.new_relation(now, &other.instance, id),
         };
-        self.relation_mut(&relation).dr_side = Side::Building;
+        let side = self.relation_mut(&relation);
+        (side.dr_side, side.dr_since) = (Side::Building, now);
         let work = match fails {
             Some(_) => Work::Nothing,
             None => Work::Follow { dr: id.to_owned() },
@@ -197,22 +201,25 @@ impl Cloud {
 
     pub(super) fn build_primary_ends(
         &mut self,
-        relation: &str,
-        asked: Result<(), String>,
-    ) -> Result<(), String> {
-        let side = built(&asked);
-        self.relation_mut(relation).primary_side = side;
-        asked
-    }
-
-    pub(super) fn build_dr_ends(
-        &mut self,
+        at: Time,
         relation: &str,
         asked: Result<(), String>,
     ) -> Result<(), String> {
         let side = built(&asked);
         let relation = self.relation_mut(relation);
-        relation.dr_side = side;
+        (relation.primary_side, relation.primary_since) = (side, at);
+        asked
+    }
+
+    pub(super) fn build_dr_ends(
+        &mut self,
+        at: Time,
+        relation: &str,
+        asked: Result<(), String>,
+    ) -> Result<(), String> {
+        let side = built(&asked);
+        let relation = self.relation_mut(relation);
+        (relation.dr_side, relation.dr_since) = (side, at);
         let (primary, dr) = (relation.primary.clone(), relation.dr.clone());
         if asked.is_ok() {
             // The service brings the DR instance to the primary's minor by itself.
@@ -305,7 +312,8 @@ impl Cloud {
             dr: dr.to_owned(),
             primary_side: Side::Absent,
             dr_side: Side::Absent,
-            since: now,
+            primary_since: now,
+            dr_since: now,
         });
         id
     }

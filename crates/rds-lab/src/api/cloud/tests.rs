@@ -242,7 +242,9 @@ fn an_upgrade_takes_the_replicas_along_and_exchanges_the_roles() {
         assert_eq!(model.shown(DE, member)["status"], "MODIFYING");
     }
     model.pass(LASTS / 2);
+    let now = model.now.rds();
     for member in &members {
+        assert_eq!(model.shown(DE, member)["updated"], now);
         assert_eq!(model.version(DE, member), NEW);
         assert_eq!(model.shown(DE, member)["status"], "ACTIVE");
     }

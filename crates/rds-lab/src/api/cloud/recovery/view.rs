@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use super::super::super::time::Time;
 use super::super::{Cloud, Following, Refusal};
 use super::{Relation, Side};
 
@@ -40,17 +39,17 @@ impl Cloud {
         let mut records: Vec<Value> = self
             .relations
             .iter()
-            .filter(|relation| {
-                let created = relation.since.as_millis();
-                filter.create_at_start.is_none_or(|start| start <= created)
-                    && filter.create_at_end.is_none_or(|end| created <= end)
-            })
             .flat_map(|relation| self.records(project, relation))
             .filter(|record| {
                 let is = |wanted: &Option<String>, key: &str| {
                     wanted.as_deref().is_none_or(|wanted| record[key] == wanted)
                 };
-                is(&filter.id, "id")
+                let time = record["time"].as_u64();
+                filter
+                    .create_at_start
+                    .is_none_or(|start| Some(start) <= time)
+                    && filter.create_at_end.is_none_or(|end| time <= Some(end))
+                    && is(&filter.id, "id")
                     && is(&filter.status, "status")
                     && is(&filter.master_instance_id, "master_instance_id")
                     && is(&filter.master_region, "master_region")
@@ -73,13 +72,18 @@ impl Cloud {
     /// The records of a relation in the region of a project: none, one, never both.
     fn records(&self, project: &str, relation: &Relation) -> Vec<Value> {
         let sides = [
-            (&relation.primary, &relation.primary_side, "master"),
-            (&relation.dr, &relation.dr_side, "slave"),
+            (
+                &relation.primary,
+                &relation.primary_side,
+                relation.primary_since,
+                "master",
+            ),
+            (&relation.dr, &relation.dr_side, relation.dr_since, "slave"),
         ];
         sides
             .into_iter()
-            .filter(|(instance, _, _)| self.in_project(instance, project))
-            .filter_map(|(_, side, process)| {
+            .filter(|(instance, ..)| self.in_project(instance, project))
+            .filter_map(|(_, side, since, process)| {
                 let status = match side {
                     Side::Absent => return None,
                     Side::Building | Side::Removing => "running",
@@ -93,7 +97,7 @@ impl Cloud {
                     "master_region": self.known(&relation.primary).region.as_str(),
                     "slave_instance_id": relation.dr,
                     "slave_region": self.known(&relation.dr).region.as_str(),
-                    "build_process": process, "time": relation.since.as_millis(),
+                    "build_process": process, "time": since.as_millis(),
                 });
                 // Only the DR side knows how far it is.
                 if process == "slave" {
@@ -180,7 +184,7 @@ impl Cloud {
                     "primary": relation.primary, "dr": relation.dr,
                     "primary_side": word(&relation.primary_side),
                     "dr_side": word(&relation.dr_side),
-                    "since": Time::rds(relation.since),
+                    "since": [relation.primary_since.rds(), relation.dr_since.rds()],
                 })
             })
             .collect()
