@@ -51,8 +51,19 @@ impl Postgres {
                 None => Ok(()),
             },
             Work::Upgrade {
-                goes_back, breaks, ..
-            } => upgrade(lab, *goes_back, breaks.is_some()),
+                instance,
+                replicas,
+                goes_back,
+                breaks,
+                away,
+            } => {
+                // The replicas first, as PostgreSQL's manual says.
+                let members = replicas.iter().chain([instance]);
+                let members: Vec<Server> = members.filter_map(|id| self.named(id)).collect();
+                let lost = breaks.iter().chain(away);
+                let lost: Vec<Server> = lost.filter_map(|id| self.named(id)).collect();
+                upgrade(lab, &members, *goes_back, &lost)
+            }
             Work::Restart { instance } => match self.named(instance) {
                 Some(server) => {
                     let before = lab.followers()?;
@@ -70,16 +81,14 @@ impl Postgres {
     }
 }
 
-/// Other binaries, a restart of each server, the replicas first; then the way back, if it is
-/// to fail. Whoever streamed before streams again, except a DR instance that is to lose its
-/// replication.
-fn upgrade(lab: &Lab, goes_back: bool, breaks: bool) -> Result<()> {
+/// Other binaries and a restart of each server; then the way back, if it is to fail. Whoever
+/// streamed before streams again, except those that are to lose their replication.
+fn upgrade(lab: &Lab, members: &[Server], goes_back: bool, lost: &[Server]) -> Result<()> {
     let mut followers = lab.followers()?;
-    let members = [Server::Replica1, Server::Replica2, Server::Primary];
     let swap = |release| -> Result<()> {
         for server in members {
-            lab.install(server, release)?;
-            lab.restart(server)?;
+            lab.install(*server, release)?;
+            lab.restart(*server)?;
         }
         lab.wait_streaming(&followers, STREAMING_PATIENCE)
     };
@@ -87,12 +96,11 @@ fn upgrade(lab: &Lab, goes_back: bool, breaks: bool) -> Result<()> {
     if goes_back {
         swap(Release::Old)?;
     }
-    if breaks {
-        lab.cut_off(Server::Dr)?;
-        followers.retain(|server| *server != Server::Dr);
-        lab.wait_streaming(&followers, STREAMING_PATIENCE)?;
+    for server in lost {
+        lab.cut_off(*server)?;
     }
-    Ok(())
+    followers.retain(|server| !lost.contains(server));
+    lab.wait_streaming(&followers, STREAMING_PATIENCE)
 }
 
 impl site::Servers for Postgres {

@@ -206,10 +206,22 @@ fn what_the_api_says_is_done_at_real_servers() {
     );
     assert_eq!(scene.replica_state(), "0");
     api.settings(|settings| settings.under_dr = UnderDr::Breaks);
+    let old = api.trouble(Trouble::ReplicaStaysOld, 1);
+    let away = api.trouble(Trouble::ReplicaStaysAway, 1);
     assert_eq!(scene.upgrade()["status"], "Completed");
-    assert_eq!(scene.versions(), [NEW, NEW, NEW, OLD]);
-    assert_eq!(lab.followers().unwrap(), replicas);
+    assert_eq!((api.fired(old), api.fired(away)), (1, 1));
     assert_eq!(scene.replica_state(), "-1");
+    let versions = scene.versions();
+    let followers = lab.followers().unwrap();
+    let (kept, other) = match followers.as_slice() {
+        [Server::Replica1] => (&versions[2], &versions[1]),
+        [Server::Replica2] => (&versions[1], &versions[2]),
+        others => panic!("one replica follows, but {others:?} do"),
+    };
+    assert_eq!(
+        [&versions[0], kept, other, &versions[3]],
+        [NEW, OLD, NEW, OLD]
+    );
 
     let dir = lab.dir().to_owned();
     drop(scene);

@@ -38,12 +38,14 @@ pub(crate) enum Work {
     Upgrade {
         /// The primary.
         instance: String,
-        /// They go along.
+        /// Those of its replicas that go along.
         replicas: Vec<String>,
         /// Whether it ends where it began.
         goes_back: bool,
         /// The DR instance that loses its replication over it.
         breaks: Option<String>,
+        /// The replica that does not follow afterwards.
+        away: Option<String>,
     },
     /// A restart.
     Restart {
@@ -80,14 +82,32 @@ pub(crate) enum Work {
 /// What an operation does, as far as its end needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Doing {
-    Backup { backup: String },
-    Upgrade { to: String },
+    Backup {
+        backup: String,
+    },
+    Upgrade {
+        to: String,
+        /// Replicas that keep their version.
+        old: Option<String>,
+        /// Replicas that do not follow afterwards.
+        away: Option<String>,
+    },
     Restart,
-    BuildPrimary { relation: String },
-    BuildDr { relation: String },
-    RemovePrimary { relation: String },
-    RemoveDr { relation: String },
-    Promote { relation: String },
+    BuildPrimary {
+        relation: String,
+    },
+    BuildDr {
+        relation: String,
+    },
+    RemovePrimary {
+        relation: String,
+    },
+    RemoveDr {
+        relation: String,
+    },
+    Promote {
+        relation: String,
+    },
 }
 
 impl Doing {
@@ -246,7 +266,9 @@ impl Cloud {
         let members = &operation.members;
         let result = match &operation.doing {
             Doing::Backup { backup } => self.backup_ends(at, backup, asked),
-            Doing::Upgrade { to } => self.upgrade_ends(members, to, asked),
+            Doing::Upgrade { to, old, away } => {
+                self.upgrade_ends(members, to, [old.as_deref(), away.as_deref()], asked)
+            }
             Doing::Restart => asked,
             Doing::BuildPrimary { relation } => self.build_primary_ends(at, relation, asked),
             Doing::BuildDr { relation } => self.build_dr_ends(at, relation, asked),

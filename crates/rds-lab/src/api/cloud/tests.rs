@@ -291,6 +291,113 @@ fn a_failed_upgrade_goes_back_and_can_be_asked_for_again() {
 }
 
 #[test]
+fn a_replica_is_left_on_its_version_or_stays_away() {
+    let mut model = model();
+    let [one, two] = model.ids.replicas.clone();
+    let first = model.cloud.replicas_of(&model.ids.primary)[0].clone();
+    let other = if first == one { two } else { one };
+    let old = model.cloud.troubles.arm(Trouble::ReplicaStaysOld, 1);
+    let away = model.cloud.troubles.arm(Trouble::ReplicaStaysAway, 1);
+    let answer = model.upgrade();
+    assert_eq!(model.done(answer)["status"], "Completed");
+    assert_eq!(
+        (model.version(DE, &first), model.version(DE, &other)),
+        (OLD.into(), NEW.into())
+    );
+    assert_eq!(model.cloud.known(&first).following, Following::Away);
+    assert_eq!(
+        (
+            model.cloud.troubles.struck(old),
+            model.cloud.troubles.struck(away)
+        ),
+        (1, 1)
+    );
+    // As not all have the latest, it may be asked for again, and mends the version.
+    let answer = model.upgrade();
+    assert_eq!(model.done(answer)["status"], "Completed");
+    assert_eq!(model.version(DE, &first), NEW);
+}
+
+/// Random requests and passing time: what must hold in every state.
+#[test]
+fn whatever_is_asked_each_thing_begun_ends_once_and_nobody_does_two() {
+    let mut refused = 0;
+    for seed in 1..=40_u64 {
+        let mut model = model();
+        let mut random = seed;
+        let mut draw = |below: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % below
+        };
+        for step in 0..150 {
+            let answer = match draw(9) {
+                0 => model.backup(&format!("backup-{step}")),
+                1 => model.upgrade(),
+                2 => model.remove(true),
+                3 => model.remove(false),
+                4 => model.build_primary(),
+                5 => model.build_dr(),
+                6 => {
+                    let trouble = match draw(4) {
+                        0 => Trouble::UpgradeFails,
+                        1 => Trouble::BuildDrFails,
+                        2 => Trouble::BuildPrimaryFails,
+                        _ => Trouble::BackupFails,
+                    };
+                    model.cloud.troubles.arm(trouble, 1);
+                    Ok(Value::Null)
+                }
+                _ => {
+                    model.pass(LASTS / 3);
+                    Ok(Value::Null)
+                }
+            };
+            refused += usize::from(answer.is_err());
+            model.settle();
+            let mut members: Vec<&String> = model
+                .cloud
+                .operations
+                .values()
+                .flat_map(|one| &one.members)
+                .collect();
+            let all = members.len();
+            members.sort();
+            members.dedup();
+            assert_eq!(members.len(), all, "seed {seed} step {step}");
+            let count = |end: &str| {
+                model
+                    .notes
+                    .iter()
+                    .filter(|note| note.ends_with(end))
+                    .count()
+            };
+            let open = count(".started") - count(".completed") - count(".failed");
+            assert_eq!(
+                open,
+                model.cloud.operations.len(),
+                "seed {seed} step {step}"
+            );
+            let whole = model.infos(DE)[0]["status"] == "normal"
+                && model.infos(NL)[0]["status"] == "normal";
+            let streams = model.infos(NL)[0]["replica_state"] == "0";
+            assert_eq!(streams, whole, "seed {seed} step {step}");
+        }
+        model.pass(LASTS);
+        assert!(model.cloud.is_at_rest(), "seed {seed}");
+        assert!(
+            model.cloud.jobs.iter().all(|job| job.ended.is_some()),
+            "seed {seed}"
+        );
+    }
+    assert!(
+        refused > 100,
+        "too few requests met a busy instance: {refused}"
+    );
+}
+
+#[test]
 fn what_the_vendor_forbids_is_refused() {
     let mut model = model();
     let [replica, _] = model.ids.replicas.clone();

@@ -13,6 +13,10 @@ pub enum Trouble {
     BackupFails,
     /// The upgrade fails, and the service goes back to the version before.
     UpgradeFails,
+    /// The upgrade completes, and one replica is left on the version before.
+    ReplicaStaysOld,
+    /// The upgrade completes, and one replica does not come back to its primary.
+    ReplicaStaysAway,
     /// The primary's side of a DR relation cannot be built.
     BuildPrimaryFails,
     /// The DR instance's side of it cannot be built.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::time::Time;
 use super::operation::Doing;
-use super::{AtLatest, Cloud, Kind, Refusal, Trouble, UnderDr, Work};
+use super::{AtLatest, Cloud, Following, Kind, Refusal, Trouble, UnderDr, Work};
 
 impl Cloud {
     /// Begins an upgrade; answers with the job.
@@ -67,6 +67,12 @@ impl Cloud {
         let fails = self.troubles.strikes(Trouble::UpgradeFails).then(|| {
             "The upgrade failed. The instance was rolled back to the source version.".to_owned()
         });
+        let mut strikes = |trouble| {
+            let strikes = fails.is_none() && self.troubles.strikes(trouble);
+            replicas.first().filter(|_| strikes).cloned()
+        };
+        let old = strikes(Trouble::ReplicaStaysOld);
+        let away = strikes(Trouble::ReplicaStaysAway);
         let work = if is_latest {
             Work::Restart {
                 instance: id.to_owned(),
@@ -74,12 +80,20 @@ impl Cloud {
         } else {
             Work::Upgrade {
                 instance: id.to_owned(),
-                replicas,
+                replicas: replicas
+                    .into_iter()
+                    .filter(|replica| old.as_ref() != Some(replica))
+                    .collect(),
+                away: away.clone(),
                 goes_back: fails.is_some(),
                 breaks: live.filter(|_| self.settings.under_dr == UnderDr::Breaks),
             }
         };
-        let doing = Doing::Upgrade { to: latest };
+        let doing = Doing::Upgrade {
+            to: latest,
+            old,
+            away,
+        };
         let job = self.begin(now, doing, members, fails, work);
         Ok(json!({ "job_id": job }))
     }
@@ -88,12 +102,16 @@ impl Cloud {
         &mut self,
         members: &[String],
         to: &str,
+        [old, away]: [Option<&str>; 2],
         asked: Result<(), String>,
     ) -> Result<(), String> {
         let switches = self.settings.switches_over;
         for member in members {
             let member = self.known_mut(member);
-            if asked.is_ok() {
+            if away == Some(&member.id) {
+                member.following = Following::Away;
+            }
+            if asked.is_ok() && old != Some(&member.id) {
                 member.version = to.to_owned();
             }
             if switches && member.kind == Kind::Ha {
