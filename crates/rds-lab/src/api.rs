@@ -30,7 +30,10 @@ mod site;
 mod time;
 mod wire;
 
-pub use cloud::{AtLatest, Durations, Following, Region, Servers, Settings, Trouble, UnderDr};
+pub use cloud::{
+    AtLatest, Durations, Following, Instance, Kind, Node, Region, Servers, Settings, Trouble,
+    UnderDr,
+};
 pub use fault::{Fault, On};
 pub use handle::Api;
 pub use identity::Credentials;

@@ -22,8 +22,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use backup::{Backup, BackupFilter};
-pub use instance::{Following, Region};
-pub(crate) use instance::{Instance, Kind, Node};
+pub use instance::{Following, Instance, Kind, Node, Region};
 pub(crate) use job::Job;
 pub(crate) use job::TaskFilter;
 pub(crate) use operation::Work;

@@ -1,6 +1,7 @@
 //! The lab's own paths, for those who have no handle: what the cloud is and did, faults, and
 //! the clock. They ask for no credentials; whoever reaches the loopback interface may use them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,8 +10,7 @@ use serde_json::{Value, json};
 use super::cloud::{AtLatest, Following, Refusal, UnderDr};
 use super::fault::{Fault, On};
 use super::request::{Reply, Request};
-use super::site::State;
-use super::time::{Clock, Time};
+use super::site::{Site, State};
 
 #[derive(Deserialize)]
 struct NewFault {
@@ -24,6 +24,7 @@ struct NewFault {
 struct Change {
     status: Option<String>,
     node_status: Option<String>,
+    address: Option<String>,
     following: Option<Following>,
 }
 
@@ -45,39 +46,46 @@ struct Passage {
 }
 
 /// Answers one of the lab's own paths.
-pub(crate) fn answer(
-    state: &mut State,
-    now: Time,
-    clock: &Clock,
-    request: &Request,
-) -> Result<Reply, Refusal> {
+pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, Refusal> {
     let path = request.path.trim_matches('/');
     let segments: Vec<&str> = path.split('/').collect();
     let body = match (request.method.as_str(), segments.as_slice()) {
-        ("GET", ["lab", "state"]) => state.cloud.overview(now),
-        ("GET", ["lab", "effects"]) => json!({"effects": state.log.effects()}),
+        ("GET", ["lab", "state"]) => site.with(|state, now| state.cloud.overview(now)),
+        ("GET", ["lab", "effects"]) => {
+            site.with(|state, _| json!({"effects": state.log.effects()}))
+        }
         ("POST", ["lab", "clock"]) => {
             let passage: Passage = request.body_as()?;
-            clock.advance(Duration::from_millis(passage.advance_ms));
-            json!({"now": clock.now().rds()})
+            site.clock
+                .advance(Duration::from_millis(passage.advance_ms));
+            json!({"now": site.clock.now().rds()})
         }
         ("POST", ["lab", "faults"]) => {
             let new: NewFault = request.body_as()?;
-            state.arm(new.on, new.fault);
-            listed(state)
+            site.with(|state, _| {
+                state.arm(new.on, new.fault);
+                listed(state)
+            })
         }
-        ("GET", ["lab", "faults"]) => listed(state),
-        ("DELETE", ["lab", "faults"]) => {
+        ("GET", ["lab", "faults"]) => site.with(|state, _| listed(state)),
+        ("DELETE", ["lab", "faults"]) => site.with(|state, _| {
             state.disarm();
             listed(state)
-        }
+        }),
         ("POST", ["lab", "behaviour"]) => {
-            behave(state, request.body_as()?);
+            let new: Behaviour = request.body_as()?;
+            site.with(|state, _| behave(state, new));
             json!({})
         }
         ("POST", ["lab", "instances", id]) => {
-            change(state, id, request.body_as()?)?;
-            state.cloud.overview(now)
+            let new: Change = request.body_as()?;
+            if let Some(following) = new.following {
+                site.follow(id, following).map_err(Refusal::bad_parameter)?;
+            }
+            site.with(|state, now| {
+                change(state, id, new)?;
+                Ok(state.cloud.overview(now))
+            })?
         }
         _ => return Err(Refusal::no_such_path()),
     };
@@ -101,8 +109,8 @@ fn change(state: &mut State, id: &str, change: Change) -> Result<(), Refusal> {
     if let Some(status) = change.node_status {
         instance.set_last_node(&status);
     }
-    if let Some(following) = change.following {
-        instance.following = following;
+    if let Some(address) = change.address {
+        instance.address = address;
     }
     Ok(())
 }

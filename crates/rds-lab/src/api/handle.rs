@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::cloud::{Cloud, Following, Place, Region, Servers, Settings, Trouble, Work};
+use super::cloud::{Cloud, Following, Instance, Place, Region, Servers, Settings, Trouble, Work};
 use super::fault::{Fault, Faults, On};
 use super::identity::{Credentials, Identity};
 use super::options::{Backing, Endpoints, Options};
@@ -120,6 +120,7 @@ impl Api {
             lab.restore()?;
             // Their ids are going to be used again.
             lab.remove_backups()?;
+            self.site.forget();
         }
         let places = places(self.lab());
         self.site.with(|state, now| {
@@ -181,6 +182,16 @@ impl Api {
         self.site.with(|state, _| state.disarm());
     }
 
+    /// Changes anything of an instance, such as its address or its capacity.
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut Instance)) -> Result<()> {
+        self.site.with(|state, _| {
+            let instance = state.cloud.instance_mut(id);
+            instance
+                .map(change)
+                .ok_or_else(|| Error::Refused(format!("change {id}: there is no such instance")))
+        })
+    }
+
     /// Sets the status of an instance, such as `STORAGE FULL`; `ACTIVE` puts it in order.
     pub fn set_status(&self, instance: &str, status: &str) -> Result<()> {
         self.change(instance, |instance| status.clone_into(&mut instance.status))
@@ -191,10 +202,13 @@ impl Api {
         self.change(instance, |instance| instance.set_last_node(status))
     }
 
-    /// Says how a replica or the DR instance follows. Real servers say it themselves; cut one off
-    /// by [`Lab::cut_off`].
+    /// Makes a replica or the DR instance follow so. A real one that is behind replays nothing
+    /// more until it is told to stream or is restarted; how far behind it is shows what is
+    /// written meanwhile.
     pub fn set_following(&self, instance: &str, following: Following) -> Result<()> {
-        self.change(instance, |instance| instance.following = following)
+        self.site
+            .follow(instance, following)
+            .map_err(|why| Error::Refused(format!("make {instance} follow: {why}")))
     }
 
     /// Makes every token void that was issued so far.
@@ -208,15 +222,6 @@ impl Api {
         crate::query::wait("the operations end", patience, || {
             let at_rest = self.site.with(|state, _| state.cloud.is_at_rest());
             Ok(at_rest.then_some(()).ok_or("one runs".to_owned()))
-        })
-    }
-
-    fn change(&self, id: &str, change: impl FnOnce(&mut super::cloud::Instance)) -> Result<()> {
-        self.site.with(|state, _| {
-            let instance = state.cloud.instance_mut(id);
-            instance
-                .map(change)
-                .ok_or_else(|| Error::Refused(format!("change {id}: there is no such instance")))
         })
     }
 }
@@ -314,6 +319,12 @@ impl site::Servers for Nothing {
     fn following(&self) -> Vec<(String, Following)> {
         Vec::new()
     }
+
+    fn follow(&self, _: &str, _: Following) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    fn forget(&self) {}
 
     fn close(&self) {}
 }

@@ -1,7 +1,8 @@
 //! Real servers behind the API: a primary, two replicas and the DR instance are those of a
 //! [`Lab`]. The standby of the `Ha` pair and the bystanders exist in the API only.
 
-use std::sync::{Arc, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use super::cloud::{Following, Servers, Work};
 use super::site;
@@ -16,6 +17,8 @@ const BYTES_A_MILLISECOND: i64 = 4096;
 pub(crate) struct Postgres {
     lab: RwLock<Option<Arc<Lab>>>,
     servers: Servers,
+    /// What those followed that were cut off.
+    cut_off: Mutex<BTreeMap<Server, String>>,
 }
 
 impl Postgres {
@@ -23,6 +26,7 @@ impl Postgres {
         Self {
             lab: RwLock::new(Some(lab)),
             servers,
+            cut_off: Mutex::default(),
         }
     }
 
@@ -41,6 +45,34 @@ impl Postgres {
         .into_iter()
         .find(|(id, _)| *id == instance)
         .map(|(_, server)| server)
+    }
+
+    fn cut_off(&self) -> MutexGuard<'_, BTreeMap<Server, String>> {
+        let cut_off = self.cut_off.lock();
+        cut_off.expect("nothing panics while it holds them")
+    }
+
+    fn try_follow(&self, lab: &Lab, server: Server, following: Following) -> Result<()> {
+        match following {
+            Following::Away => {
+                // While it pauses it would not see that it is told to leave.
+                lab.sql(server, "select pg_wal_replay_resume()")?;
+                let followed = lab.cut_off(server)?;
+                self.cut_off().insert(server, followed);
+                Ok(())
+            }
+            Following::Behind(_) => lab.sql(server, "select pg_wal_replay_pause()").map(drop),
+            Following::Streaming => {
+                lab.sql(server, "select pg_wal_replay_resume()")?;
+                let followed = self.cut_off().remove(&server);
+                match followed {
+                    Some(followed) => {
+                        lab.set_parameter(server, "primary_conninfo", Some(&followed))
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
     }
 
     fn try_perform(&self, lab: &Lab, work: &Work) -> Result<()> {
@@ -144,6 +176,19 @@ impl site::Servers for Postgres {
             (id.clone(), following)
         })
         .collect()
+    }
+
+    fn follow(&self, instance: &str, following: Following) -> std::result::Result<(), String> {
+        let lab = self.lab.read().expect("no work has broken the lab");
+        let (Some(lab), Some(server)) = (lab.as_ref(), self.named(instance)) else {
+            return Err("no server stands behind it".to_owned());
+        };
+        self.try_follow(lab, server, following)
+            .map_err(|error| format!("failed to {error}"))
+    }
+
+    fn forget(&self) {
+        self.cut_off().clear();
     }
 
     /// Waits for work under way, and lets go of the lab.

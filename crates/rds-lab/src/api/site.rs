@@ -24,6 +24,12 @@ pub(crate) trait Servers: Send + Sync {
     /// How those follow that can be asked; what was set stays for the others.
     fn following(&self) -> Vec<(String, Following)>;
 
+    /// Makes an instance follow so, if it can be told.
+    fn follow(&self, instance: &str, following: Following) -> Result<(), String>;
+
+    /// Everything is as at the start again.
+    fn forget(&self);
+
     /// Waits for work under way, and does none any more.
     fn close(&self);
 }
@@ -117,12 +123,12 @@ impl Site {
     }
 
     pub(crate) fn answer(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
+        if service == Service::Control {
+            let answer = control::answer(self, request);
+            return answer.unwrap_or_else(|refusal| Reply::refused(&refusal));
+        }
         self.look_at_servers(service, request);
         self.with(|state, now| {
-            if service == Service::Control {
-                let answer = control::answer(state, now, &self.clock, request);
-                return answer.unwrap_or_else(|refusal| Reply::refused(&refusal));
-            }
             let limit = state.cloud.settings.requests_per_minute;
             if let Err(seconds) = state.rate.take(now, service, limit) {
                 return Reply::throttled(seconds);
@@ -148,6 +154,26 @@ impl Site {
                 instance.following = following;
             }
         }
+    }
+
+    /// Makes an instance follow so, at the servers and in what is shown.
+    pub(crate) fn follow(
+        self: &Arc<Self>,
+        instance: &str,
+        following: Following,
+    ) -> Result<(), String> {
+        self.servers.follow(instance, following)?;
+        self.with(|state, _| {
+            let found = state.cloud.instance_mut(instance);
+            let found = found.ok_or_else(|| format!("there is no instance {instance}"))?;
+            found.following = following;
+            Ok(())
+        })
+    }
+
+    /// The servers are as at the start again.
+    pub(crate) fn forget(&self) {
+        self.servers.forget();
     }
 
     /// Waits for work under way, and begins none any more.

@@ -159,7 +159,18 @@ fn troubles_states_and_behaviour_are_set_at_the_labs_own_paths() {
         json!({"node_status": "ACTIVE", "status": "STORAGE FULL"}),
     );
     assert_eq!(upgrade().code(), (409, "DBS.200316"));
-    set(&here, json!({"status": "ACTIVE"}));
+    set(
+        &here,
+        json!({"status": "ACTIVE", "address": "192.168.7.99", "following": {"behind": 5}}),
+    );
+    assert_eq!(
+        client.instance(&primary)["private_ips"],
+        json!(["192.168.7.99"])
+    );
+    api.change(&primary, |instance| instance.volume_gb = 40)
+        .unwrap();
+    assert_eq!(client.instance(&primary)["volume"]["size"], 40);
+    assert!(api.change("nobody", |_| ()).is_err());
     set("/lab/behaviour", json!({"under_dr": "refused"}));
     assert_eq!(upgrade().code(), (400, "DBS.200086"));
     set(

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rds_lab::api::{Api, Durations, Options, Region, Trouble, UnderDr};
+use rds_lab::api::{Api, Durations, Following, Options, Region, Trouble, UnderDr};
 use rds_lab::{Lab, Server};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, send};
 
 const OLD: &str = "15.16";
 const NEW: &str = "15.18";
@@ -92,6 +92,20 @@ impl Scene<'_> {
     fn replica_state(&self) -> Value {
         let rest = format!("instances/{}/disaster-recovery", self.api.servers().dr);
         self.nl.get(&rest).body["replica_state"].clone()
+    }
+
+    /// What the metric says.
+    fn lag(&self, instance: &str) -> f64 {
+        let target = format!(
+            "/V1.0/{}/metric-data?namespace=SYS.RDS&metric_name=rds046_replication_lag\
+             &dim.0=postgresql_cluster_id,{instance}&from=1&to=1000000&period=300&filter=max",
+            Region::EuDe.project_id()
+        );
+        let headers = [("x-auth-token", self.de.token.as_str())];
+        let answer = send(&self.api.endpoints().metrics, "GET", &target, &headers, "");
+        answer.unwrap().body["datapoints"][0]["max"]
+            .as_f64()
+            .unwrap()
     }
 
     /// What each server says it is, in the lab's order.
@@ -195,6 +209,20 @@ fn what_the_api_says_is_done_at_real_servers() {
     // What stays away is seen, although nobody told the API.
     lab.cut_off(Server::Dr).unwrap();
     assert_eq!(scene.replica_state(), "-1");
+
+    // A replica is made to lag and to stay away, and catches up.
+    let replica = &api.servers().replicas[0];
+    api.set_following(replica, Following::Behind(0)).unwrap();
+    lab.write_wal().unwrap();
+    assert!(scene.lag(replica) > 100.0, "{}", scene.lag(replica));
+    api.set_following(replica, Following::Away).unwrap();
+    assert_eq!(lab.followers().unwrap(), [Server::Replica2]);
+    api.set_following(replica, Following::Streaming).unwrap();
+    lab.wait_streaming(&replicas, Duration::from_secs(30))
+        .unwrap();
+    let lsn = lab.current_lsn().unwrap();
+    lab.wait_replayed(Server::Replica1, &lsn, Duration::from_secs(30))
+        .unwrap();
 
     // Put back, everything is as it was, and the other behaviour breaks the relation.
     let began = Instant::now();

@@ -45,7 +45,7 @@ impl Region {
 
 /// How many nodes an instance has, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// One node.
     Single,
     /// A primary with a standby that nobody can reach.
@@ -66,7 +66,7 @@ impl Kind {
 
 /// A node of an instance.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub struct Node {
     /// Ends with `no03` for PostgreSQL.
     pub id: String,
     /// The instance's name with a number.
@@ -93,7 +93,7 @@ pub enum Following {
 
 /// An instance as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct Instance {
+pub struct Instance {
     /// Ends with `in03` for PostgreSQL.
     pub id: String,
     /// Chosen by its owner, not unique.
