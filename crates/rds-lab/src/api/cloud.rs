@@ -128,9 +128,11 @@ impl Cloud {
             "ACTIVE" => Ok(()),
             "STORAGE FULL" => Err(Refusal::storage_is_full()),
             "FROZEN" => Err(Refusal::frozen()),
-            other => Err(Refusal::state_forbids(format!(
-                "The status {other} of the DB instance does not allow the operation."
-            ))),
+            "FAILED" | "CREATE FAIL" | "SHUTDOWN" => Err(Refusal::state_forbids(
+                "The status of the DB instance does not allow the operation.",
+            )),
+            // The service does something on its own, such as its nightly backup.
+            _ => Err(Refusal::busy()),
         }
     }
 }

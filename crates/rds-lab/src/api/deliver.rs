@@ -17,7 +17,7 @@ pub(crate) async fn deliver(
     request: &Request,
     wire: &Wire,
 ) -> Reply {
-    let Some((fault, fired)) = site.fault_of(service, request) else {
+    let Some((fault, fired)) = site.arrived(service, request) else {
         return site.answer(service, request);
     };
     let counted = |reply: Reply, fired: &Count| {

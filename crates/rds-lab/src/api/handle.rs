@@ -13,7 +13,7 @@ use super::identity::{Credentials, Identity};
 use super::options::{Backing, Endpoints, Options};
 use super::postgres::Postgres;
 use super::record::{Effect, EffectLog};
-use super::route::Service;
+use super::route::{Call, Service};
 use super::serve;
 use super::site::{self, Armed, Site, State};
 use super::time::Clock;
@@ -113,7 +113,7 @@ impl Api {
     }
 
     /// Puts everything back to the start: the cloud, the servers to their snapshot, the log of
-    /// effects to an empty one. What was armed is forgotten; settings, clock and tokens stay.
+    /// effects to an empty one. What was armed and asked is forgotten; settings, clock and tokens stay.
     pub fn restore(&self) -> Result<()> {
         self.wait_at_rest(RESTORE_PATIENCE)?;
         if let Some(lab) = self.lab() {
@@ -127,6 +127,7 @@ impl Api {
             let settings = state.cloud.settings.clone();
             (state.cloud, _) = Cloud::new(settings, now, places);
             state.faults = Faults::default();
+            state.asked.clear();
             state.log.restart()
         })
     }
@@ -145,6 +146,13 @@ impl Api {
     pub fn count(&self, what: &str) -> usize {
         let effects = self.effects();
         effects.iter().filter(|effect| effect.what == what).count()
+    }
+
+    /// How many requests of a call came over the wire, also those that were refused, lost or
+    /// met a fault: a client that asks again on its own shows here.
+    pub fn asked(&self, call: Call) -> usize {
+        let same = |state: &mut State, _| state.asked.iter().filter(|one| **one == call).count();
+        self.site.with(same)
     }
 
     /// The file of the effects, which [`crate::witness::Witness`] reads.

@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) log: EffectLog,
     pub(crate) faults: Faults,
     pub(crate) rate: Rate,
+    /// The calls of all requests that arrived, whatever became of them.
+    pub(crate) asked: Vec<Call>,
 }
 
 /// Something that was armed to go wrong.
@@ -60,6 +62,7 @@ impl State {
             log,
             faults: Faults::default(),
             rate: Rate::default(),
+            asked: Vec::new(),
         }
     }
 
@@ -110,14 +113,15 @@ impl Site {
         answer
     }
 
-    /// The fault that a request meets on its way.
-    pub(crate) fn fault_of(
+    /// Counts a request that came over the wire, and finds the fault that it meets.
+    pub(crate) fn arrived(
         self: &Arc<Self>,
         service: Service,
         request: &Request,
     ) -> Option<(Fault, Count)> {
         self.with(|state, _| {
             let routed = route(service, request, &state.cloud.settings)?;
+            state.asked.push(routed.call);
             state.faults.meet(routed.call)
         })
     }

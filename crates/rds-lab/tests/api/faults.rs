@@ -18,9 +18,15 @@ fn backup(client: &Client<'_>, name: &str) -> Result<Answer, String> {
 fn met(api: &Api, fault: Fault) -> (Result<Answer, String>, u32, usize) {
     let client = Client::new(api, Region::EuDe);
     let before = api.count("backup.started");
+    let asked = api.asked(Call::CreateBackup);
     let armed = api.fault(Call::CreateBackup, fault);
     let answer = backup(&client, &format!("backup-{before}"));
     let fired = api.fired(armed);
+    assert_eq!(
+        api.asked(Call::CreateBackup) - asked,
+        1,
+        "counted whatever became of it"
+    );
     let begun = api.count("backup.started") - before;
     pass(api);
     (answer, fired, begun)

@@ -422,6 +422,7 @@ fn what_the_vendor_forbids_is_refused() {
         ("STORAGE FULL", (409, "DBS.200316")),
         ("FROZEN", (400, "DBS.280449")),
         ("FAILED", (400, "DBS.200086")),
+        ("BACKING UP", (409, "DBS.200011")),
     ] {
         model.cloud.known_mut(&replica).status = status.to_owned();
         assert_eq!(code(model.upgrade()), expected, "{status}");
