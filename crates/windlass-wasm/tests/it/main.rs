@@ -8,6 +8,7 @@ mod changes;
 mod contained;
 mod hello;
 mod languages;
+mod otc_rds;
 mod requests;
 mod secrets;
 mod support;

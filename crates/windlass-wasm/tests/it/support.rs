@@ -73,6 +73,7 @@ static HELLO: OnceCell<Option<Plugin>> = OnceCell::const_new();
 static HELLO_JS: OnceCell<Option<Plugin>> = OnceCell::const_new();
 static HELLO_PYTHON: OnceCell<Option<Plugin>> = OnceCell::const_new();
 static HOSTILE: OnceCell<Option<Plugin>> = OnceCell::const_new();
+static OTC_RDS: OnceCell<Option<Plugin>> = OnceCell::const_new();
 
 async fn load(name: &str) -> Option<Plugin> {
     let bytes = component(name)?;
@@ -96,12 +97,16 @@ pub(crate) async fn hostile() -> Option<Plugin> {
     HOSTILE.get_or_init(|| load("hostile")).await.clone()
 }
 
+pub(crate) async fn otc_rds() -> Option<Plugin> {
+    OTC_RDS.get_or_init(|| load("otc-rds")).await.clone()
+}
+
 /// What a test says of an attempt.
 pub(crate) struct Attempt {
     plugin: Plugin,
     uses: &'static str,
     with: serde_json::Value,
-    secrets: Vec<(&'static str, &'static str)>,
+    secrets: Vec<(&'static str, String)>,
     hosts: BTreeMap<SecretName, Vec<HostPattern>>,
     timeout: Duration,
     checkpoint: Option<String>,
@@ -122,8 +127,8 @@ pub(crate) fn attempt(plugin: &Plugin, uses: &'static str, with: serde_json::Val
 }
 
 impl Attempt {
-    pub(crate) fn secret(mut self, name: &'static str, value: &'static str) -> Self {
-        self.secrets.push((name, value));
+    pub(crate) fn secret(mut self, name: &'static str, value: &str) -> Self {
+        self.secrets.push((name, value.to_owned()));
         self
     }
 
@@ -154,7 +159,7 @@ impl Attempt {
         let secrets = self
             .secrets
             .iter()
-            .map(|(name, value)| (name.parse().unwrap(), SecretString::from(*value)));
+            .map(|(name, value)| (name.parse().unwrap(), SecretString::from(value.clone())));
         let secrets: BTreeMap<SecretName, SecretString> = secrets.collect();
         let redactor = Redactor::new(secrets.values());
         let (cancel, cancel_signal) = CancelSignal::new();

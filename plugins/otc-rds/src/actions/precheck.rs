@@ -125,7 +125,7 @@ fn run(attempt: &Attempt, input: Input) -> Result<Output, Failure> {
         newer: cloud.newer(instance.version())?,
         tasks: cloud.tasks(&id, now - DAY_MS)?,
         backups: cloud.backups(&id)?,
-        metrics: metrics(&cloud, &input, &id)?,
+        metrics: metrics(&cloud, &input, &id, &instance.replica_ids())?,
         instance,
         replicas,
         dr,
@@ -144,19 +144,38 @@ fn limits(input: &Input) -> Limits {
     }
 }
 
-fn metrics(cloud: &Cloud<'_>, input: &Input, id: &str) -> Result<Option<Metrics>, Failure> {
+/// Replicas tell themselves how they follow; the rest is the primary's.
+fn metrics(
+    cloud: &Cloud<'_>,
+    input: &Input,
+    primary: &str,
+    replicas: &[String],
+) -> Result<Option<Metrics>, Failure> {
     let Some(origin) = &input.metrics_endpoint else {
         return Ok(None);
     };
-    // Of several nodes the worst counts.
-    let worst = |metric: &str, filter: &str| cloud.newest_value(origin, id, metric, filter);
-    Ok(Some(Metrics {
-        replication: worst("slave_replication_status", "min")?,
-        lag_ms: worst("rds046_replication_lag", "max")?,
-        disk_percent: worst("rds039_disk_util", "max")?,
-        connections_percent: worst("rds083_conn_usage", "max")?,
-        transaction_ms: worst("oldest_transaction_duration", "max")?,
-    }))
+    let value = |id: &str, metric, filter| cloud.newest_value(origin, id, metric, filter);
+    let mut metrics = Metrics {
+        disk_percent: value(primary, "rds039_disk_util", "max")?,
+        connections_percent: value(primary, "rds083_conn_usage", "max")?,
+        transaction_ms: value(primary, "oldest_transaction_duration", "max")?,
+        ..Metrics::default()
+    };
+    // Of several the worst counts.
+    for id in std::iter::once(primary).chain(replicas.iter().map(String::as_str)) {
+        let status = value(id, "slave_replication_status", "min")?;
+        let lag = value(id, "rds046_replication_lag", "max")?;
+        metrics.replication = worse(metrics.replication, status, f64::min);
+        metrics.lag_ms = worse(metrics.lag_ms, lag, f64::max);
+    }
+    Ok(Some(metrics))
+}
+
+fn worse(one: Option<f64>, other: Option<f64>, worse: fn(f64, f64) -> f64) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(worse(one, other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// What is known of disaster recovery: for people, and for the check.
