@@ -27,6 +27,7 @@ mod route;
 mod serve;
 mod signature;
 mod site;
+mod start;
 mod time;
 mod wire;
 

@@ -44,11 +44,7 @@ impl Lab {
         if data.exists() {
             remove_dir(data)?;
         }
-        let old = &self.description.old.version;
-        let release = match self.installed_version(Server::Primary)? == *old {
-            true => Release::Old,
-            false => Release::New,
-        };
+        let release = self.installed_release(Server::Primary)?;
         self.install(standby, release)?;
         self.copy_primary(standby, &[])?;
         self.start(standby)?;
@@ -58,6 +54,15 @@ impl Lab {
                 .contains(&standby)
                 .then_some(())
                 .ok_or_else(|| format!("{followers:?}")))
+        })
+    }
+
+    /// Which of the lab's two builds the next start of a server will use.
+    pub(crate) fn installed_release(&self, server: Server) -> Result<Release> {
+        let installed = self.installed_version(server)?;
+        Ok(match installed == self.description.old.version {
+            true => Release::Old,
+            false => Release::New,
         })
     }
 

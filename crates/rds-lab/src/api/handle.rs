@@ -5,84 +5,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use super::cloud::{Cloud, Following, Instance, Place, Region, Servers, Settings, Trouble, Work};
+use super::cloud::{Cloud, Following, Instance, Servers, Settings, Trouble};
 use super::fault::{Fault, Faults, On};
-use super::identity::{Credentials, Identity};
-use super::options::{Backing, Endpoints, Options};
-use super::postgres::Postgres;
-use super::record::{Effect, EffectLog};
-use super::route::{Call, Service};
-use super::serve;
-use super::site::{self, Armed, Site, State};
+use super::identity::Credentials;
+use super::options::Endpoints;
+use super::record::Effect;
+use super::route::Call;
+use super::site::{Armed, Site, State};
+use super::start::places;
 use super::time::Clock;
-use crate::{Error, Lab, Result, Server};
+use crate::{Error, Lab, Result};
 
 /// How long operations under way may take before everything is put back.
 const RESTORE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running API.
 pub struct Api {
-    endpoints: Endpoints,
-    credentials: Credentials,
-    servers: Servers,
-    site: Arc<Site>,
+    pub(super) endpoints: Endpoints,
+    pub(super) credentials: Credentials,
+    pub(super) servers: Servers,
+    pub(super) site: Arc<Site>,
     /// The servers behind it.
-    lab: Option<Arc<Lab>>,
+    pub(super) lab: Option<Arc<Lab>>,
     /// Of the log of effects, when nobody chose its place.
-    _directory: Option<tempfile::TempDir>,
-    runtime: Option<Runtime>,
+    pub(super) _directory: Option<tempfile::TempDir>,
+    pub(super) runtime: Option<Runtime>,
 }
 
 impl Api {
-    /// Starts it; it takes requests when this returns.
-    pub fn start(options: Options) -> Result<Self> {
-        let Options {
-            backing,
-            mut settings,
-            effects,
-        } = options;
-        let lab = match backing {
-            Backing::Simulated => None,
-            Backing::Postgres(options) => Some(Arc::new(made(&options, &mut settings)?)),
-        };
-        let (directory, effects) = match effects {
-            Some(path) => (None, path),
-            None => {
-                let temporary = std::env::temp_dir();
-                let directory = tempfile::Builder::new()
-                    .prefix("rds-lab-api-")
-                    .tempdir_in(&temporary)
-                    .map_err(Error::io("create a directory in", &temporary))?;
-                let path = directory.path().join("effects");
-                (Some(directory), path)
-            }
-        };
-        let clock = Clock::default();
-        let (cloud, servers) = Cloud::new(settings, clock.now(), places(lab.as_deref()));
-        let credentials = Credentials::generate()?;
-        let identity = Identity::new(credentials.clone());
-        let state = State::new(cloud, identity, EffectLog::new(effects));
-        let behind: Box<dyn site::Servers> = match &lab {
-            None => Box::new(Nothing),
-            Some(lab) => Box::new(Postgres::new(Arc::clone(lab), servers.clone())),
-        };
-        let site = Site::new(clock, state, behind);
-        let (runtime, endpoints) = listen(&site).map_err(|error| {
-            Error::Refused(format!("listen on the loopback interface: {error}"))
-        })?;
-        Ok(Self {
-            endpoints,
-            credentials,
-            servers,
-            site,
-            lab,
-            _directory: directory,
-            runtime: Some(runtime),
-        })
-    }
-
     /// Where it is.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
@@ -113,7 +65,8 @@ impl Api {
     }
 
     /// Puts everything back to the start: the cloud, the servers to their snapshot, the log of
-    /// effects to an empty one. What was armed and asked is forgotten; settings, clock and tokens stay.
+    /// effects to an empty one. What was armed and asked is forgotten; settings, clock and
+    /// tokens stay.
     pub fn restore(&self) -> Result<()> {
         self.wait_at_rest(RESTORE_PATIENCE)?;
         if let Some(lab) = self.lab() {
@@ -151,8 +104,8 @@ impl Api {
     /// How many requests of a call came over the wire, also those that were refused, lost or
     /// met a fault: a client that asks again on its own shows here.
     pub fn asked(&self, call: Call) -> usize {
-        let same = |state: &mut State, _| state.asked.iter().filter(|one| **one == call).count();
-        self.site.with(same)
+        let asked = |state: &mut State, _| state.asked.get(&call).copied().unwrap_or(0);
+        self.site.with(asked)
     }
 
     /// The file of the effects, which [`crate::witness::Witness`] reads.
@@ -251,88 +204,4 @@ impl std::fmt::Debug for Api {
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
     }
-}
-
-fn listen(site: &Arc<Site>) -> std::io::Result<(Runtime, Endpoints)> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("rds-lab-api")
-        .enable_all()
-        .build()?;
-    let services = [
-        Service::Rds(Region::EuDe),
-        Service::Rds(Region::EuNl),
-        Service::Iam,
-        Service::Metrics,
-        Service::Control,
-    ];
-    let mut origins = Vec::new();
-    for service in services {
-        // On a thread of its own, since the caller's may be a runtime's.
-        let handle = runtime.handle().clone();
-        let bound = std::thread::spawn(move || handle.block_on(serve::bind())).join();
-        let (listener, address) = bound.expect("binding does not panic")?;
-        runtime.spawn(serve::serve(listener, service, Arc::clone(site)));
-        origins.push(format!("http://{address}"));
-    }
-    let [rds_eu_de, rds_eu_nl, iam, metrics, control] =
-        <[String; 5]>::try_from(origins).expect("five services were bound");
-    let endpoints = Endpoints {
-        rds_eu_de,
-        rds_eu_nl,
-        iam,
-        metrics,
-        control,
-    };
-    Ok((runtime, endpoints))
-}
-
-/// A lab as the settings want it, which learn its versions.
-fn made(options: &crate::Options, settings: &mut Settings) -> Result<Lab> {
-    let lab = Lab::create(options)?;
-    let described = lab.description();
-    // The service adds a number of its own to PostgreSQL's.
-    settings.old_version = format!("{}.21", described.old.version);
-    settings.new_version = format!("{}.24", described.new.version);
-    if !settings.dr_at_start {
-        lab.cut_off(Server::Dr)?;
-        lab.withdraw_slot(Server::Dr)?;
-    }
-    Ok(lab)
-}
-
-/// Where the primary, the replicas and the DR instance are.
-fn places(lab: Option<&Lab>) -> [Place; 4] {
-    match lab {
-        None => [31, 32, 33, 34].map(|host| (format!("192.168.7.{host}"), 5432)),
-        Some(lab) => Server::ALL.map(|server| {
-            let described = lab.description();
-            (described.host.clone(), described.server(server).port)
-        }),
-    }
-}
-
-/// What is behind a simulated API.
-struct Nothing;
-
-impl site::Servers for Nothing {
-    fn perform(&self, _work: &Work) -> std::result::Result<(), String> {
-        Ok(())
-    }
-
-    fn is_simulated(&self) -> bool {
-        true
-    }
-
-    fn following(&self) -> Vec<(String, Following)> {
-        Vec::new()
-    }
-
-    fn follow(&self, _: &str, _: Following) -> std::result::Result<(), String> {
-        Ok(())
-    }
-
-    fn forget(&self) {}
-
-    fn close(&self) {}
 }

@@ -19,6 +19,9 @@ pub(crate) struct Postgres {
     servers: Servers,
     /// What those followed that were cut off.
     cut_off: Mutex<BTreeMap<Server, String>>,
+    /// Held by the one work that is under way: what waits for who streams must not meet
+    /// another that changes it.
+    works: Mutex<()>,
 }
 
 impl Postgres {
@@ -27,6 +30,7 @@ impl Postgres {
             lab: RwLock::new(Some(lab)),
             servers,
             cut_off: Mutex::default(),
+            works: Mutex::default(),
         }
     }
 
@@ -94,7 +98,7 @@ impl Postgres {
                 let members: Vec<Server> = members.filter_map(|id| self.named(id)).collect();
                 let lost = breaks.iter().chain(away);
                 let lost: Vec<Server> = lost.filter_map(|id| self.named(id)).collect();
-                upgrade(lab, &members, *goes_back, &lost)
+                self.upgrade(lab, &members, *goes_back, &lost)
             }
             Work::Restart { instance } => match self.named(instance) {
                 Some(server) => {
@@ -106,33 +110,43 @@ impl Postgres {
             },
             Work::OfferDr { .. } => lab.offer_slot(Server::Dr),
             Work::Follow { .. } => lab.copy_anew(Server::Dr),
-            Work::StopFollowing { .. } => lab.cut_off(Server::Dr).map(drop),
+            Work::StopFollowing { .. } => self.try_follow(lab, Server::Dr, Following::Away),
             Work::WithdrawDr { .. } => lab.withdraw_slot(Server::Dr),
             Work::Promote { .. } => lab.promote(Server::Dr),
         }
     }
-}
 
-/// Other binaries and a restart of each server; then the way back, if it is to fail. Whoever
-/// streamed before streams again, except those that are to lose their replication.
-fn upgrade(lab: &Lab, members: &[Server], goes_back: bool, lost: &[Server]) -> Result<()> {
-    let mut followers = lab.followers()?;
-    let swap = |release| -> Result<()> {
-        for server in members {
-            lab.install(*server, release)?;
-            lab.restart(*server)?;
+    /// Other binaries and a restart of each server; then the way back, if it is to fail.
+    /// Whoever streamed before streams again, except those that are to lose their replication.
+    fn upgrade(
+        &self,
+        lab: &Lab,
+        members: &[Server],
+        goes_back: bool,
+        lost: &[Server],
+    ) -> Result<()> {
+        let mut followers = lab.followers()?;
+        let before: Vec<Release> = members
+            .iter()
+            .map(|server| lab.installed_release(*server))
+            .collect::<Result<_>>()?;
+        let swap = |releases: &[Release]| -> Result<()> {
+            for (server, release) in members.iter().zip(releases) {
+                lab.install(*server, *release)?;
+                lab.restart(*server)?;
+            }
+            lab.wait_streaming(&followers, STREAMING_PATIENCE)
+        };
+        swap(&vec![Release::New; members.len()])?;
+        if goes_back {
+            swap(&before)?;
         }
+        for server in lost {
+            self.try_follow(lab, *server, Following::Away)?;
+        }
+        followers.retain(|server| !lost.contains(server));
         lab.wait_streaming(&followers, STREAMING_PATIENCE)
-    };
-    swap(Release::New)?;
-    if goes_back {
-        swap(Release::Old)?;
     }
-    for server in lost {
-        lab.cut_off(*server)?;
-    }
-    followers.retain(|server| !lost.contains(server));
-    lab.wait_streaming(&followers, STREAMING_PATIENCE)
 }
 
 impl site::Servers for Postgres {
@@ -141,6 +155,7 @@ impl site::Servers for Postgres {
         let Some(lab) = lab.as_ref() else {
             return Err("the lab is closed".to_owned());
         };
+        let _one_at_a_time = self.works.lock().expect("no work has broken the lab");
         self.try_perform(lab, work)
             .map_err(|error| format!("failed to {error}"))
     }

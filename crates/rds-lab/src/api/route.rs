@@ -16,7 +16,7 @@ pub(crate) enum Service {
 }
 
 /// A call of the API, by the lab's own name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// `POST /v3/auth/tokens`

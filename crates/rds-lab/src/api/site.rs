@@ -1,6 +1,7 @@
 //! The one place that all listeners share: the cloud, the user, the log of effects, and what
 //! is behind the cloud. It answers one request at a time and carries out what follows.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::cloud::{Cloud, Effect as CloudEffect, Following, Refusal, Region, Work};
@@ -41,8 +42,8 @@ pub(crate) struct State {
     pub(crate) log: EffectLog,
     pub(crate) faults: Faults,
     pub(crate) rate: Rate,
-    /// The calls of all requests that arrived, whatever became of them.
-    pub(crate) asked: Vec<Call>,
+    /// How many requests of each call arrived, whatever became of them.
+    pub(crate) asked: BTreeMap<Call, usize>,
 }
 
 /// Something that was armed to go wrong.
@@ -62,7 +63,7 @@ impl State {
             log,
             faults: Faults::default(),
             rate: Rate::default(),
-            asked: Vec::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -121,7 +122,7 @@ impl Site {
     ) -> Option<(Fault, Count)> {
         self.with(|state, _| {
             let routed = route(service, request, &state.cloud.settings)?;
-            state.asked.push(routed.call);
+            *state.asked.entry(routed.call).or_default() += 1;
             state.faults.meet(routed.call)
         })
     }

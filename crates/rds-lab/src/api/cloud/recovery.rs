@@ -1,10 +1,12 @@
 //! Disaster recovery: the relation between a primary and an instance in the other region,
 //! which has two sides that are built and removed one by one. What requests see of it is the
-//! matter of `recovery/view.rs`.
+//! matter of `recovery/view.rs`, what the end of an operation makes of it that of
+//! `recovery/ends.rs`.
 //!
 //! Building succeeds with the primary's side first. Removing takes any order, as the service
 //! does; after the wrong one the DR side reports its replication as abnormal.
 
+mod ends;
 mod view;
 
 pub(crate) use view::InfoFilter;
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::super::time::Time;
 use super::operation::Doing;
-use super::{Cloud, Following, Instance, Kind, Refusal, Region, Trouble, Work};
+use super::{Cloud, Instance, Kind, Refusal, Region, Trouble, Work};
 
 /// One side of a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,86 +201,6 @@ impl Cloud {
         Ok(json!({ "job_id": job }))
     }
 
-    pub(super) fn build_primary_ends(
-        &mut self,
-        at: Time,
-        relation: &str,
-        asked: Result<(), String>,
-    ) -> Result<(), String> {
-        let side = built(&asked);
-        let relation = self.relation_mut(relation);
-        (relation.primary_side, relation.primary_since) = (side, at);
-        asked
-    }
-
-    pub(super) fn build_dr_ends(
-        &mut self,
-        at: Time,
-        relation: &str,
-        asked: Result<(), String>,
-    ) -> Result<(), String> {
-        let side = built(&asked);
-        let relation = self.relation_mut(relation);
-        (relation.dr_side, relation.dr_since) = (side, at);
-        let (primary, dr) = (relation.primary.clone(), relation.dr.clone());
-        if asked.is_ok() {
-            // The service brings the DR instance to the primary's minor by itself.
-            let version = self.known(&primary).version.clone();
-            let dr = self.known_mut(&dr);
-            dr.version = version;
-            dr.following = Following::Streaming;
-        }
-        asked
-    }
-
-    pub(super) fn remove_primary_ends(
-        &mut self,
-        relation: &str,
-        asked: Result<(), String>,
-    ) -> Result<(), String> {
-        let side = removed(&asked);
-        self.relation_mut(relation).primary_side = side;
-        self.forget_empty_relations();
-        asked
-    }
-
-    pub(super) fn remove_dr_ends(
-        &mut self,
-        relation: &str,
-        asked: Result<(), String>,
-    ) -> Result<(), String> {
-        let side = removed(&asked);
-        self.relation_mut(relation).dr_side = side;
-        self.forget_empty_relations();
-        asked
-    }
-
-    /// The DR side is gone by itself; the old primary's is to be removed by hand.
-    pub(super) fn promote_ends(
-        &mut self,
-        relation: &str,
-        asked: Result<(), String>,
-    ) -> Result<(), String> {
-        if asked.is_ok() {
-            self.relation_mut(relation).dr_side = Side::Absent;
-            self.forget_empty_relations();
-        }
-        asked
-    }
-
-    pub(super) fn break_relation(&mut self, primary: &str) {
-        let reason = "The replication ended with the upgrade of the primary.";
-        for relation in &mut self.relations {
-            if relation.primary == primary {
-                for side in [&mut relation.primary_side, &mut relation.dr_side] {
-                    if *side == Side::Normal {
-                        *side = Side::Failed(reason.to_owned());
-                    }
-                }
-            }
-        }
-    }
-
     pub(super) fn relation_of_primary(&self, primary: &str) -> Option<&Relation> {
         self.relations
             .iter()
@@ -349,19 +271,5 @@ impl Cloud {
         let primary = primary?;
         let suited = found.kind == Kind::Single && found.can_stand_in_for(primary);
         (!suited).then(|| "The target instance is not suited to be a DR instance.".to_owned())
-    }
-}
-
-fn built(asked: &Result<(), String>) -> Side {
-    match asked {
-        Ok(()) => Side::Normal,
-        Err(reason) => Side::Failed(reason.clone()),
-    }
-}
-
-fn removed(asked: &Result<(), String>) -> Side {
-    match asked {
-        Ok(()) => Side::Absent,
-        Err(reason) => Side::Failed(reason.clone()),
     }
 }
