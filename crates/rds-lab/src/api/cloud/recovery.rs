@@ -177,6 +177,12 @@ impl Cloud {
             .clone();
         self.must_be_free(instance)?;
         let dr = dr.to_owned();
+        let trouble = match is_primary {
+            true => Trouble::RemovePrimaryFails,
+            false => Trouble::RemoveDrFails,
+        };
+        let fails = self.troubles.strikes(trouble);
+        let fails = fails.then(|| "The relationship could not be removed.".to_owned());
         let found = self.relation_mut(&relation);
         let (doing, work) = if is_primary {
             found.primary_side = Side::Removing;
@@ -185,7 +191,11 @@ impl Cloud {
             found.dr_side = Side::Removing;
             (Doing::RemoveDr { relation }, Work::StopFollowing { dr })
         };
-        let job = self.begin(now, doing, vec![id.to_owned()], None, work);
+        let work = match fails {
+            Some(_) => Work::Nothing,
+            None => work,
+        };
+        let job = self.begin(now, doing, vec![id.to_owned()], fails, work);
         Ok(json!({ "job_id": job }))
     }
 

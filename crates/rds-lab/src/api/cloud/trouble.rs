@@ -21,6 +21,10 @@ pub enum Trouble {
     BuildPrimaryFails,
     /// The DR instance's side of it cannot be built.
     BuildDrFails,
+    /// The primary's side of it cannot be removed.
+    RemovePrimaryFails,
+    /// The DR instance's side of it cannot be removed.
+    RemoveDrFails,
     /// The job cannot be looked up for so many milliseconds more.
     JobHidden(u64),
 }

@@ -137,3 +137,21 @@ fn a_promotion_leaves_the_primarys_side_to_be_removed() {
     assert_eq!(model.done(answer)["status"], "Completed");
     assert_eq!(model.infos(DE), json!([]));
 }
+
+#[test]
+fn a_side_that_could_not_be_removed_is_failed_and_can_be_removed_again() {
+    for (trouble, of_primary, project) in [
+        (Trouble::RemovePrimaryFails, true, DE),
+        (Trouble::RemoveDrFails, false, NL),
+    ] {
+        let mut model = model();
+        model.cloud.troubles.arm(trouble, 1);
+        let answer = model.remove(of_primary);
+        assert_eq!(model.done(answer)["status"], "Failed");
+        assert_eq!(model.infos(project)[0]["status"], "failed");
+        assert_eq!(model.works.last().unwrap().1, Work::Nothing);
+        let answer = model.remove(of_primary);
+        assert_eq!(model.done(answer)["status"], "Completed");
+        assert_eq!(model.infos(project), json!([]));
+    }
+}
