@@ -179,9 +179,15 @@ impl Instance {
             .map(|related| related.id.as_str())
     }
 
-    pub(crate) fn port_number(&self) -> Option<i64> {
+    /// Where it listens; PostgreSQL's own port where nothing is said.
+    pub(crate) fn listens_on(&self) -> i64 {
         // Ports are small: the cast loses nothing.
-        self.port.map(|port| port as i64)
+        self.port.map_or(5432, |port| port as i64)
+    }
+
+    /// The same as a text that may be empty.
+    pub(crate) fn host(&self) -> String {
+        self.address().unwrap_or_default().to_owned()
     }
 
     /// The first of its addresses: where a relation with it goes.

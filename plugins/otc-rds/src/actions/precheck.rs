@@ -47,8 +47,8 @@ pub(crate) struct Replica {
     name: String,
     version: String,
     status: String,
-    host: Option<String>,
-    port: Option<i64>,
+    host: String,
+    port: i64,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,8 +73,8 @@ pub(crate) struct Output {
     version: String,
     /// The newest version that is offered beyond the present one; null when there is none, or the cloud does not say.
     latest: Option<String>,
-    host: Option<String>,
-    port: Option<i64>,
+    host: String,
+    port: i64,
     replicas: Vec<Replica>,
     replica_ids: Vec<String>,
     /// When the newest full backup ended.
@@ -237,24 +237,18 @@ fn output(found: &Findings, limits: Limits, dr: Option<Relation>) -> Output {
     };
     let (stops, warnings) = (of(Verdict::Stop), of(Verdict::Warn));
     let instance = &found.instance;
-    let replicas = found.replicas.iter().map(|(id, replica)| Replica {
-        instance_id: id.clone(),
-        name: replica
-            .as_ref()
-            .map(|replica| replica.name.clone())
-            .unwrap_or_default(),
-        version: replica
-            .as_ref()
-            .map(|it| it.version().to_owned())
-            .unwrap_or_default(),
-        status: replica
-            .as_ref()
-            .map(|it| it.status.clone())
-            .unwrap_or_default(),
-        host: replica
-            .as_ref()
-            .and_then(|it| it.address().map(str::to_owned)),
-        port: replica.as_ref().and_then(Instance::port_number),
+    // One that is not there is a stop; it has no place to be reached at.
+    let missing = Instance::default();
+    let replicas = found.replicas.iter().map(|(id, replica)| {
+        let replica = replica.as_ref().unwrap_or(&missing);
+        Replica {
+            instance_id: id.clone(),
+            name: replica.name.clone(),
+            version: replica.version().to_owned(),
+            status: replica.status.clone(),
+            host: replica.host(),
+            port: replica.listens_on(),
+        }
     });
     Output {
         ok: stops.is_empty(),
@@ -265,8 +259,8 @@ fn output(found: &Findings, limits: Limits, dr: Option<Relation>) -> Output {
         status: instance.status.clone(),
         version: instance.version().to_owned(),
         latest: found.newer.clone().flatten(),
-        host: instance.address().map(str::to_owned),
-        port: instance.port_number(),
+        host: instance.host(),
+        port: instance.listens_on(),
         replicas: replicas.collect(),
         replica_ids: instance.replica_ids(),
         last_backup_at: health::newest_backup(&found.backups).map(time::text),

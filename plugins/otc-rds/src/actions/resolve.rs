@@ -31,8 +31,8 @@ pub(crate) struct Output {
     version: String,
     status: String,
     /// Where it listens.
-    host: Option<String>,
-    port: Option<i64>,
+    host: String,
+    port: i64,
     replica_ids: Vec<String>,
 }
 
@@ -58,8 +58,8 @@ fn run(attempt: &Attempt, input: Input) -> Result<Output, Failure> {
         engine: instance.datastore.kind.clone(),
         version: instance.version().to_owned(),
         status: instance.status.clone(),
-        host: instance.address().map(str::to_owned),
-        port: instance.port_number(),
+        host: instance.host(),
+        port: instance.listens_on(),
         replica_ids: instance.replica_ids(),
         instance_id: instance.id,
     })

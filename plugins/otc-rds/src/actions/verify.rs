@@ -41,8 +41,8 @@ pub(crate) struct Output {
     streaming: Option<bool>,
     lag_ms: Option<f64>,
     replica_ids: Vec<String>,
-    host: Option<String>,
-    port: Option<i64>,
+    host: String,
+    port: i64,
 }
 
 pub(crate) fn action() -> Action {
@@ -87,7 +87,7 @@ fn run(attempt: &Attempt, input: Input) -> Result<Output, Failure> {
         streaming,
         lag_ms,
         replica_ids: instance.replica_ids(),
-        host: instance.address().map(str::to_owned),
-        port: instance.port_number(),
+        host: instance.host(),
+        port: instance.listens_on(),
     })
 }
