@@ -13,6 +13,7 @@ use super::request::{Reply, Request};
 use super::site::{Site, State};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewFault {
     fault: Fault,
     #[serde(default)]
@@ -37,6 +38,8 @@ struct Behaviour {
     minor_reads_offered: Option<bool>,
     upgrade_job_shown: Option<bool>,
     upgrade_status: Option<String>,
+    switches_over: Option<bool>,
+    errors_of_v1: Option<bool>,
     requests_per_minute: Option<u32>,
 }
 
@@ -128,6 +131,8 @@ fn behave(state: &mut State, new: Behaviour) {
     set(&mut settings.minor_reads_offered, new.minor_reads_offered);
     set(&mut settings.upgrade_job_shown, new.upgrade_job_shown);
     set(&mut settings.upgrade_status, new.upgrade_status);
+    set(&mut settings.switches_over, new.switches_over);
+    set(&mut settings.errors_of_v1, new.errors_of_v1);
     if new.requests_per_minute.is_some() {
         settings.requests_per_minute = new.requests_per_minute;
     }

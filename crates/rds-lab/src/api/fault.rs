@@ -46,7 +46,7 @@ pub enum Fault {
 
 /// Which requests a fault happens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case", default)]
+#[serde(deny_unknown_fields, default)]
 pub struct On {
     /// Requests of this call; of any call if `None`.
     pub call: Option<Call>,

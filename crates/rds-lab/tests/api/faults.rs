@@ -126,6 +126,9 @@ fn a_fault_waits_for_its_call_and_is_counted_at_the_labs_own_paths() {
     let armed = json!({"fault": {"too_many": 3}, "on": {"call": "list_instances", "skip": 1}});
     let set = send(control, "POST", "/lab/faults", &[], &armed.to_string()).unwrap();
     assert_eq!(set.body["faults"][0]["fired"], 0, "{set:?}");
+    let typo = json!({"fault": "conflict", "on": {"calls": "upgrade"}});
+    let refused = send(control, "POST", "/lab/faults", &[], &typo.to_string()).unwrap();
+    assert_eq!(refused.code(), (400, "DBS.280001"));
     assert_eq!(client.get("tasklist").status, 200);
     let statuses: Vec<u16> = (0..3).map(|_| client.get("instances").status).collect();
     assert_eq!(statuses, [200, 429, 200]);
