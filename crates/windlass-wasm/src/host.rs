@@ -1,6 +1,7 @@
 //! The machine that plugins run in: one wasmtime engine, its bounds, and the thread that
 //! looks at running guests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -25,6 +26,8 @@ pub struct Options {
     pub client: Client,
     /// Where compiled plugins are kept; nowhere when `None`.
     pub compiled: Option<CompiledDir>,
+    /// Where a fixture of each call is written; nowhere when `None`.
+    pub record: Option<PathBuf>,
 }
 
 impl Options {
@@ -35,6 +38,7 @@ impl Options {
             limits: Limits::default(),
             client: Client::new(Reach::public()),
             compiled: None,
+            record: None,
         }
     }
 }
@@ -45,6 +49,7 @@ impl std::fmt::Debug for Options {
             .field("limits", &self.limits)
             .field("client", &self.client)
             .field("compiled", &self.compiled)
+            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,8 @@
 
 mod bindings;
 mod compiled;
+mod conformance;
+pub mod fixture;
 mod hmac;
 mod host;
 mod imports;
@@ -19,13 +21,18 @@ pub mod limits;
 pub mod manifest;
 mod meter;
 mod plugin;
+mod recording;
 pub mod requests;
 mod runner;
 pub mod schema;
 mod seen;
+mod stage;
 mod state;
+mod trial;
 mod wasi;
 
 pub use compiled::{BadDirectory, CompiledDir};
+pub use conformance::{Check, conformance};
 pub use host::{Host, HostError, Options};
 pub use plugin::{LoadError, Plugin};
+pub use trial::play;

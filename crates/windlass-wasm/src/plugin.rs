@@ -95,6 +95,7 @@ struct Loaded {
 
 /// What of the component is called.
 struct Guest {
+    imports: Vec<String>,
     pre: InstancePre<State>,
     describe: describe::GuestIndices,
     run: run::GuestIndices,
@@ -152,8 +153,10 @@ impl Host {
 impl Guest {
     fn of(host: &Host, component: &Component) -> Result<Self, LoadError> {
         let ty = component.component_type();
+        let mut imports = Vec::new();
         for (name, _) in ty.imports(host.engine()) {
             judge_import(name)?;
+            imports.push(name.to_owned());
         }
         let wrong = |error: wasmtime::Error| LoadError::Component(format!("{error:#}"));
         let mut linker = host.linker().clone();
@@ -173,6 +176,7 @@ impl Guest {
             false => Ok(()),
         };
         Ok(Self {
+            imports,
             describe: describe::GuestIndices::new(&pre).map_err(|_| required("describe"))?,
             run: run::GuestIndices::new(&pre).map_err(|_| required("run"))?,
             reconcile: match reconcile::GuestIndices::new(&pre) {
@@ -277,6 +281,17 @@ impl Plugin {
     /// What it says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
+    }
+
+    /// What the component imports, by name.
+    pub fn imports(&self) -> &[String] {
+        &self.0.guest.imports
+    }
+
+    /// What it says of itself when it is asked once more, as a text to compare.
+    pub(crate) async fn described(&self) -> Result<String, Stopped> {
+        let described = self.0.guest.describe(&self.0.host).await?;
+        Ok(format!("{described:?}"))
     }
 
     pub(crate) fn host(&self) -> &Host {

@@ -19,8 +19,11 @@ use crate::bindings::types;
 use crate::imports::millis;
 use crate::manifest::Action;
 use crate::plugin::{Plugin, Stopped};
+use crate::recording::Recording;
 use crate::schema::one_line;
+use crate::stage::Stage;
 use crate::state::{Around, Kind, Witness, printable};
+use crate::trial::{of_answer, of_outcome};
 
 /// The most bytes of a failure's code.
 const CODE_BYTES_MAX: usize = 64;
@@ -30,6 +33,8 @@ pub(crate) struct Runner {
     plugin: Plugin,
     name: String,
     action: Arc<Action>,
+    /// Where its calls are played.
+    stage: Option<Stage>,
 }
 
 impl Runner {
@@ -38,7 +43,14 @@ impl Runner {
             plugin,
             name,
             action,
+            stage: None,
         }
+    }
+
+    /// The same, played.
+    pub(crate) fn on(self, stage: Stage) -> Self {
+        let stage = Some(stage);
+        Self { stage, ..self }
     }
 }
 
@@ -80,7 +92,7 @@ impl StepRunner for Runner {
 }
 
 /// One call of the guest, ready to be made.
-struct Attempt {
+pub(crate) struct Attempt {
     plugin: Plugin,
     action: Arc<Action>,
     witness: Arc<Witness>,
@@ -88,11 +100,12 @@ struct Attempt {
     around: Around,
     call: types::Call,
     input: String,
+    recording: Option<Recording>,
 }
 
 impl Attempt {
     /// Reads the input; nothing was sent when that fails.
-    fn of(
+    pub(crate) fn of(
         runner: &Runner,
         kind: Kind,
         token: Option<DispatchToken>,
@@ -109,8 +122,23 @@ impl Attempt {
                 log: None,
             })
         })?;
-        let witness = Witness::new(token);
+        let witness = match (&runner.stage, kind) {
+            (Some(_), Kind::Run | Kind::Undo) => Witness::playing(),
+            (Some(_), Kind::Reconcile) | (None, _) => Witness::new(token),
+        };
         let options = runner.plugin.host().options();
+        let recording = match (&runner.stage, &options.record) {
+            (None, Some(dir)) => Some(Recording::begin(
+                dir,
+                &runner.name,
+                kind,
+                options.clock.now(),
+                &context,
+                witness.clone(),
+            )),
+            (Some(_), _) | (None, None) => None,
+        };
+        let recorded = recording.as_ref().map(Recording::stage);
         let around = Around {
             kind,
             action: runner.action.clone(),
@@ -126,6 +154,8 @@ impl Attempt {
             client: options.client.clone(),
             rates: runner.plugin.rates(),
             witness: witness.clone(),
+            issued: 0,
+            stage: runner.stage.clone().or(recorded),
         };
         let call = types::Call {
             action: runner.name.clone(),
@@ -143,10 +173,20 @@ impl Attempt {
             around,
             call,
             input: json.to_string(),
+            recording,
         })
     }
 
-    async fn run(self) -> Outcome {
+    pub(crate) async fn run(mut self) -> Outcome {
+        let recording = self.recording.take();
+        let outcome = self.carry_out().await;
+        if let Some(recording) = recording {
+            recording.end(of_outcome(&outcome));
+        }
+        outcome
+    }
+
+    async fn carry_out(self) -> Outcome {
         let ending = Ending::of(&self);
         let mut cancel = self.context.cancel.clone();
         let is_change = self.context.effect.is_change();
@@ -160,7 +200,16 @@ impl Attempt {
         }
     }
 
-    async fn undo(self) -> Outcome {
+    pub(crate) async fn undo(mut self) -> Outcome {
+        let recording = self.recording.take();
+        let outcome = self.take_back().await;
+        if let Some(recording) = recording {
+            recording.end(of_outcome(&outcome));
+        }
+        outcome
+    }
+
+    async fn take_back(self) -> Outcome {
         let ending = Ending::of(&self);
         let kept = self.context.checkpoint.clone();
         let ended = self
@@ -178,19 +227,10 @@ impl Attempt {
         }
     }
 
-    async fn reconcile(self) -> Answer {
+    pub(crate) async fn reconcile(mut self) -> Answer {
         let ending = Ending::of(&self);
-        let doubt = types::Doubt {
-            phase: match self.context.node.phase {
-                Phase::Do => types::Phase::Run,
-                Phase::Undo => types::Phase::Undo,
-            },
-            checkpoint: self.context.checkpoint.clone(),
-        };
-        let work = self
-            .plugin
-            .reconcile(self.around, self.call, self.input, doubt);
-        match work.await {
+        let recording = self.recording.take();
+        let answer = match self.look().await {
             Ok(Ok(answer)) => ending.answer(answer),
             Ok(Err(message)) => Answer::Failed {
                 message: ending.message(&message),
@@ -198,7 +238,25 @@ impl Attempt {
             Err(stopped) => Answer::Failed {
                 message: ending.message(&stopped.to_string()),
             },
+        };
+        if let Some(recording) = recording {
+            recording.end(of_answer(&answer));
         }
+        answer
+    }
+
+    /// What the guest itself says of a doubt.
+    pub(crate) async fn look(self) -> Result<Result<types::Answer, String>, Stopped> {
+        let doubt = types::Doubt {
+            phase: match self.context.node.phase {
+                Phase::Do => types::Phase::Run,
+                Phase::Undo => types::Phase::Undo,
+            },
+            checkpoint: self.context.checkpoint.clone(),
+        };
+        self.plugin
+            .reconcile(self.around, self.call, self.input, doubt)
+            .await
     }
 }
 

@@ -21,14 +21,15 @@ use crate::limits::{HANDLES_MAX, Limits};
 use crate::manifest::Action;
 use crate::meter::{Exceeded, Meter};
 use crate::seen::{Exchange, Seen};
+use crate::stage::Stage;
 
 /// What a guest's handle of a secret stands for. Only the host can look.
 #[expect(unreachable_pub, reason = "the generated bindings name it")]
 pub enum Handle {
     /// One that the step was given; its value is asked for where it is used.
     Named(SecretName),
-    /// One that a target issued.
-    Issued(SecretString),
+    /// One that a target issued, counted from 1 in its call.
+    Issued(SecretString, u32),
     /// A key that was made of another one; it can sign and cannot be sent.
     Derived(SecretSlice<u8>),
 }
@@ -128,6 +129,10 @@ pub(crate) struct Around {
     pub(crate) client: Client,
     pub(crate) rates: Arc<Rates>,
     pub(crate) witness: Arc<Witness>,
+    /// How many secrets targets have issued.
+    pub(crate) issued: u32,
+    /// What stands in the world's place when the call is played or recorded.
+    pub(crate) stage: Option<Stage>,
 }
 
 impl Around {
@@ -177,6 +182,8 @@ pub(crate) struct Witness {
 enum Dispatch {
     /// Nothing was sent yet.
     Held(DispatchToken),
+    /// The same on a stage, where nothing is sent and no intent is needed.
+    Played,
     Handed,
     /// Nothing may be sent any more, or never might.
     Closed,
@@ -198,6 +205,15 @@ impl Witness {
         })
     }
 
+    /// Of a call whose targets are played.
+    pub(crate) fn playing() -> Arc<Self> {
+        Arc::new(Self {
+            dispatch: Mutex::new(Dispatch::Played),
+            seen: Mutex::default(),
+            issued: Mutex::default(),
+        })
+    }
+
     /// Asked at the moment at which a change is sent.
     pub(crate) fn hand_over(&self, deadline: Instant) -> Result<(), Refusal> {
         let mut dispatch = locked(&self.dispatch);
@@ -210,6 +226,10 @@ impl Witness {
                 }
                 Err(late) => Err(Refusal(late.to_string())),
             },
+            Dispatch::Played => {
+                *dispatch = Dispatch::Handed;
+                Ok(())
+            }
             Dispatch::Handed => {
                 *dispatch = Dispatch::Handed;
                 match Instant::now() < deadline {

@@ -115,6 +115,9 @@ fn change(attempt: &Attempt, input: Change) -> Result<Nothing, Failure> {
         attempt.wait(Duration::from_secs(3600))?;
     }
     attempt.checkpoint(&"begun")?;
+    if input.how == "stray" {
+        let _ = Request::get(format!("{}/elsewhere", input.endpoint)).send();
+    }
     let change = format!("{}/change", input.endpoint);
     let sent = Request::post(change).json(&input.how).send();
     match input.how.as_str() {
@@ -122,6 +125,13 @@ fn change(attempt: &Attempt, input: Change) -> Result<Nothing, Failure> {
         "loop" => loop {
             black_box(());
         },
+        "stubborn" => {
+            for _ in 0..50 {
+                let _ = attempt.wait(Duration::from_secs(1));
+            }
+            let again = format!("{}/change", input.endpoint);
+            Request::post(again).json(&input.how).send()?;
+        }
         "deny" => return Err(Failure::none("denied", "it was never sent, believe me")),
         _ => {}
     }

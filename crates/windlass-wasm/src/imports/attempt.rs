@@ -34,12 +34,22 @@ impl Host for State {
     async fn checkpoint(&mut self, data: String) -> wasmtime::Result<Result<(), CheckpointError>> {
         let around = self.called()?;
         if around.kind == Kind::Reconcile {
+            if let Some(stage) = &around.stage {
+                stage.refused("a reconcile keeps nothing, and it asked to");
+            }
             return Ok(Err(CheckpointError::NotHere));
         }
         if data.len() > CHECKPOINT_BYTES_MAX {
             return Ok(Err(CheckpointError::TooLarge));
         }
-        let kept = around.checkpoints.save(around.redact(&data)).await;
+        let data = around.redact(&data);
+        if let Some(stage) = &around.stage {
+            stage.kept(&data);
+            if stage.is_played() {
+                return Ok(Ok(()));
+            }
+        }
+        let kept = around.checkpoints.save(data).await;
         Ok(kept.map_err(|error| match error {
             NotKept::TooLarge => CheckpointError::TooLarge,
             NotKept::Closed => CheckpointError::Closed,

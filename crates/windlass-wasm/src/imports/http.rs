@@ -1,6 +1,7 @@
 //! Requests of a guest: held against what the manifest asks for, filled with secrets on
 //! their way out, sent by `windlass-http`, and seen.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,29 +20,44 @@ use crate::bindings::http::{
     Body, Document, Error, ErrorKind, Host, Part, Place, Request, Response, Sent,
 };
 use crate::compiled::digest;
+use crate::fixture;
 use crate::imports::millis;
 use crate::limits::{ANSWER_BYTES_MAX, CAPTURES_MAX, LINGER, REQUEST_BYTES_MAX};
 use crate::manifest::method;
 use crate::seen::Exchange;
+use crate::stage::Stage;
 use crate::state::{Around, Handle, Kind, State, Witness};
 
 impl Host for State {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
         self.called()?;
         let captures = request.capture.clone();
+        let said = self.said(&request)?;
+        let mut went_out = true;
         let sent = match self.prepare(request)? {
-            Ok(prepared) => self.exchange(prepared).await?,
-            Err(error) => Err(error),
+            Ok(prepared) => self.exchange(prepared, said.as_ref()).await?,
+            Err(error) => {
+                went_out = false;
+                if let (Some(stage), ErrorKind::NotGranted) = (self.stage(), error.kind) {
+                    stage.refused(&error.message);
+                }
+                Err(error)
+            }
         };
-        match sent {
-            Ok(answer) => Ok(Ok(self.response(answer, &captures)?)),
+        let first_issued = self.around().map_or(0, |around| around.issued) + 1;
+        let came = match sent {
+            Ok(answer) => Ok(self.response(answer, &captures)?),
             Err(error) => {
                 if let Some(around) = self.around() {
                     around.tell(&format!("[no answer: {}]", error.message));
                 }
-                Ok(Err(error))
+                Err(error)
             }
+        };
+        if let (Some(stage), Some(said), true) = (self.stage(), said, went_out) {
+            stage.saw(said, &captures, &came, first_issued);
         }
+        Ok(came)
     }
 }
 
@@ -73,6 +89,70 @@ fn shown(url: &Url) -> String {
 }
 
 impl State {
+    fn stage(&self) -> Option<&Stage> {
+        self.around().and_then(|around| around.stage.as_ref())
+    }
+
+    /// A request as the guest made it, where somebody writes down or compares.
+    fn said(&self, request: &Request) -> wasmtime::Result<Option<fixture::Request>> {
+        if self.stage().is_none() {
+            return Ok(None);
+        }
+        let mut headers = BTreeMap::new();
+        for header in &request.headers {
+            let mut value = String::new();
+            for part in &header.value {
+                match part {
+                    Part::Text(text) => value.push_str(text),
+                    Part::Secret(handle) => value.push_str(&self.reference(handle)?),
+                    Part::Basic((user, handle)) => {
+                        value.push_str(&format!("{user}:{}", self.reference(handle)?));
+                    }
+                }
+            }
+            headers.insert(header.name.to_ascii_lowercase(), value);
+        }
+        let mut said = fixture::Request {
+            method: method(request.method).name().to_owned(),
+            url: request.url.clone(),
+            headers,
+            json: None,
+            text: None,
+            base64: None,
+        };
+        match &request.body {
+            None => {}
+            Some(Body::Json(document)) => match serde_json::from_str::<Json>(&document.text) {
+                Ok(mut json) => {
+                    for (pointer, handle) in &document.secrets {
+                        if let Some(place) = json.pointer_mut(pointer) {
+                            *place = Json::String(self.reference(handle)?);
+                        }
+                    }
+                    said.json = Some(json);
+                }
+                Err(_) => said.text = Some(document.text.clone()),
+            },
+            Some(Body::Bytes(bytes)) => match std::str::from_utf8(bytes) {
+                Ok(text) => said.text = Some(text.to_owned()),
+                Err(_) => said.base64 = Some(STANDARD.encode(bytes)),
+            },
+        }
+        Ok(Some(said))
+    }
+
+    /// What is written in the place of a secret.
+    fn reference(
+        &self,
+        handle: &wasmtime::component::Resource<Handle>,
+    ) -> wasmtime::Result<String> {
+        Ok(match self.table.get(handle)? {
+            Handle::Named(name) => fixture::secret_reference(name),
+            Handle::Issued(_, number) => fixture::issued_reference(*number),
+            Handle::Derived(_) => "a derived key".to_owned(),
+        })
+    }
+
     /// Judges a request and fills in its secrets.
     fn prepare(&self, request: Request) -> wasmtime::Result<Result<Prepared, Error>> {
         let Some(around) = self.around() else {
@@ -194,24 +274,41 @@ impl State {
                 Ok(value) => Ok(value.clone()),
                 Err(refusal) => Err(refused(ErrorKind::NotGranted, refusal.to_string())),
             },
-            Handle::Issued(value) => Ok(value.clone()),
+            Handle::Issued(value, _) => Ok(value.clone()),
             Handle::Derived(_) => Err(invalid("a derived key can sign and cannot be sent")),
         })
     }
 
     /// Sends a request; the outer error ends the guest.
-    async fn exchange(&mut self, prepared: Prepared) -> wasmtime::Result<Result<Answer, Error>> {
+    async fn exchange(
+        &mut self,
+        prepared: Prepared,
+        said: Option<&fixture::Request>,
+    ) -> wasmtime::Result<Result<Answer, Error>> {
         let Some(around) = self.around_mut() else {
             return Ok(Err(invalid("`describe` sends nothing")));
         };
         let url = prepared.wire.url().clone();
-        let mut exchange = Exchange {
+        let exchange = Exchange {
             method: prepared.method.name(),
             url: around.redact(&shown(&url)),
             reads: prepared.reads,
             at_ms: millis(around.clock.now()),
             answer: None,
         };
+        if let Some((stage, said)) = around.stage.as_ref().zip(said)
+            && let Some(played) = stage.answer(said, &url, prepared.reads)
+        {
+            let sent = played?;
+            let left = !matches!(&sent, Err(error) if error.sent == WasSent::No);
+            if !prepared.reads
+                && left
+                && let Err(late) = around.witness.hand_over(around.deadline)
+            {
+                return Ok(Err(refused(ErrorKind::TooLate, late.to_string())));
+            }
+            return Ok(told(around, exchange, sent));
+        }
         let now = Instant::now();
         let until = match prepared.timeout {
             Some(timeout) => now.checked_add(timeout).unwrap_or(around.deadline),
@@ -232,13 +329,7 @@ impl State {
             true => read(around, prepared.wire, until).await,
             false => change(around, prepared.wire, until).await,
         };
-        match &sent {
-            Ok(answer) => exchange.answer = Some((answer.status, digest(&answer.body))),
-            Err(error) if error.sent == WasSent::No => return Ok(sent.map_err(no_answer)),
-            Err(_) => {}
-        }
-        around.witness.saw(exchange);
-        Ok(sent.map_err(no_answer))
+        Ok(told(around, exchange, sent))
     }
 
     /// What the guest gets of an answer; what it captures becomes handles.
@@ -268,7 +359,14 @@ impl State {
                     if let Some(around) = self.around() {
                         around.witness.issue(&value)?;
                     }
-                    Some(self.add_handle(Handle::Issued(value))?)
+                    let number = match self.around_mut() {
+                        Some(around) => {
+                            around.issued += 1;
+                            around.issued
+                        }
+                        None => 0,
+                    };
+                    Some(self.add_handle(Handle::Issued(value, number))?)
                 }
                 Some(_) | None => None,
             });
@@ -337,6 +435,21 @@ fn limits(until: Instant) -> Limits {
 
 async fn read(around: &Around, wire: Wire, until: Instant) -> Result<Answer, NoAnswer> {
     around.client.send(wire, limits(until), || Ok(())).await
+}
+
+/// What the guest gets of what came; the witness sees what was sent.
+fn told(
+    around: &Around,
+    exchange: Exchange,
+    sent: Result<Answer, NoAnswer>,
+) -> Result<Answer, Error> {
+    let answer = match &sent {
+        Ok(answer) => Some((answer.status, digest(&answer.body))),
+        Err(error) if error.sent == WasSent::No => return sent.map_err(no_answer),
+        Err(_) => None,
+    };
+    around.witness.saw(Exchange { answer, ..exchange });
+    sent.map_err(no_answer)
 }
 
 /// Whether a change's request still may go out, and whether it did.

@@ -27,7 +27,12 @@ impl HostSecret for State {
         message: Vec<u8>,
     ) -> wasmtime::Result<Result<Vec<u8>, Refusal>> {
         self.called()?;
-        Ok(self.sign(&secret, &prefix, &message)?.map(Vec::from))
+        let code = self.sign(&secret, &prefix, &message)?.map(Vec::from);
+        let stage = self.around().and_then(|around| around.stage.as_ref());
+        if let (Some(stage), Ok(code)) = (stage, &code) {
+            stage.signed(code);
+        }
+        Ok(code)
     }
 
     async fn derive_hmac_sha256(
@@ -71,7 +76,7 @@ impl State {
                 }
             },
             // The manifest names inputs, and this one is none.
-            Handle::Issued(_) => Err(Refusal::NotForSigning),
+            Handle::Issued(..) => Err(Refusal::NotForSigning),
         })
     }
 }

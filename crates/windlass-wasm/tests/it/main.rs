@@ -6,6 +6,7 @@
 
 mod changes;
 mod contained;
+mod fixtures;
 mod hello;
 mod languages;
 mod otc_rds;

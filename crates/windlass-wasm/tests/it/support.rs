@@ -55,18 +55,20 @@ impl Resolver for Names {
     }
 }
 
-/// A host that may reach this machine, and no other private address.
-pub(crate) fn host() -> Host {
+/// Of a host that may reach this machine, and no other private address.
+pub(crate) fn options() -> Options {
     let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let reach = Reach::with(vec!["127.0.0.0/8".parse().unwrap()]);
     let client = Client::new(reach).allowing_plaintext();
-    let options = Options::new(Arc::new(SystemClock::default()));
-    Host::new(Options {
+    Options {
         client: client.resolving(Arc::new(Names)),
         compiled: Some(CompiledDir::open(&compiled).unwrap()),
-        ..options
-    })
-    .unwrap()
+        ..Options::new(Arc::new(SystemClock::default()))
+    }
+}
+
+pub(crate) fn host() -> Host {
+    Host::new(options()).unwrap()
 }
 
 static HELLO: OnceCell<Option<Plugin>> = OnceCell::const_new();
