@@ -89,8 +89,10 @@ impl Cloud {
             .expect("the cloud named the instance")
     }
 
+    /// Not for an instance that only a request has named.
     fn in_project(&self, instance: &str, project: &str) -> bool {
-        self.known(instance).region.project_id() == project
+        let found = self.instances.get(instance);
+        found.is_some_and(|found| found.region.project_id() == project)
     }
 
     fn name_of(&self, instance: &str) -> &str {

@@ -153,9 +153,11 @@ impl Instance {
         self.nodes.iter().any(|node| node.status != "ACTIVE")
     }
 
-    /// Whether this instance's capacity is enough to take over from `primary`.
+    /// Whether this instance may be the DR instance of `primary`.
     pub(crate) fn can_stand_in_for(&self, primary: &Self) -> bool {
-        self.cpu >= primary.cpu
+        self.kind == Kind::Single
+            && self.region != primary.region
+            && self.cpu >= primary.cpu
             && self.mem >= primary.mem
             && self.volume_gb >= primary.volume_gb
             && self.major() == primary.major()

@@ -91,6 +91,8 @@ pub(crate) enum Doing {
         old: Option<String>,
         /// Replicas that do not follow afterwards.
         away: Option<String>,
+        /// Whether the DR relation is failed afterwards.
+        breaks: bool,
     },
     Restart,
     BuildPrimary {
@@ -266,7 +268,15 @@ impl Cloud {
         let members = &operation.members;
         let result = match &operation.doing {
             Doing::Backup { backup } => self.backup_ends(at, backup, asked),
-            Doing::Upgrade { to, old, away } => {
+            Doing::Upgrade {
+                to,
+                old,
+                away,
+                breaks,
+            } => {
+                if *breaks {
+                    self.break_relation(&instance);
+                }
                 self.upgrade_ends(members, to, [old.as_deref(), away.as_deref()], asked)
             }
             Doing::Restart => asked,

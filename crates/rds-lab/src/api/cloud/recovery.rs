@@ -278,8 +278,7 @@ impl Cloud {
         if found.address != other.address {
             return Some(format!("No connection to {} can be made.", other.address));
         }
-        let primary = primary?;
-        let suited = found.kind == Kind::Single && found.can_stand_in_for(primary);
+        let suited = found.can_stand_in_for(primary?);
         (!suited).then(|| "The target instance is not suited to be a DR instance.".to_owned())
     }
 }

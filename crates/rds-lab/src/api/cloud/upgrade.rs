@@ -93,6 +93,13 @@ impl Cloud {
             to: latest,
             old,
             away,
+            breaks: matches!(
+                &work,
+                Work::Upgrade {
+                    breaks: Some(_),
+                    ..
+                }
+            ),
         };
         let job = self.begin(now, doing, members, fails, work);
         Ok(json!({ "job_id": job }))
@@ -122,9 +129,6 @@ impl Cloud {
                     };
                 }
             }
-        }
-        if self.settings.under_dr == UnderDr::Breaks {
-            self.break_relation(&members[0]);
         }
         asked
     }

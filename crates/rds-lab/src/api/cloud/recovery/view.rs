@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Cloud, Following, Refusal};
+use super::super::{Cloud, Following, Refusal, Region};
 use super::{Relation, Side};
 
 /// WAL that one millisecond of delay stands for.
@@ -94,9 +94,9 @@ impl Cloud {
                     "id": relation.id, "status": status,
                     "failed_message": if let Side::Failed(reason) = side { reason } else { "" },
                     "master_instance_id": relation.primary,
-                    "master_region": self.known(&relation.primary).region.as_str(),
+                    "master_region": self.region_of(&relation.primary),
                     "slave_instance_id": relation.dr,
-                    "slave_region": self.known(&relation.dr).region.as_str(),
+                    "slave_region": self.region_of(&relation.dr),
                     "build_process": process, "time": since.as_millis(),
                 });
                 // Only the DR side knows how far it is.
@@ -113,11 +113,11 @@ impl Cloud {
     /// The answer to `disaster-recovery-relation`.
     pub(crate) fn dr_pairs(&self, project: &str) -> Value {
         let side = |id: &str| {
-            let instance = self.known(id);
+            let region = self.region_of(id);
+            let project = Region::of_project(region).map(Region::project_id);
             json!({
-                "instance_id": id, "region": instance.region.as_str(),
-                "project_id": instance.region.project_id(),
-                "project_name": instance.region.as_str(),
+                "instance_id": id, "region": region,
+                "project_id": project.unwrap_or_default(), "project_name": region,
             })
         };
         let mut pairs = Vec::new();
@@ -145,8 +145,15 @@ impl Cloud {
         ))
     }
 
+    /// Empty for an instance that only a request has named.
+    fn region_of(&self, id: &str) -> &'static str {
+        let found = self.instances.get(id);
+        found.map_or("", |found| found.region.as_str())
+    }
+
     fn delays(&self, relation: &Relation) -> [(&'static str, Value); 4] {
-        let following = self.known(&relation.dr).following;
+        let dr = self.instances.get(&relation.dr);
+        let following = dr.map_or(Following::Away, |dr| dr.following);
         let behind = match following {
             Following::Streaming => 0,
             Following::Behind(millis) => millis,

@@ -104,6 +104,24 @@ fn a_build_toward_the_wrong_place_fails() {
         let answer = model.remove(of_primary);
         model.done(answer);
     }
+    // In the same region, however well it is equipped.
+    let billing = model
+        .cloud
+        .instances()
+        .find(|one| one.name == "billing")
+        .unwrap();
+    let near = Other {
+        instance: billing.id.clone(),
+        project: DE.to_owned(),
+        region: "eu-de".to_owned(),
+        address: billing.address.clone(),
+        subnet: Some("10.1.0.0/24".to_owned()),
+    };
+    let id = model.ids.primary.clone();
+    let answer = model.cloud.build_primary(model.now, DE, &id, &near);
+    assert_eq!(model.done(answer)["status"], "Failed");
+    let answer = model.cloud.remove_dr(model.now, DE, &id, &near, true);
+    model.done(answer);
     let changes: [fn(&mut Other); 4] = [
         |other| other.address = "10.9.9.9".to_owned(),
         |other| other.project = DE.to_owned(),
@@ -154,4 +172,34 @@ fn a_side_that_could_not_be_removed_is_failed_and_can_be_removed_again() {
         assert_eq!(model.done(answer)["status"], "Completed");
         assert_eq!(model.infos(project), json!([]));
     }
+}
+
+#[test]
+fn an_instance_that_only_a_request_names_breaks_no_view() {
+    let mut model = model();
+    for of_primary in [false, true] {
+        let answer = model.remove(of_primary);
+        model.done(answer);
+    }
+    let mut nobody = model.other(true);
+    nobody.instance = "nobody".to_owned();
+    let (primary, dr) = (model.ids.primary.clone(), model.ids.dr.clone());
+    let answer = model.cloud.build_primary(model.now, DE, &primary, &nobody);
+    assert_eq!(model.done(answer)["status"], "Failed");
+    let answer = model.cloud.build_dr(model.now, NL, &dr, &nobody);
+    assert_eq!(model.done(answer)["status"], "Failed");
+    assert_eq!(model.infos(DE)[0]["slave_region"], "");
+    assert_eq!(model.infos(NL)[0]["replica_state"], "-1");
+    let pairs = model.cloud.dr_pairs(DE);
+    let pairs = &pairs["instance_dr_relations"];
+    assert_eq!(pairs[0]["slave_instances"][0]["instance_id"], "nobody");
+    assert_eq!(
+        model.cloud.dr_status(NL, &dr).unwrap()["replica_state"],
+        "-1"
+    );
+    let answer = model
+        .cloud
+        .remove_dr(model.now, DE, &primary, &nobody, true);
+    assert_eq!(model.done(answer)["status"], "Completed");
+    assert_eq!(model.infos(DE), json!([]));
 }
