@@ -15,6 +15,7 @@ fn started(arguments: &[&str]) -> (Child, Vec<String>) {
         .args(arguments)
         .args(["--seconds", "0.1"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         // As a shell does: Ctrl-C then goes to all of the group.
         .process_group(0)
         .spawn()
@@ -25,7 +26,8 @@ fn started(arguments: &[&str]) -> (Child, Vec<String>) {
         .take_while(|line| !line.starts_with("Ctrl-C"))
         .collect();
     if lines.len() < LINES_MIN {
-        panic!("it ended: {:?}: {lines:?}", child.wait());
+        let said = child.wait_with_output().unwrap();
+        panic!("it ended: {}", String::from_utf8_lossy(&said.stderr));
     }
     (child, lines)
 }
