@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ActionName;
+use crate::id::{ActionName, GuardName};
 use crate::plan::EffectClass;
 use crate::time::Millis;
 use crate::types::Type;
@@ -64,6 +64,10 @@ pub struct Action {
     pub observe: Millis,
     /// How an attempt that was sent can still be known to have changed nothing.
     pub no_effect: NoEffect,
+    /// The guard that its success is evidence of; its outputs then hold what evidence
+    /// consists of ([`crate::plan::EVIDENCE_FIELDS`]).
+    #[serde(default)]
+    pub provides: Option<GuardName>,
 }
 
 impl Action {

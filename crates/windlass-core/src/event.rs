@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ActionName, NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
-use crate::plan::{Digest, Input, Plan};
+use crate::plan::{Digest, Input, Plan, Relied};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -115,6 +115,9 @@ pub enum Event {
         deadline: Timestamp,
         /// After this the work is not handed over any more.
         send_by: Timestamp,
+        /// The evidence that it relies on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<Relied>,
     },
     AttemptCheckpointed {
         node: NodeId,
@@ -164,6 +167,9 @@ pub enum Event {
         call: Dispatch,
         #[serde(default)]
         expires_at: Option<Timestamp>,
+        /// The evidence that it relies on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<Relied>,
     },
     /// A person states that it is done.
     ManualStepAttested {

@@ -283,6 +283,7 @@ impl Fold<'_> {
                 call,
                 deadline,
                 send_by,
+                guards: _,
             } => {
                 let key = self.startable(node, *attempt)?;
                 if self.live.manual(key).is_some() {
@@ -351,6 +352,7 @@ impl Fold<'_> {
                 attempt,
                 call,
                 expires_at,
+                guards: _,
             } => {
                 let key = self.startable(node, *attempt)?;
                 if self.live.manual(key).is_none() {

@@ -116,6 +116,11 @@ name_type!(
     SecretName, "secret name", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
 );
 
+name_type!(
+    /// What a guard is evidence of, such as `backup`.
+    GuardName, "guard", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
+);
+
 impl StepId {
     /// Whether the step stands in the runbook itself, not in one that it inlines.
     pub fn is_plain(&self) -> bool {

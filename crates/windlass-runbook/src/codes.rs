@@ -196,6 +196,9 @@ codes! {
     MANUAL_KEY = "WL0670", "A key does not belong to work that a person does by hand.";
     MANUAL_EXPIRES = "WL0671", "A change that a person does by hand cannot expire.";
     POINT_IN_TIME = "WL0672", "A point in time is not written as one.";
+    GUARD_MISSING = "WL0680", "A step can be reached without the evidence that it demands.";
+    EVIDENCE_SHAPE = "WL0681", "What a step is said to be evidence of is no evidence.";
+    GUARD_PLACE = "WL0682", "A guard stands where none can be given or demanded.";
     SETTLE_SHORT = "WL0690", "A look comes before the action is surely without effect.";
     TEST_RUNBOOK = "WL0801", "The runbook of a test file cannot be read or has mistakes.";
     TEST_INPUTS = "WL0802", "The inputs of a case do not fit the runbook.";

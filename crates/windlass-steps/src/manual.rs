@@ -51,5 +51,6 @@ pub(crate) fn entry() -> Action {
         observe: OBSERVE,
         // He may say that nothing was done.
         no_effect: NoEffect::Refused,
+        provides: None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use windlass_core::catalog::{Action as Entry, Grant, NoEffect, Output, Param};
-use windlass_core::id::ActionName;
+use windlass_core::id::{ActionName, GuardName};
 use windlass_core::plan::EffectClass;
 use windlass_core::time::Millis;
 use windlass_http::Method;
@@ -201,14 +201,14 @@ impl Action {
             }
         }
         match &self.provides {
-            Some(guard) if guard.parse::<windlass_core::id::StepId>().is_err() => {
+            Some(guard) if guard.parse::<GuardName>().is_err() => {
                 fail(format!("provides {guard:?}, which is no guard's name"))
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    /// The entry of the catalog. The guard has no place there yet.
+    /// The entry of the catalog.
     pub fn entry(&self) -> Entry {
         Entry {
             summary: self.summary.clone(),
@@ -226,6 +226,10 @@ impl Action {
             settle_least: Millis(0),
             observe: self.observe,
             no_effect: NoEffect::Refused,
+            provides: self
+                .provides
+                .as_deref()
+                .and_then(|guard| guard.parse().ok()),
         }
     }
 }

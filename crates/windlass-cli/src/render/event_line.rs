@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, StepId};
 use windlass_core::outcome::{Answer, Failure, Resolution, Witness};
+use windlass_core::plan::Relied;
 use windlass_core::time::Timestamp;
 use windlass_server::wire::RunView;
 
@@ -113,10 +114,16 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
             node,
             attempt,
             call,
+            guards,
             ..
         } => passing(
             "running",
-            format!("{} started ({})", tried(node, *attempt), call.uses),
+            format!(
+                "{} started ({}{})",
+                tried(node, *attempt),
+                call.uses,
+                relied(guards)
+            ),
         ),
         Event::AttemptCheckpointed { .. } => None,
         Event::AttemptSucceeded {
@@ -300,6 +307,15 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
             format!("gate {step}: the approval does not hold any more: {reason}"),
         ),
     }
+}
+
+/// The evidence that an attempt relies on, behind what it uses.
+fn relied(guards: &[Relied]) -> String {
+    let guards = guards.iter().map(|relied| {
+        let claimed = if relied.claimed { ", as claimed" } else { "" };
+        format!("; {} by {}{claimed}", relied.guard, relied.by)
+    });
+    guards.collect()
 }
 
 fn tried(loops: &Loops, node: &NodeId, attempt: u32) -> String {

@@ -89,6 +89,8 @@ pub(crate) fn action(id: StepId, needs: Vec<StepId>) -> Step {
         when: None,
         kind,
         ensure: None,
+        provides: None,
+        guards: Vec::new(),
         finally: false,
     }
 }

@@ -21,6 +21,8 @@ pub const INTERRUPTIONS_MAX: u32 = 20;
 pub const GATE_OPENINGS_MAX: u32 = 4;
 /// The code of an `until` that did not come true in time; no retry follows.
 pub(super) const CODE_UNTIL: &str = "until_expired";
+/// Evidence that a step demands is not there, or what a step gives as evidence is none.
+pub(super) const CODE_GUARD: &str = "guard";
 /// The code of an expression that could not be evaluated; no retry follows.
 pub(super) const CODE_EXPRESSION: &str = "expression";
 

@@ -2,6 +2,7 @@
 //! Pure: state, command and time in, events out. Nothing here changes the caller's state.
 
 mod advance;
+mod guards;
 mod lock;
 mod manual;
 mod operator;

@@ -1,7 +1,7 @@
 //! What runners and looks at the target report, and what it means.
 
 use super::Decider;
-use super::advance::{CODE_EXPRESSION, CODE_UNTIL, next_look};
+use super::advance::{CODE_EXPRESSION, CODE_GUARD, CODE_UNTIL, next_look};
 use crate::event::Event;
 use crate::evolve::{CODE_GIVEN_UP, CODE_INTERRUPTED, CODE_NOT_HAPPENED, brief};
 use crate::id::NodeId;
@@ -255,6 +255,12 @@ impl Decider {
         if let Some(why) = live.lacks_declared(key, outputs) {
             return failure("outputs", format!("it succeeded, but {why}"));
         }
+        if let Some(Err(fault)) = self.evidence(live, key, outputs) {
+            return failure(
+                CODE_GUARD,
+                format!("it succeeded, but its evidence {fault}"),
+            );
+        }
         if let Some(expect) = expect {
             match expect.eval_bool(&scope) {
                 Ok(true) => {}
@@ -293,7 +299,12 @@ impl Decider {
         Ok(Judgement::Success { nothing_to_do })
     }
 
-    fn judging<'a>(&'a self, live: &'a Live, item: &'a Value, outputs: &'a Value) -> NodeScope<'a> {
+    pub(super) fn judging<'a>(
+        &'a self,
+        live: &'a Live,
+        item: &'a Value,
+        outputs: &'a Value,
+    ) -> NodeScope<'a> {
         NodeScope {
             run: self.state.run(),
             live,

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use sha2::{Digest as _, Sha256};
 
 use super::Decider;
-use super::advance::{CODE_EXPRESSION, GATE_OPENINGS_MAX};
+use super::advance::{CODE_EXPRESSION, CODE_GUARD, GATE_OPENINGS_MAX};
 use crate::event::{Dispatch, Event};
 use crate::id::{NodeId, Phase, RunId};
 use crate::outcome::{Effected, Failure};
@@ -315,6 +315,23 @@ impl Decider {
                 return Some(Event::NodeFailed { node: id, failure });
             }
         };
+        let guards = match key.phase {
+            Phase::Do => self.guards_of(live, key.step),
+            Phase::Undo => Ok(Vec::new()),
+        };
+        let guards = match guards {
+            Ok(guards) => guards,
+            Err(message) => {
+                let failure = Failure {
+                    effect: Effected::None,
+                    code: CODE_GUARD.to_owned(),
+                    message,
+                    evidence: None,
+                    log: None,
+                };
+                return Some(Event::NodeFailed { node: id, failure });
+            }
+        };
         let deadline = self.now + call.timeout;
         let manual = live.manual(key);
         let own_key = effect.is_change().then_some(attempt);
@@ -330,6 +347,7 @@ impl Decider {
                 attempt,
                 call: dispatch,
                 expires_at: manual.expires.map(|expires| self.now + expires),
+                guards,
             });
         }
         Some(Event::AttemptStarted {
@@ -338,6 +356,7 @@ impl Decider {
             deadline,
             send_by: (self.now + call.send_within).min(deadline),
             node: id,
+            guards,
         })
     }
 

@@ -21,6 +21,8 @@ pub struct IndexedPlan {
     successors: Vec<Vec<u32>>,
     /// For each step, every gate that precedes it.
     gates_before: Vec<Vec<u32>>,
+    /// For each step, every step that precedes it and gives evidence.
+    providers_before: Vec<Vec<u32>>,
     secrets: BTreeSet<SecretName>,
 }
 
@@ -89,6 +91,7 @@ impl IndexedPlan {
                 return Err(PlanError::DuplicateStep(step.id.clone()));
             }
             check_step(step)?;
+            check_guards(&plan, step)?;
         }
         let needs = resolve_needs(&plan, &by_id)?;
         let mut successors = vec![Vec::new(); plan.steps.len()];
@@ -98,7 +101,9 @@ impl IndexedPlan {
             }
         }
         let order = topological_order(&plan, &needs, &successors)?;
-        let gates_before = gates_before(&plan, &needs, &order);
+        let is_gate = |step: &Step| matches!(step.kind, StepKind::Gate(_));
+        let gates_before = before(&plan, &needs, &order, is_gate);
+        let providers_before = before(&plan, &needs, &order, |step| step.provides.is_some());
         let secrets = secrets_given(&plan);
         let indexed = Self {
             plan,
@@ -106,6 +111,7 @@ impl IndexedPlan {
             needs,
             successors,
             gates_before,
+            providers_before,
             secrets,
         };
         indexed.check_ensures()?;
@@ -142,6 +148,11 @@ impl IndexedPlan {
     /// Every gate that precedes a step, in ascending order.
     pub fn gates_before(&self, index: u32) -> &[u32] {
         &self.gates_before[index as usize]
+    }
+
+    /// The steps that precede `index` and give evidence, in the author's order.
+    pub fn providers_before(&self, index: u32) -> &[u32] {
+        &self.providers_before[index as usize]
     }
 
     /// The secrets that its steps and notices are given. What is declared and given to
@@ -300,6 +311,25 @@ pub(crate) fn is_change(step: &Step) -> bool {
     }
 }
 
+/// Evidence is of one success, and about the target of the run.
+fn check_guards(plan: &Plan, step: &Step) -> Result<(), PlanError> {
+    let rule = |why| Err(PlanError::Rule(step.id.clone(), why));
+    let is_action = matches!(step.kind, StepKind::Action { .. });
+    if step.provides.is_some() && !(is_action && step.kind.manual().is_none()) {
+        return rule("only an action gives evidence, and not a person's word");
+    }
+    if step.provides.is_some() && step.has_items() {
+        return rule("a step over items gives no evidence: there may be none");
+    }
+    if !step.guards.is_empty() && !is_action {
+        return rule("only an action demands evidence");
+    }
+    if !step.guards.is_empty() && plan.target.is_none() {
+        return rule("evidence is demanded of the run's target, and it has none");
+    }
+    Ok(())
+}
+
 fn check_step(step: &Step) -> Result<(), PlanError> {
     let rule = |why| Err(PlanError::Rule(step.id.clone(), why));
     match &step.kind {
@@ -432,19 +462,24 @@ fn topological_order(
     ))
 }
 
-fn gates_before(plan: &Plan, needs: &[Vec<u32>], order: &[u32]) -> Vec<Vec<u32>> {
+fn before(
+    plan: &Plan,
+    needs: &[Vec<u32>],
+    order: &[u32],
+    wanted: impl Fn(&Step) -> bool,
+) -> Vec<Vec<u32>> {
     let mut before: Vec<Vec<u32>> = vec![Vec::new(); plan.steps.len()];
     for index in order {
-        let mut gates = Vec::new();
+        let mut found = Vec::new();
         for need in &needs[*index as usize] {
-            gates.extend_from_slice(&before[*need as usize]);
-            if matches!(plan.steps[*need as usize].kind, StepKind::Gate(_)) {
-                gates.push(*need);
+            found.extend_from_slice(&before[*need as usize]);
+            if wanted(&plan.steps[*need as usize]) {
+                found.push(*need);
             }
         }
-        gates.sort_unstable();
-        gates.dedup();
-        before[*index as usize] = gates;
+        found.sort_unstable();
+        found.dedup();
+        before[*index as usize] = found;
     }
     before
 }

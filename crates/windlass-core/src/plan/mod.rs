@@ -3,6 +3,7 @@
 //! of the author's intent. Not responsible for reading YAML (`windlass-runbook`).
 
 mod change;
+mod guard;
 mod host;
 mod index;
 mod manual;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use change::{Change, ChangeClass, Risk};
+pub use guard::{EVIDENCE_BYTES_MAX, EVIDENCE_FIELDS, Evidence, GuardDemand, Provides, Relied};
 pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
 pub use manual::{Asked, Manual};

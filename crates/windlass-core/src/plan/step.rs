@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::id::{ActionName, SecretName, StepId};
-use crate::plan::{Manual, Template, Unit};
+use crate::plan::{GuardDemand, Manual, Provides, Template, Unit};
 use crate::time::Millis;
 use crate::types::Type;
 
@@ -60,6 +60,12 @@ pub struct Step {
     /// The step that must run once this change may have taken effect.
     #[serde(default)]
     pub ensure: Option<StepId>,
+    /// What its success is evidence of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provides: Option<Provides>,
+    /// Evidence that it does not start without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardDemand>,
     /// Whether the step belongs to `finally`.
     #[serde(default)]
     pub finally: bool,

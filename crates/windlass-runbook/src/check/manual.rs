@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Node, NodeKind};
 
 /// Keys of other steps, and why they have no place here.
-const REFUSED: [(&str, &str); 5] = [
+const REFUSED: [(&str, &str); 6] = [
     (
         "timeout",
         "a person needs as long as he needs: `expires` closes what is no change",
@@ -37,6 +37,10 @@ const REFUSED: [(&str, &str); 5] = [
     (
         "outputs",
         "what is stated is declared under `with`, as `values`",
+    ),
+    (
+        "provides",
+        "what a person states is no evidence: let a step look at what he did",
     ),
 ];
 

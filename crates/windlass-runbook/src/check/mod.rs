@@ -9,6 +9,7 @@ mod echoed;
 pub(crate) mod fields;
 mod grants;
 mod graph;
+mod guards;
 mod hints;
 mod inline;
 mod inputs;
@@ -265,9 +266,11 @@ fn runbook(
     inline::outputs(&world, &graph, &fields, outputs_at, found);
     let target = target::target(&world, &graph, &fields, found);
     let on = on::on(&world, &graph, &fields, found);
-    let steps = lower(&world, &graph, &fields, on_failure, outputs_at, found);
-    if let Some(flat) = &steps {
+    let mut steps = lower(&world, &graph, &fields, on_failure, outputs_at, found);
+    if let Some(flat) = &mut steps {
         grants::check(&world, &world.secret_hosts, &flat.steps, found);
+        guards::of_databases(target.as_ref(), &mut flat.steps);
+        proved::check(&world, &flat.steps, found);
     }
     let name = name?;
     let plan = Plan {
@@ -357,12 +360,7 @@ fn lower(
         };
         rules::advise(&book, found);
     }
-    let flat = inline::flatten(world, graph.order(), steps, &inlinings, found)?;
-    // What stands around an inlined runbook is seen by the one around it.
-    if whole && !world.inlined {
-        proved::check(world, &flat.steps, found);
-    }
-    Some(flat)
+    inline::flatten(world, graph.order(), steps, &inlinings, found)
 }
 
 /// Core keeps the rules of every plan; what it refuses and this crate did not

@@ -5,16 +5,20 @@ use windlass_core::plan::Step;
 
 use super::fields::{DIAGNOSTICS_MAX, Found};
 use super::world::World;
-use crate::codes::{DEBT_WITHOUT_EVIDENCE, OWED_UNAPPROVED, UNAPPROVED};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::codes::{DEBT_WITHOUT_EVIDENCE, GUARD_MISSING, OWED_UNAPPROVED, UNAPPROVED};
+use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::proof::{self, Demand, Fact, Gap, Happening, Lack, Passed, Way};
 
 /// How many gates are looked at for one that a step could need.
 const GATES_TRIED_MAX: usize = 8;
 
-/// Proves the steps of the whole run, all that is inlined among them.
+/// Proves the steps of the whole run, all that is inlined among them. What is wrong
+/// otherwise comes first: a step that was not understood proves nothing.
 pub(super) fn check(world: &World<'_>, steps: &[Step], found: &mut Found) {
-    let facts = proof::facts(steps, &|_| None, &proof::of_every_runbook);
+    if found.iter().any(|found| found.severity == Severity::Error) {
+        return;
+    }
+    let facts = proof::facts(steps);
     let telling = Telling {
         world,
         steps,
@@ -38,12 +42,17 @@ impl Telling<'_> {
     fn diagnostic(&self, gap: &Gap, story: &[proof::Line]) -> Diagnostic {
         let step = self.id(gap.step);
         let (diagnostic, help) = match (&gap.lack, gap.way) {
-            (Lack::Demand(_), Way::Needs) => {
+            (Lack::Demand(Demand::Guard(guard)), way) => {
+                let message = format!("`{step}` can start without the guard `{guard}`");
+                let diagnostic = Diagnostic::error(GUARD_MISSING, message);
+                (diagnostic, self.guard_before(gap.step, guard, way))
+            }
+            (Lack::Demand(Demand::Approval), Way::Needs) => {
                 let message = format!("`{step}` is irreversible, and nobody approves it");
                 let diagnostic = Diagnostic::warning(UNAPPROVED, message);
                 (diagnostic, self.gate_before(gap.step))
             }
-            (Lack::Demand(_), Way::Debt { change }) => {
+            (Lack::Demand(Demand::Approval), Way::Debt { change }) => {
                 let change = self.id(change);
                 let message = format!(
                     "`{step}` is irreversible, and as a debt of `{change}` nobody approves it"
@@ -69,7 +78,7 @@ impl Telling<'_> {
     /// The step itself first, so that the finding stands at its place; then the story before it.
     fn told(&self, diagnostic: Diagnostic, gap: &Gap, story: &[proof::Line]) -> Diagnostic {
         let Some((last, before)) = story.split_last() else {
-            return diagnostic.at(self.span(gap.step), "no gate precedes it");
+            return diagnostic.at(self.span(gap.step), "nothing that it demands precedes it");
         };
         let end = match (gap.way, before) {
             (Way::Needs, []) => "starts with the run".to_owned(),
@@ -113,6 +122,28 @@ impl Telling<'_> {
             ),
             None => "put a gate before it: a step with `approval: {expires: 30m}` that it needs"
                 .to_owned(),
+        }
+    }
+
+    fn guard_before(&self, step: usize, guard: &str, way: Way) -> String {
+        let wanted = Demand::Guard(guard.to_owned());
+        let gives = |fact: &Fact| fact.gives.as_ref() == Some(&wanted);
+        match (self.facts.iter().position(gives), way) {
+            (Some(at), Way::Debt { change }) => format!(
+                "a debt is paid without waiting for what it needs: let `{}` need `{}`",
+                self.id(change),
+                self.id(at)
+            ),
+            (Some(at), Way::Needs) if self.facts[at].passed.is_some() => format!(
+                "`{}` gives it, and may give nothing: leave out its `when`",
+                self.id(at)
+            ),
+            (Some(at), Way::Needs) if at != step => {
+                format!("let it need `{}`, directly or through others", self.id(at))
+            }
+            (Some(_) | None, _) => format!(
+                "put a step before it whose action gives the guard, or that claims it with `provides: {{guard: {guard}, evidence: ...}}`"
+            ),
         }
     }
 

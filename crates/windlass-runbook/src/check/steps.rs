@@ -13,6 +13,7 @@ use super::drafts::action;
 use super::echoed;
 use super::fields::{Fields, Found, wrong_shape};
 use super::graph::Before;
+use super::guards;
 use super::keys;
 use super::names::{Around, Outputs, bare, bare_for};
 use super::templates::{Wanted, template};
@@ -53,6 +54,20 @@ pub(super) fn step(
         Form::Wait => wait(world, fields, once, found).map(|span| StepKind::Wait { span }),
         Form::Action { .. } => action_kind(world, draft, fields, once, on_failure, found),
     };
+    let (provides, guards) = match &draft.form {
+        Form::Action { action, .. } => {
+            let stated = typed::stated(world, index, once);
+            let outputs = stated.as_deref().map_or(Outputs::Unknown, Outputs::Known);
+            let judge = Around { outputs, ..once };
+            (
+                guards::provides(world, draft, fields, *action, judge, found),
+                guards::demands(draft, fields, found),
+            )
+        }
+        Form::Broken | Form::Inlined { .. } | Form::Gate | Form::Wait => {
+            (Some(None), Some(Vec::new()))
+        }
+    };
     Some(Step {
         id: draft.id.clone(),
         title,
@@ -60,6 +75,8 @@ pub(super) fn step(
         when: when?,
         kind: kind?,
         ensure,
+        provides: provides?,
+        guards: guards?,
         finally: draft.finally,
     })
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use windlass_core::catalog::Catalog;
-use windlass_core::id::{ActionName, SecretName, StepId};
-use windlass_core::plan::{EffectClass, IndexedPlan, Reconcile, StepKind};
+use windlass_core::id::{ActionName, GuardName, SecretName, StepId};
+use windlass_core::plan::{EffectClass, GuardDemand, IndexedPlan, Reconcile, StepKind};
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
 
@@ -54,6 +54,12 @@ pub struct StepOutline {
     pub undo: Option<ActionName>,
     /// The step that is owed once this one may have taken effect.
     pub ensure: Option<StepId>,
+    /// The guard that its success is evidence of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provides: Option<Given>,
+    /// The guards that it does not start without.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardDemand>,
     /// How long after it opens a gate expires.
     pub expires_ms: Option<Millis>,
     /// How long a wait is, as written or resolved.
@@ -65,6 +71,14 @@ pub struct StepOutline {
     pub secrets: Vec<SecretName>,
     pub touches: Vec<Touched>,
     pub longest: Span,
+}
+
+/// A guard that a step gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Given {
+    pub guard: GuardName,
+    /// Whether the author of the runbook says so, and not the action.
+    pub claimed: bool,
 }
 
 /// A step over items.
@@ -120,6 +134,11 @@ impl Seen<'_> {
             reconcile: None,
             undo: None,
             ensure: step.ensure.clone(),
+            provides: step.provides.as_ref().map(|provides| Given {
+                guard: provides.guard.clone(),
+                claimed: provides.claimed.is_some(),
+            }),
+            guards: step.guards.clone(),
             expires_ms: None,
             wait: None,
             stage: self.order.stage[at as usize],

@@ -47,6 +47,8 @@ fn action(id: &str, effect: EffectClass, needs: &[usize]) -> Step {
             manual: None,
         },
         ensure: None,
+        provides: None,
+        guards: Vec::new(),
         finally: false,
     }
 }

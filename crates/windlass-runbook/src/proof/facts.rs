@@ -51,14 +51,7 @@ pub struct Fact {
 }
 
 /// The facts of the steps of a plan. A need or a debt that leads nowhere is left out.
-///
-/// `provides` says which guard the success of a step is evidence of; `demands` what a step
-/// demands.
-pub fn facts(
-    steps: &[Step],
-    provides: &dyn Fn(&Step) -> Option<String>,
-    demands: &dyn Fn(&Step) -> Vec<Demand>,
-) -> Vec<Fact> {
+pub fn facts(steps: &[Step]) -> Vec<Fact> {
     let by_id: BTreeMap<&StepId, usize> = steps
         .iter()
         .enumerate()
@@ -73,16 +66,38 @@ pub fn facts(
             needs.dedup();
             Fact {
                 needs,
-                gives: match &step.kind {
-                    StepKind::Gate(_) => Some(Demand::Approval),
-                    StepKind::Action { .. } => provides(step).map(Demand::Guard),
-                    StepKind::Wait { .. } => None,
-                },
+                gives: gives(step),
                 passed: passed(step),
                 demands: demands(step),
                 owes: step.ensure.as_ref().and_then(index),
             }
         })
+        .collect()
+}
+
+fn gives(step: &Step) -> Option<Demand> {
+    if let StepKind::Gate(_) = &step.kind {
+        return Some(Demand::Approval);
+    }
+    let provides = step.provides.as_ref()?;
+    Some(Demand::Guard(provides.guard.to_string()))
+}
+
+/// What is irreversible demands that a person says yes, and each step its guards.
+fn demands(step: &Step) -> Vec<Demand> {
+    let irreversible = matches!(
+        step.kind,
+        StepKind::Action {
+            effect: EffectClass::Irreversible,
+            ..
+        }
+    );
+    let guards = step.guards.iter();
+    let guards = guards.map(|demand| Demand::Guard(demand.guard.to_string()));
+    irreversible
+        .then_some(Demand::Approval)
+        .into_iter()
+        .chain(guards)
         .collect()
 }
 
@@ -99,16 +114,5 @@ fn passed(step: &Step) -> Option<Passed> {
             budget => Passed::ItemsFail(budget),
         }),
         StepKind::Action { for_each: None, .. } | StepKind::Gate(_) | StepKind::Wait { .. } => None,
-    }
-}
-
-/// What every irreversible step demands, whatever a policy adds.
-pub(crate) fn of_every_runbook(step: &Step) -> Vec<Demand> {
-    match &step.kind {
-        StepKind::Action {
-            effect: EffectClass::Irreversible,
-            ..
-        } => vec![Demand::Approval],
-        StepKind::Action { .. } | StepKind::Gate(_) | StepKind::Wait { .. } => Vec::new(),
     }
 }

@@ -13,7 +13,6 @@ mod facts;
 mod story;
 
 pub use before::Befores;
-pub(crate) use facts::of_every_runbook;
 pub use facts::{Demand, Fact, Passed, facts};
 pub(crate) use story::ancestors;
 pub use story::{Happening, Line, STORY_LINES_MAX};

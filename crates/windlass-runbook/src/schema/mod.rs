@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 31] {
+    pub(super) fn all_keys() -> [&'static Keys; 33] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -208,6 +208,8 @@ mod tests {
             &keys::APPROVAL,
             &keys::CHECK,
             &keys::RETRY,
+            &keys::PROVIDES,
+            &keys::GUARD,
             &keys::UNTIL,
             &keys::RECONCILE,
             &keys::UNDO,

@@ -6,7 +6,7 @@ use crate::check::keys::{self, Keys};
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 30] {
+fn maps() -> [(&'static str, &'static Keys); 32] {
     [
         ("A runbook", &keys::TOP),
         ("The change block", &keys::CHANGE),
@@ -21,6 +21,8 @@ fn maps() -> [(&'static str, &'static Keys); 30] {
         ("A declared output", &keys::OUTPUT),
         ("A repeated read: `until`", &keys::UNTIL),
         ("Another attempt: `retry`", &keys::RETRY),
+        ("Evidence that is given: `provides`", &keys::PROVIDES),
+        ("Evidence that is demanded: `guards`", &keys::GUARD),
         ("A look after a doubt: `reconcile`", &keys::RECONCILE),
         ("The way back: `undo`", &keys::UNDO),
         ("A check of `assert`", &keys::CHECK),

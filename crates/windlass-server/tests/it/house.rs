@@ -231,6 +231,8 @@ fn step(id: &str, kind: StepKind, needs: &[&str]) -> Step {
         when: None,
         kind,
         ensure: None,
+        provides: None,
+        guards: Vec::new(),
         finally: false,
     }
 }
@@ -288,6 +290,7 @@ impl CatalogSource for Source {
             settle_least: Millis(0),
             observe: Millis::from_mins(15),
             no_effect: windlass_core::catalog::NoEffect::Never,
+            provides: None,
         };
         let classes = [
             EffectClass::Read,

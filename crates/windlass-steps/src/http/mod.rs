@@ -237,6 +237,7 @@ pub(crate) fn entry() -> Action {
         settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
+        provides: None,
     }
 }
 

@@ -179,5 +179,6 @@ fn entry(summary: &str, own: BTreeMap<String, Param>, more: &[(&str, Type, &str)
         settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
+        provides: None,
     }
 }

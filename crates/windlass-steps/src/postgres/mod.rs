@@ -183,6 +183,7 @@ pub(crate) fn query_entry() -> Action {
         settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
+        provides: None,
     }
 }
 
@@ -220,6 +221,7 @@ pub(crate) fn execute_entry() -> Action {
         settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Refused,
+        provides: None,
     }
 }
 

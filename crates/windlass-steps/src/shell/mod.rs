@@ -129,6 +129,7 @@ pub(crate) fn entry() -> Action {
         settle_least: Millis(0),
         observe: OBSERVE,
         no_effect: NoEffect::Param("no_effect_exit_codes".to_owned()),
+        provides: None,
     }
 }
 

@@ -231,6 +231,21 @@ fn facts(step: &StepOutline) -> Vec<String> {
     if let Some(owed) = &step.ensure {
         facts.push(format!("owes {owed}"));
     }
+    if let Some(given) = &step.provides {
+        let by = if given.claimed {
+            ", claimed by the author"
+        } else {
+            ""
+        };
+        facts.push(format!("gives the guard {}{by}", given.guard));
+    }
+    for demand in &step.guards {
+        let age = demand
+            .max_age
+            .map(|age| format!(", at most {age} old"))
+            .unwrap_or_default();
+        facts.push(format!("not without the guard {}{age}", demand.guard));
+    }
     if step.effect.is_some_and(EffectClass::is_change) {
         facts.push(match &step.reconcile {
             Some(look) if look == "native" => "looks itself when in doubt".to_owned(),

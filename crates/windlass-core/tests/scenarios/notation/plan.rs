@@ -11,8 +11,8 @@ use super::expr::expr;
 use super::words;
 use windlass_core::id::StepId;
 use windlass_core::plan::{
-    Call, Digest, EffectClass, ForEach, Gate, IndexedPlan, Manual, OnFailure, Part, Plan,
-    PlanError, Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
+    Call, Digest, EffectClass, ForEach, Gate, GuardDemand, IndexedPlan, Manual, OnFailure, Part,
+    Plan, PlanError, Provides, Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
 };
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
@@ -116,6 +116,8 @@ fn mention(plan: &mut Plan, word: &str, finally: bool, needs: &[StepId]) -> Step
             when: None,
             kind,
             ensure: None,
+            provides: None,
+            guards: Vec::new(),
             finally,
         });
         plan.steps.len() - 1
@@ -181,6 +183,25 @@ fn apply(step: &mut Step, key: &str, text: &str) {
     match key {
         "when" => return step.when = Some(expr(text)),
         "ensure" => return step.ensure = Some(text.parse().expect("a step id")),
+        "gives_guard" => return step.provides = Some(provides(text, None)),
+        // By what it is known stands in the output `x`.
+        "claims_guard" => {
+            let text_of = |text: &str| Template::Literal(text.into());
+            let claimed = BTreeMap::from([
+                ("id".to_owned(), Template::Expr(expr("x"))),
+                ("taken_at".to_owned(), text_of("1970-01-01T00:00:00Z")),
+                ("verified_how".to_owned(), text_of("read back")),
+            ]);
+            return step.provides = Some(provides(text, Some(Template::Map(claimed))));
+        }
+        "guard" => {
+            let (guard, max_age) = match text.split_once(':') {
+                Some((guard, secs)) => (guard, Some(secs_of(secs))),
+                None => (text, None),
+            };
+            let guard = guard.parse().expect("a guard's name");
+            return step.guards.push(GuardDemand { guard, max_age });
+        }
         _ => {}
     }
     match &mut step.kind {
@@ -254,6 +275,11 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             _ => apply_call(call, key, text),
         },
     }
+}
+
+fn provides(guard: &str, claimed: Option<Template>) -> Provides {
+    let guard = guard.parse().expect("a guard's name");
+    Provides { guard, claimed }
 }
 
 fn ty_of(text: &str) -> Type {

@@ -4,6 +4,7 @@
 use windlass_core::effect::{Effect, Look};
 use windlass_core::event::Event;
 use windlass_core::outcome::{Answer, Resolution, Witness};
+use windlass_core::plan::Relied;
 use windlass_core::state::{Need, RunState, RunStatus};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
@@ -18,6 +19,18 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 fn until(at: &Option<Timestamp>) -> String {
     at.map_or(String::new(), |at| format!(" until {}", time(at)))
+}
+
+fn relied(guards: &[Relied]) -> String {
+    let one = |relied: &Relied| {
+        let claimed = if relied.claimed { " as claimed" } else { "" };
+        let (evidence, by) = (&relied.evidence, &relied.by);
+        format!(
+            " on {} {} of {} by {by}{claimed}",
+            relied.guard, evidence.id, evidence.target
+        )
+    };
+    guards.iter().map(one).collect()
 }
 
 /// A value, when there is something to show.
@@ -79,10 +92,15 @@ pub(crate) fn event(event: &Event) -> String {
             node,
             attempt,
             call,
+            guards,
             ..
         } => {
             let input = call.input.clone().into_value().unwrap_or(Value::Null);
-            format!("{node}#{attempt} started{}", given(&input))
+            format!(
+                "{node}#{attempt} started{}{}",
+                given(&input),
+                relied(guards)
+            )
         }
         Event::AttemptCheckpointed {
             node,
@@ -125,10 +143,12 @@ pub(crate) fn event(event: &Event) -> String {
             attempt,
             call,
             expires_at,
+            guards,
         } => {
             let input = call.input.clone().into_value().unwrap_or(Value::Null);
             let (told, until) = (given(&input), until(expires_at));
-            format!("{node}#{attempt} asked by hand{until}{told}")
+            let relied = relied(guards);
+            format!("{node}#{attempt} asked by hand{until}{told}{relied}")
         }
         Event::ManualStepAttested {
             node,

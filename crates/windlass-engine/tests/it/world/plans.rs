@@ -76,6 +76,8 @@ fn with_kind(step: &str, kind: StepKind, needs: &[&str]) -> Step {
         when: None,
         kind,
         ensure: None,
+        provides: None,
+        guards: Vec::new(),
         finally: false,
     }
 }

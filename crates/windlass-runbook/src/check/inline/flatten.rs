@@ -48,6 +48,8 @@ impl Inlining {
                 not_requester: false,
             }),
             ensure: None,
+            provides: None,
+            guards: Vec::new(),
             finally: false,
         }
     }

@@ -3,7 +3,9 @@
 //! that the result is an expression as anybody could have written it.
 
 use windlass_core::expr::{Expr, Kind};
-use windlass_core::plan::{Call, ForEach, Gate, Part, Reconcile, Step, StepKind, Template, Until};
+use windlass_core::plan::{
+    Call, ForEach, Gate, Part, Provides, Reconcile, Step, StepKind, Template, Until,
+};
 use windlass_core::value::Value;
 
 use crate::check::templates::{folded_list, folded_map};
@@ -235,9 +237,20 @@ pub(super) fn step(source: Step, names: &dyn Names) -> Rewritten<Step> {
             ..gate
         }),
     };
+    let provides = match source.provides {
+        Some(Provides {
+            guard,
+            claimed: Some(claimed),
+        }) => Some(Provides {
+            guard,
+            claimed: Some(template(&claimed, names)?),
+        }),
+        by_itself => by_itself,
+    };
     Ok(Step {
         when: optional(source.when, names)?,
         kind,
+        provides,
         ..source
     })
 }

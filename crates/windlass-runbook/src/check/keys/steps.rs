@@ -103,6 +103,19 @@ const ENSURE: Key = key(
     "reconnect",
 );
 
+const PROVIDES_KEY: Key = key(
+    "provides",
+    Shape::Map(&PROVIDES),
+    "What the author claims that the step's success is evidence of.",
+    "{guard: backup, evidence: {id: \"${{ stdout[0] }}\", taken_at: \"${{ stdout[1] }}\", verified_how: restored}}",
+);
+const GUARDS: Key = key(
+    "guards",
+    Shape::OneOrMore(&GUARD),
+    "Evidence without which the change does not start.",
+    "{guard: backup, max_age: 24h}",
+);
+
 pub(crate) static ACTION: Keys = Keys {
     of: "a step",
     known: &[
@@ -139,9 +152,11 @@ pub(crate) static ACTION: Keys = Keys {
             "Types of the action's outputs, where the action itself says less.",
             "{json: {type: map, fields: {lag: bytes}}}",
         ),
+        PROVIDES_KEY,
+        GUARDS,
         TITLE,
     ],
-    later: &["window", "covers", "guards", "provides", "lock", "on"],
+    later: &["window", "covers", "lock", "on"],
     refused: &[],
 };
 
@@ -224,10 +239,11 @@ pub(crate) static MANUAL: Keys = Keys {
         RECONCILE_KEY,
         UNDO_KEY,
         ENSURE,
+        GUARDS,
         TITLE,
     ],
-    later: &["window", "covers", "guards", "provides"],
-    refused: &["timeout", "retry", "until", "done", "outputs"],
+    later: &["window", "covers"],
+    refused: &["timeout", "retry", "until", "done", "outputs", "provides"],
 };
 
 pub(crate) static WAIT: Keys = Keys {
@@ -313,6 +329,36 @@ pub(crate) static RETRY: Keys = Keys {
         ),
     ],
     later: &["on", "jitter"],
+    refused: &[],
+};
+
+pub(crate) static PROVIDES: Keys = Keys {
+    of: "`provides`",
+    known: &[
+        must("guard", Shape::Name, "What it is evidence of.", "backup"),
+        must(
+            "evidence",
+            Shape::Templates,
+            "What it is known by, when it was taken and how it is known to be good; over the step's outputs. Without `target` it is about the run's.",
+            "{id: \"${{ stdout[0] }}\", taken_at: \"${{ stdout[1] }}\", verified_how: restored}",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static GUARD: Keys = Keys {
+    of: "a guard",
+    known: &[
+        must("guard", Shape::Name, "What the evidence is of.", "backup"),
+        key(
+            "max_age",
+            Shape::Duration,
+            "How old the evidence may be when the step starts.",
+            "24h",
+        ),
+    ],
+    later: &[],
     refused: &[],
 };
 

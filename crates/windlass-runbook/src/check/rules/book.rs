@@ -114,6 +114,9 @@ pub(super) fn calls<'a>(call: &'a Call, undo: Option<&'a Call>) -> impl Iterator
 /// Every expression of a step.
 pub(super) fn expressions(step: &Step) -> Vec<&Expr> {
     let mut found: Vec<&Expr> = conditions(step).iter().map(|found| found.expr).collect();
+    if let Some(claimed) = step.provides.as_ref().and_then(|it| it.claimed.as_ref()) {
+        in_template(claimed, &mut found);
+    }
     match &step.kind {
         StepKind::Action {
             call,
