@@ -89,6 +89,7 @@ impl CatalogSource for Noops {
             settle_least: Millis(0),
             observe: Millis::from_mins(1),
             no_effect: windlass_core::catalog::NoEffect::Never,
+            provides: None,
         };
         let name: ActionName = "noop".parse().expect("an action's name");
         Catalog {
