@@ -358,6 +358,7 @@ impl CatalogSource for FakeSource {
             settle_least: Millis(0),
             observe: Millis::from_mins(15),
             no_effect: windlass_core::catalog::NoEffect::Never,
+            provides: None,
         };
         Catalog {
             actions: BTreeMap::from([("fake".parse().unwrap(), fake)]),
