@@ -2,6 +2,9 @@
 //! author's runbooks would be, and the index lists them all.
 //! `UPDATE_GOLDEN=1` rewrites the index.
 
+#[path = "../../crates/windlass-runbook/tests/support/acme.rs"]
+mod acme;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -12,14 +15,14 @@ use windlass_runbook::codes::{CODES, Code};
 use windlass_runbook::diagnostic::Diagnostic;
 use windlass_runbook::render::Style;
 use windlass_runbook::testing::{Lack, RunbookText, TestFile};
-use windlass_runbook::{Checked, Given, check_with};
+use windlass_runbook::{Checked, Files, Given, NoPlugin, Plugin, check_with};
 use windlass_steps::NativeSteps;
 
 /// Codes that no text is known to yield, or that are of what is no text, so that their pages have no wrong example.
 const WITHOUT_EXAMPLE: &[&str] = &["WL0109", "WL0610"];
 
 /// Codes of what is declared and never used.
-const UNUSED: &[&str] = &["WL0622", "WL0623", "WL0624"];
+const UNUSED: &[&str] = &["WL0622", "WL0623", "WL0624", "WL0710"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/diagnostics")
@@ -44,13 +47,27 @@ struct Example {
     text: String,
     inputs: Option<String>,
     /// The files beside it.
-    files: BTreeMap<String, String>,
+    files: Beside,
+}
+
+/// The files beside an example, and plugins of every kind.
+#[derive(Clone, Debug, Default)]
+struct Beside(BTreeMap<String, String>);
+
+impl Files for Beside {
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.0.read(path)
+    }
+
+    fn plugin(&self, path: &str) -> Result<Plugin, NoPlugin> {
+        acme::plugin(path)
+    }
 }
 
 /// The fenced blocks of a page.
 fn examples(page: &str) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
-    let mut shared = BTreeMap::new();
+    let mut shared = Beside::default();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         let Some(info) = line.strip_prefix("```") else {
@@ -69,7 +86,7 @@ fn examples(page: &str) -> Vec<Example> {
                         // Before the first example it is for all of them.
                         None => &mut shared,
                     };
-                    files.insert(name.to_owned(), text);
+                    files.0.insert(name.to_owned(), text);
                 }
                 None => found.push(Example {
                     kind: kind.to_owned(),
@@ -109,7 +126,7 @@ fn said(example: &Example, catalog: &Catalog) -> Said {
     }
     let tests = TestFile::read("example.test.yaml", &example.text);
     let path = tests.runbook().unwrap_or_default().to_owned();
-    let checked = match example.files.get(&path) {
+    let checked = match example.files.0.get(&path) {
         Some(text) => {
             let (name, files) = (path.as_str(), &example.files);
             tests.check(RunbookText { name, text, files }, catalog)

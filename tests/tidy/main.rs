@@ -40,6 +40,7 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
             "windlass-http",
             "windlass-steps",
             "windlass-server",
+            "windlass-wasm",
         ],
     ),
     ("rds-lab", &[]),

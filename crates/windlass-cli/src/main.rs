@@ -21,6 +21,7 @@ mod output;
 mod owner;
 mod parting;
 mod place;
+mod plugins;
 mod private;
 mod rehearse;
 mod render;

@@ -15,7 +15,7 @@ use windlass_core::time::Timestamp;
 use windlass_engine::outbox::Unsent;
 use windlass_engine::owner::OwnerLock;
 use windlass_engine::prune::Which;
-use windlass_engine::{Engine, GoOn, Options, Parked, Start};
+use windlass_engine::{Engine, GoOn, Options, Parked, Start, SystemClock};
 use windlass_journal::{RunIndexRow, RunKey, RunQuery, SqliteStore, Store};
 use windlass_server::view::{Overlay, pruned, space_given, view};
 use windlass_server::wire::{
@@ -27,6 +27,7 @@ use windlass_steps::Notifier;
 use crate::args::Place;
 use crate::ask::Ask;
 use crate::error::{Error, io};
+use crate::plugins;
 use crate::sources::sources;
 use crate::time;
 
@@ -100,7 +101,10 @@ impl Owned {
         let options = place.journal_options(windlass_journal::Access::ReadWrite);
         let store = Arc::new(SqliteStore::open(&journal, &options)?);
         let by = operator(manner.door);
+        let clock = Arc::new(SystemClock::default());
         let options = Options {
+            clock: clock.clone(),
+            plugins: Some(plugins::kept(lock.dir(), clock)),
             go_on: manner.go_on,
             messenger: Some(Arc::new(Notifier)),
             ..Options::new(lock, Arc::clone(&store) as Arc<dyn Store>, sources())

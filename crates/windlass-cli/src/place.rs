@@ -1,4 +1,4 @@
-//! Which state directory a command works on.
+//! Which directories a command works on.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +12,14 @@ pub(crate) const VARIABLE: &str = "WINDLASS_STATE_DIR";
 /// `$XDG_STATE_HOME/windlass`, `~/.local/state/windlass`.
 pub(crate) fn state_dir(option: Option<PathBuf>) -> Result<PathBuf, Error> {
     choose(option, |name| std::env::var_os(name))
+}
+
+/// Where what can be made again is kept: `$XDG_CACHE_HOME/windlass`, `~/.cache/windlass`.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let cache = cache.or_else(|| Some(set("HOME")?.join(".cache")))?;
+    cache.is_absolute().then(|| cache.join("windlass"))
 }
 
 fn choose(

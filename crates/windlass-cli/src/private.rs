@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use windlass_engine::owner::{self, Owning, try_own};
-use windlass_engine::{Engine, Options, StateDir};
+use windlass_engine::{Engine, Options, StateDir, SystemClock};
 use windlass_journal::{MemoryStore, Store};
 
 use crate::error::{Error, io};
+use crate::plugins;
 use crate::sources::sources;
 use crate::time;
 
@@ -59,7 +60,13 @@ impl Private {
             return Err(Error::Busy(format!("{root} is owned by another process")));
         };
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let engine = Engine::open(Options::new(lock, store, sources())).await?;
+        let clock = Arc::new(SystemClock::default());
+        let options = Options {
+            clock: clock.clone(),
+            plugins: Some(plugins::kept(&dir, clock)),
+            ..Options::new(lock, store, sources())
+        };
+        let engine = Engine::open(options).await?;
         Ok(Self {
             engine,
             _place: place,

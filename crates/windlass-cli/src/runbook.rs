@@ -6,12 +6,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use windlass_core::catalog::Catalog;
 use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_runbook::render::{COLUMNS, Style};
-use windlass_runbook::{Checked, Files, Given, NoFiles, TEXT_BYTES_MAX};
+use windlass_runbook::{Checked, Files, Given, NoFiles, NoPlugin, Plugin, TEXT_BYTES_MAX};
 
 use crate::error::Error;
 use crate::output;
+use crate::plugins;
 use crate::render::Paint;
 use crate::sources::catalog;
 use crate::text;
@@ -25,12 +27,20 @@ pub(crate) struct Runbook {
     directory: Option<PathBuf>,
 }
 
-/// The files of a directory and of those around it.
-pub(crate) struct Beside<'a>(pub(crate) &'a Path);
+/// The files of a runbook's directory and of those around it.
+pub(crate) struct Beside<'a> {
+    pub(crate) directory: &'a Path,
+    /// The runbook, as commands name it.
+    pub(crate) runbook: &'a str,
+}
 
 impl Files for Beside<'_> {
+    fn plugin(&self, path: &str) -> Result<Plugin, NoPlugin> {
+        plugins::find(self.directory, path, self.runbook)
+    }
+
     fn read(&self, path: &str) -> Result<String, String> {
-        let path = self.0.join(path);
+        let path = self.directory.join(path);
         let said = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
             _ => crate::error::said(&error),
@@ -98,13 +108,19 @@ impl Runbook {
             windlass_runbook::check_with(&self.name, &self.text, inputs, &catalog, files)
         };
         match &self.directory {
-            Some(directory) => check(&Beside(directory)),
+            Some(directory) => check(&Beside {
+                directory,
+                runbook: &self.name,
+            }),
             None => check(&NoFiles),
         }
     }
 
-    /// The plan of a run with these inputs.
-    pub(crate) fn plan(&self, inputs: &BTreeMap<String, Given>) -> Result<Arc<IndexedPlan>, Error> {
+    /// The plan of a run with these inputs, and the actions that it may use.
+    pub(crate) fn planned(
+        &self,
+        inputs: &BTreeMap<String, Given>,
+    ) -> Result<(Arc<IndexedPlan>, Catalog), Error> {
         let checked = self.checked(Some(inputs));
         // Whoever starts a run wants to know what stops it; advice is for its author.
         if checked.has_errors() {
@@ -121,11 +137,17 @@ impl Runbook {
             help: lacks_inputs
                 .then_some("give an input by --input NAME=VALUE, or all by --input-file FILE.json"),
         })?;
-        IndexedPlan::new(plan).map_err(|error| {
+        let plan = IndexedPlan::new(plan).map_err(|error| {
             Error::Bug(format!(
                 "the checker let a plan pass that has no meaning: {error}"
             ))
-        })
+        })?;
+        Ok((plan, checked.actions))
+    }
+
+    /// The plan of a run with these inputs.
+    pub(crate) fn plan(&self, inputs: &BTreeMap<String, Given>) -> Result<Arc<IndexedPlan>, Error> {
+        Ok(self.planned(inputs)?.0)
     }
 }
 

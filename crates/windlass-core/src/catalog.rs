@@ -98,6 +98,8 @@ pub enum Grant {
         /// Whether they only look, whatever their method.
         reads: bool,
     },
+    /// It signs requests with the secrets that the parameters of these names hold.
+    Signs(Vec<String>),
 }
 
 /// In words that read after "it".
@@ -106,8 +108,7 @@ impl fmt::Display for Grant {
         match self {
             Grant::Processes => f.write_str("starts processes on the engine's machine"),
             Grant::Connects(params) => {
-                let params: Vec<String> = params.iter().map(|name| format!("`{name}`")).collect();
-                write!(f, "connects to where {} say", params.join(", "))
+                write!(f, "connects to where {} say", quoted(params))
             }
             Grant::Requests {
                 methods,
@@ -117,8 +118,14 @@ impl fmt::Display for Grant {
                 let verb = if *reads { "reads by" } else { "sends" };
                 write!(f, "{verb} {} {url}", methods.join(", "))
             }
+            Grant::Signs(params) => write!(f, "signs with {}", quoted(params)),
         }
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 /// How an attempt of a change that was sent can end with effect *none*, which alone lets

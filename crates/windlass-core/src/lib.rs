@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod plan;
 pub mod rehearsal;
 pub mod rejection;
+pub mod request_pattern;
 pub mod state;
 pub mod time;
 pub mod types;

@@ -12,7 +12,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::command::Command;
 use windlass_core::id::{RunId, SecretName};
 use windlass_core::operator::Operator;
-use windlass_core::plan::IndexedPlan;
+use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_core::rejection::Rejection;
 use windlass_journal::IdempotencyKey;
 
@@ -90,6 +90,27 @@ impl Engine {
     /// All actions that runbooks may use.
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog
+    }
+
+    /// The actions that a plan may use: those of the sources, and those of the plugins that
+    /// it pins.
+    ///
+    /// # Errors
+    /// A plugin that cannot be used here, and why.
+    pub async fn catalog_for(&self, plan: &Plan) -> Result<Catalog, (String, String)> {
+        let mut catalog = self.shared.catalog.clone();
+        for (name, pin) in &plan.plugins {
+            let refused = |why: String| (name.clone(), why);
+            let plugins = self.shared.plugins.as_ref();
+            let plugins = plugins.ok_or_else(|| refused("there are no plugins here".to_owned()))?;
+            let actions = plugins.actions(&pin.digest).await.map_err(refused)?;
+            for (action, entry) in actions {
+                if let Ok(whole) = format!("{name}/{action}").parse() {
+                    catalog.actions.insert(whole, entry);
+                }
+            }
+        }
+        Ok(catalog)
     }
 
     /// The state directory.

@@ -27,6 +27,7 @@ mod options;
 mod orphans;
 pub mod outbox;
 pub mod owner;
+pub mod plugins;
 pub mod ports;
 pub mod printable;
 pub mod prune;

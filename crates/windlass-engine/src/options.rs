@@ -14,7 +14,7 @@ use crate::error::OpenError;
 use crate::limits::RUNS_LOADING_MAX;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
-use crate::ports::{CatalogSource, Clock, Messenger, StepRunner};
+use crate::ports::{CatalogSource, Clock, Messenger, Plugins, StepRunner};
 use crate::registry::Registry;
 use crate::run_ids::{IdSource, SystemIds};
 use crate::shared::{Phase, Shared};
@@ -38,6 +38,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     pub sources: Vec<Arc<dyn CatalogSource>>,
+    /// The plugins that plans pin; without it a run that uses one waits.
+    pub plugins: Option<Arc<dyn Plugins>>,
     pub go_on: GoOn,
     /// Who sends messages to the outside; without one they wait for the next owner.
     pub messenger: Option<Arc<dyn Messenger>>,
@@ -62,6 +64,7 @@ impl Options {
             clock: Arc::new(SystemClock::default()),
             ids: Arc::new(SystemIds),
             sources,
+            plugins: None,
             go_on: GoOn::All,
             messenger: None,
         }
@@ -92,6 +95,7 @@ impl Options {
             ids: self.ids,
             catalog,
             runners,
+            plugins: self.plugins,
             epoch,
             messenger: self.messenger,
             outbox_changed: Notify::new(),

@@ -1,5 +1,5 @@
-//! What the engine needs from the world, as traits: runners of steps, a clock,
-//! and the catalog. The store's port is `windlass_journal::Store`, beside the bytes
+//! What the engine needs from the world, as traits: runners of steps, a clock, the catalog
+//! and plugins. The store's port is `windlass_journal::Store`, beside the bytes
 //! that it stores. Implementations live with their crates; the CLI wires them.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use windlass_core::catalog::Catalog;
+use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::{ActionName, NodeId, RunId, SecretName};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
-use windlass_core::plan::{EffectClass, HostPattern, Input, host_in};
+use windlass_core::plan::{Digest, EffectClass, HostPattern, Input, Plugin, host_in};
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::value::Value;
 
@@ -37,6 +37,17 @@ pub trait CatalogSource: Send + Sync {
         let _ = (action, input);
         None
     }
+}
+
+/// The plugins that plans pin, by the digests of their bytes.
+pub trait Plugins: Send + Sync {
+    /// The actions of a plugin by their own names, as it describes them; by these a plan is
+    /// judged that somebody else made.
+    fn actions(&self, digest: &Digest) -> Work<Result<BTreeMap<String, Action>, String>>;
+
+    /// The runner of an action with the powers that the plan gives it. `None` while the
+    /// plugin's bytes are not here, or are others: the run waits for them.
+    fn runner(&self, plugin: &Plugin, action: &str) -> Option<Arc<dyn StepRunner>>;
 }
 
 /// Runs the attempts of one action.

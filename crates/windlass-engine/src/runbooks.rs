@@ -25,7 +25,8 @@ pub(crate) async fn keep(dir: &StateDir, plan: &Plan, text: String) -> Result<()
     kept.map_err(|error| CommandError::RunbookNotKept(format!("{place}: {error}").into()))
 }
 
-fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file whose name is the digest of its bytes, whole or not at all.
+pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }

@@ -9,13 +9,14 @@ use tokio::time::Instant;
 use windlass_core::catalog::Catalog;
 use windlass_core::id::{ActionName, RunId};
 use windlass_core::operator::Identity;
+use windlass_core::plan::Plan;
 use windlass_journal::Store;
 
 use crate::error::{CommandError, Fatal};
 use crate::options::GoOn;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
-use crate::ports::{Clock, Messenger, StepRunner};
+use crate::ports::{Clock, Messenger, Plugins, StepRunner};
 use crate::registry::Registry;
 use crate::run_ids::IdSource;
 use crate::state_dir::StateDir;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) catalog: Catalog,
     pub(crate) runners: BTreeMap<ActionName, Arc<dyn StepRunner>>,
+    pub(crate) plugins: Option<Arc<dyn Plugins>>,
     pub(crate) owner: Identity,
     /// The fence of every append.
     pub(crate) epoch: u64,
@@ -65,6 +67,18 @@ impl Shared {
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         // Nothing in the registry panics between two changes that belong together.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runner of an action in a run of this plan; `None` while it is not here.
+    pub(crate) fn runner(
+        &self,
+        plan: Option<&Plan>,
+        uses: &ActionName,
+    ) -> Option<Arc<dyn StepRunner>> {
+        match plan.and_then(|plan| plan.plugin_of(uses)) {
+            Some((plugin, action)) => self.plugins.as_ref()?.runner(plugin, action),
+            None => self.runners.get(uses).cloned(),
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -111,6 +111,16 @@ impl StateDir {
         self.root.join("runbooks").join(format!("{digest}.yaml"))
     }
 
+    /// The directory of the plugins that runs pin.
+    pub fn plugins(&self) -> PathBuf {
+        self.root.join("plugins")
+    }
+
+    /// The plugin with this digest.
+    pub fn plugin(&self, digest: &Digest) -> PathBuf {
+        self.plugins().join(format!("{digest}.wasm"))
+    }
+
     /// The log of one attempt.
     pub fn attempt_log(&self, run: &RunId, node: &NodeId, attempt: u32) -> PathBuf {
         self.log(run, &format!("{}-{attempt}.log", node_file(node)))

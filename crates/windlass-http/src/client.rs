@@ -19,12 +19,21 @@ use crate::tls::{self, Trust};
 /// How often an idle connection is probed: one that vanished is noticed within a minute.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
+/// Where a request may go without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plaintext {
+    Nowhere,
+    /// To addresses that are not public, all of which the caller has named.
+    Private,
+    Everywhere,
+}
+
 /// What may be reached, whom to trust, how far to follow. It holds no connection.
 #[derive(Clone)]
 pub struct Client {
     reach: Reach,
     trust: Trust,
-    plaintext: bool,
+    plaintext: Plaintext,
     redirects_max: u8,
     resolver: Arc<dyn Resolver>,
 }
@@ -35,7 +44,7 @@ impl Client {
         Self {
             reach,
             trust: Trust::System,
-            plaintext: false,
+            plaintext: Plaintext::Nowhere,
             redirects_max: 0,
             resolver: Arc::new(System),
         }
@@ -49,7 +58,19 @@ impl Client {
 
     /// Sending without TLS where the origin says `http`: somebody has a reason for it.
     pub fn allowing_plaintext(mut self) -> Self {
-        self.plaintext = true;
+        self.plaintext = Plaintext::Everywhere;
+        self
+    }
+
+    /// Sending without TLS to the private addresses that may be reached, and to no other.
+    pub fn allowing_private_plaintext(mut self) -> Self {
+        self.plaintext = Plaintext::Private;
+        self
+    }
+
+    /// With other addresses that may be reached.
+    pub fn reaching(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 
@@ -143,12 +164,18 @@ impl Client {
             Error::unsent(Kind::Connect, message)
         };
         let encrypted = request.url.origin().is_encrypted();
-        if !encrypted && !self.plaintext {
+        let plaintext = || {
             let message = "plaintext is refused: everybody on the way could read and change it";
-            return Err(Error::unsent(Kind::Refused, message));
+            Error::unsent(Kind::Refused, message)
+        };
+        if !encrypted && self.plaintext == Plaintext::Nowhere {
+            return Err(plaintext());
         }
         let prepared = async {
             let pinned = Pinned::look_up(&request.url, &self.reach, self.resolver.as_ref()).await?;
+            if !encrypted && self.plaintext == Plaintext::Private && !pinned.is_private() {
+                return Err(plaintext());
+            }
             self.connector(gate, pinned, connect_until, encrypted).await
         };
         let client = tokio::time::timeout_at(connect_until, prepared)

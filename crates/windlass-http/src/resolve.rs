@@ -9,7 +9,7 @@ use std::pin::Pin;
 use reqwest::dns::{Addrs, Name, Resolve};
 use url::Host;
 
-use crate::address::Reach;
+use crate::address::{Judgement, Reach, judge};
 use crate::error::{Error, Kind};
 use crate::url::Url;
 
@@ -80,6 +80,12 @@ impl Pinned {
             }
             (_, _) => Ok(Self { host, addresses }),
         }
+    }
+
+    /// Whether none of the addresses is public.
+    pub(crate) fn is_private(&self) -> bool {
+        let mut addresses = self.addresses.iter();
+        addresses.all(|address| matches!(judge(address.ip()), Judgement::Private(_)))
     }
 }
 

@@ -200,6 +200,16 @@ codes! {
     EVIDENCE_SHAPE = "WL0681", "What a step is said to be evidence of is no evidence.";
     GUARD_PLACE = "WL0682", "A guard stands where none can be given or demanded.";
     SETTLE_SHORT = "WL0690", "A look comes before the action is surely without effect.";
+    PLUGIN_SOURCE = "WL0701", "A plugin's source is no place where one is.";
+    PLUGIN_NOT_BUILT = "WL0702", "The sources of a plugin are there, and its component is not.";
+    PLUGIN_NOT_LOCKED = "WL0703", "A plugin is not the one that the lock names, or no lock names it.";
+    PLUGIN_REFUSED = "WL0704", "A component is no plugin that can be used.";
+    GRANT_UNASKED = "WL0705", "A grant is none that the plugin's manifest asks for.";
+    GRANT_MISSING = "WL0706", "An action is not granted what it asks for.";
+    GRANT_OPEN = "WL0707", "A change may be sent to everything below a path.";
+    PLUGIN_NETWORK = "WL0708", "An entry of `networks` is no range of addresses.";
+    INLINED_PLUGIN = "WL0709", "An inlined runbook uses a plugin that this one does not name, or another one.";
+    PLUGIN_UNUSED = "WL0710", "A plugin is named and never used.";
     TEST_RUNBOOK = "WL0801", "The runbook of a test file cannot be read or has mistakes.";
     TEST_INPUTS = "WL0802", "The inputs of a case do not fit the runbook.";
     TEST_STEP = "WL0803", "A test file names a step that the runbook does not have.";

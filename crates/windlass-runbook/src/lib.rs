@@ -6,9 +6,11 @@ pub mod codes;
 pub mod diagnostic;
 pub mod expr;
 pub mod format;
+pub mod lock;
 mod node;
 pub mod outline;
 pub mod picture;
+mod plugin;
 pub mod preflight;
 pub mod proof;
 pub mod render;
@@ -23,4 +25,5 @@ mod yaml_hints;
 pub use check::{
     Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with, is_runbook, stated_value,
 };
+pub use plugin::{NoPlugin, Plugin};
 pub use yaml::{TEXT_BYTES_MAX, mistakes as yaml_mistakes};

@@ -2,6 +2,9 @@
 //! `UPDATE_GOLDEN=1` rewrites the files, to be read before they are committed.
 //! A first line `# given: a=1 b=x` gives the inputs their values.
 
+#[path = "support/acme.rs"]
+mod acme;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +13,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_runbook::codes::CODES;
 use windlass_runbook::render::Style;
-use windlass_runbook::{Checked, Files, Given, check, check_with};
+use windlass_runbook::{Checked, Files, Given, NoPlugin, Plugin, check, check_with};
 
 fn catalog() -> Catalog {
     serde_json::from_str(include_str!("catalog.json")).expect("the catalog is valid")
@@ -54,6 +57,10 @@ struct Folder<'a>(&'a Path);
 impl Files for Folder<'_> {
     fn read(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(self.0.join(path)).map_err(|_| "there is no such file".to_owned())
+    }
+
+    fn plugin(&self, path: &str) -> Result<Plugin, NoPlugin> {
+        acme::plugin(path)
     }
 }
 

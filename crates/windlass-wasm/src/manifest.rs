@@ -6,12 +6,13 @@ use std::time::Duration;
 use windlass_core::catalog::{Action as Entry, Grant, NoEffect, Output, Param};
 use windlass_core::id::{ActionName, GuardName};
 use windlass_core::plan::EffectClass;
+use windlass_core::request_pattern::BadPattern;
 use windlass_core::time::Millis;
 use windlass_http::Method;
 
 use crate::bindings::types;
 use crate::limits::{ACTIONS_MAX, MANIFEST_BYTES_MAX, RATE_REQUESTS_MAX, REQUESTS_MAX, SPAN_MAX};
-use crate::requests::{Allowed, BadPattern};
+use crate::requests::Allowed;
 use crate::schema::{self, BadSchema, one_line};
 
 /// The most bytes of a summary and of a version.
@@ -208,6 +209,13 @@ impl Action {
         }
     }
 
+    /// All that it asks for.
+    pub fn grants(&self) -> Vec<Grant> {
+        let requests = self.requests.iter().map(grant);
+        let signs = (!self.signs_with.is_empty()).then(|| Grant::Signs(self.signs_with.clone()));
+        requests.chain(signs).collect()
+    }
+
     /// The entry of the catalog.
     pub fn entry(&self) -> Entry {
         Entry {
@@ -218,7 +226,7 @@ impl Action {
             outputs: Some(self.outputs.clone()),
             echoes: false,
             computes: false,
-            grants: self.requests.iter().map(grant).collect(),
+            grants: self.grants(),
             reconciles: self.reconciles,
             undoes: self.undoes,
             timeout: self.timeout,

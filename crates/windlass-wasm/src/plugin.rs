@@ -17,6 +17,7 @@ use crate::imports::rates::Rates;
 use crate::limits::{COMPONENT_BYTES_MAX, DESCRIBE_TIMEOUT};
 use crate::manifest::{BadManifest, Exports, Manifest};
 use crate::meter::Exceeded;
+use crate::powers::Powers;
 use crate::runner::Runner;
 use crate::state::{Around, State};
 use crate::wasi;
@@ -374,18 +375,14 @@ impl CatalogSource for Plugin {
         }
     }
 
+    /// With all that its manifest asks for.
     fn runner(&self, action: &ActionName) -> Option<Arc<dyn StepRunner>> {
         let (plugin, name) = action.as_str().split_once('/')?;
-        let manifest = self.manifest();
-        let action = manifest
-            .actions
-            .get(name)
-            .filter(|_| plugin == manifest.name)?;
-        Some(Arc::new(Runner::new(
-            self.clone(),
-            name.to_owned(),
-            Arc::new(action.clone()),
-        )))
+        let action = self.manifest().actions.get(name)?;
+        let powers = Powers::asked(action, self.host());
+        let runner =
+            (plugin == self.manifest().name).then(|| Runner::new(self.clone(), name, powers))??;
+        Some(Arc::new(runner))
     }
 }
 

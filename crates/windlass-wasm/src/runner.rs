@@ -19,6 +19,7 @@ use crate::bindings::types;
 use crate::imports::millis;
 use crate::manifest::Action;
 use crate::plugin::{Plugin, Stopped};
+use crate::powers::Powers;
 use crate::recording::Recording;
 use crate::schema::one_line;
 use crate::stage::Stage;
@@ -35,16 +36,20 @@ pub(crate) struct Runner {
     action: Arc<Action>,
     /// Where its calls are played.
     stage: Option<Stage>,
+    powers: Powers,
 }
 
 impl Runner {
-    pub(crate) fn new(plugin: Plugin, name: String, action: Arc<Action>) -> Self {
-        Self {
+    /// `None` when the plugin has no such action.
+    pub(crate) fn new(plugin: Plugin, name: &str, powers: Powers) -> Option<Self> {
+        let action = plugin.manifest().actions.get(name)?.clone();
+        Some(Self {
             plugin,
-            name,
-            action,
+            name: name.to_owned(),
+            action: Arc::new(action),
             stage: None,
-        }
+            powers,
+        })
     }
 
     /// The same, played.
@@ -142,6 +147,7 @@ impl Attempt {
         let around = Around {
             kind,
             action: runner.action.clone(),
+            granted: runner.powers.requests.clone(),
             origins,
             secrets: context.secrets.clone(),
             given,
@@ -151,7 +157,7 @@ impl Attempt {
             cancel: context.cancel.clone(),
             deadline: context.deadline_instant,
             clock: options.clock.clone(),
-            client: options.client.clone(),
+            client: runner.powers.client.clone(),
             rates: runner.plugin.rates(),
             witness: witness.clone(),
             issued: 0,

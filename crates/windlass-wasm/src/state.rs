@@ -20,6 +20,7 @@ use crate::imports::rates::Rates;
 use crate::limits::{HANDLES_MAX, Limits};
 use crate::manifest::Action;
 use crate::meter::{Exceeded, Meter};
+use crate::requests::Allowed;
 use crate::seen::{Exchange, Seen};
 use crate::stage::Stage;
 
@@ -115,6 +116,8 @@ pub(crate) enum Kind {
 pub(crate) struct Around {
     pub(crate) kind: Kind,
     pub(crate) action: Arc<Action>,
+    /// Which of the requests that it asks for it is granted.
+    pub(crate) granted: Vec<Allowed>,
     /// The origins that the inputs hold of which patterns speak.
     pub(crate) origins: BTreeMap<String, Origin>,
     pub(crate) secrets: Secrets,

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -19,6 +18,7 @@ use windlass_engine::redact::Redactor;
 
 use crate::fixture::{Expect, Failed, Fixture, Phase, secrets_in, to_input};
 use crate::plugin::Plugin;
+use crate::powers::Powers;
 use crate::runner::{Attempt, Runner};
 use crate::stage::{Stage, Times};
 use crate::state::Kind;
@@ -137,8 +137,10 @@ pub(crate) fn attempt(
         log: AttemptLog::new(log.to_owned(), &redactor, progress.clone()),
         progress,
     };
-    let runner = Runner::new(plugin.clone(), name.clone(), Arc::new(action.clone())).on(stage);
-    Ok(Attempt::of(&runner, kind, None, context))
+    let powers = Powers::asked(action, plugin.host());
+    let runner = Runner::new(plugin.clone(), name, powers);
+    let runner = runner.ok_or_else(|| format!("the plugin has no action `{name}`"))?;
+    Ok(Attempt::of(&runner.on(stage), kind, None, context))
 }
 
 fn json(value: &Value) -> Json {

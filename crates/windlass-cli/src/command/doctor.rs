@@ -21,7 +21,6 @@ use crate::given::{self, NamedText};
 use crate::output;
 use crate::render::Paint;
 use crate::runbook::Runbook;
-use crate::sources::catalog;
 use word::Word;
 
 /// Check the state directory and this machine
@@ -137,8 +136,8 @@ async fn touched(args: Args) -> Result<Vec<Finding>, Error> {
     };
     let runbook = Runbook::read(&path)?;
     let inputs = given::inputs(args.input, args.input_file)?;
-    let indexed = runbook.plan(&inputs)?;
-    let outline = Outline::new(&indexed, &catalog());
+    let (indexed, actions) = runbook.planned(&inputs)?;
+    let outline = Outline::new(&indexed, &actions);
     let plaintext = |look: &StepOutline| {
         let steps = &indexed.plan().steps;
         let step = steps.iter().find(|step| step.id == look.id);

@@ -12,7 +12,6 @@ use crate::given::{self, NamedText};
 use crate::output;
 use crate::render::{Paint, plan_page};
 use crate::runbook::Runbook;
-use crate::sources::catalog;
 
 /// The width of the text form where there is no terminal to ask.
 const COLUMNS: usize = 80;
@@ -66,8 +65,8 @@ enum Format {
 pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
     let runbook = Runbook::read(&args.runbook)?;
     let inputs = given::inputs(args.input, args.input_file)?;
-    let plan = runbook.plan(&inputs)?;
-    let outline = Outline::new(&plan, &catalog());
+    let (plan, actions) = runbook.planned(&inputs)?;
+    let outline = Outline::new(&plan, &actions);
     let text = match args.format {
         Format::Text => {
             let paint = match &args.output {

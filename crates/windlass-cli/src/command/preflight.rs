@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use windlass_core::catalog::Catalog;
 use windlass_core::event::Event;
 use windlass_core::id::{RunId, SecretName, StepId};
 use windlass_core::operator::Door;
@@ -20,12 +21,12 @@ use crate::findings::Report;
 use crate::given::{self, NamedText};
 use crate::output;
 use crate::owner::{PARK_WITHIN, operator};
+use crate::plugins;
 use crate::private::Private;
 use crate::render::{Loops, Paint, note, preflight_page};
 use crate::runbook::Runbook;
 use crate::secrets::{self, Secrets, Sources};
 use crate::signals::Interrupt;
-use crate::sources::catalog;
 
 /// Look with the read steps that precede every change; changes nothing
 #[derive(Debug, clap::Args)]
@@ -65,11 +66,11 @@ pub(crate) async fn perform(args: Args) -> Result<Exit, Error> {
     let mut interrupt = Interrupt::listen()?;
     let runbook = Runbook::read(&args.runbook)?;
     let inputs = given::inputs(args.input, args.input_file)?;
-    let plan = runbook.plan(&inputs)?;
+    let (plan, actions) = runbook.planned(&inputs)?;
     let preflight = Preflight::of(&plan);
     let sources = sources(&args.secret, plan.plan(), &preflight)?;
     let secrets = secrets::read(&sources).await?;
-    let mut report = Report::new(plan.plan(), &preflight, trusted(&preflight));
+    let mut report = Report::new(plan.plan(), &preflight, trusted(&preflight, &actions));
     let screen = (!args.json).then(Paint::of_stdout);
     if screen.is_some() {
         report.beginning().iter().for_each(|line| output::out(line));
@@ -113,6 +114,7 @@ async fn look(
 ) -> Result<(), Error> {
     let private = Private::open().await?;
     let engine = &private.engine;
+    plugins::keep(part.plan(), engine.state_dir())?;
     let start = Start {
         plan: part,
         runbook,
@@ -194,11 +196,10 @@ fn sources(texts: &[String], plan: &Plan, preflight: &Preflight) -> Result<Sourc
 }
 
 /// The looks whose action could do anything: that they only read is their author's word.
-fn trusted(preflight: &Preflight) -> Vec<StepId> {
-    let catalog = catalog();
+fn trusted(preflight: &Preflight, actions: &Catalog) -> Vec<StepId> {
     let steps = preflight.plan.iter().flat_map(|part| &part.steps);
     let trusted = steps.filter(|step| match &step.kind {
-        StepKind::Action { call, .. } => catalog
+        StepKind::Action { call, .. } => actions
             .get(&call.uses)
             .is_none_or(|action| action.effect.is_none()),
         StepKind::Wait { .. } | StepKind::Gate(_) => false,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use windlass_engine::StateDir;
 use windlass_server::wire::StartRun;
 
 use super::driving::drive;
@@ -14,6 +15,7 @@ use crate::given::{self, NamedText};
 use crate::link::Link;
 use crate::output;
 use crate::owner::Manner;
+use crate::plugins;
 use crate::runbook::Runbook;
 use crate::secrets;
 use crate::signals::Interrupt;
@@ -73,6 +75,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         Link::open(place, Manner::staying()).await?
     };
     let text = runbook.text;
+    plugins::keep(plan.plan(), &StateDir::existing(&place.root)?)?;
     let (run, how) = match &link {
         Link::Own(owned) => (owned.start(plan, text, secrets).await?, String::new()),
         Link::Peer(client) => {

@@ -144,7 +144,10 @@ pub(crate) fn held(path: &Path, text: &str) -> Result<Held, Error> {
         });
     };
     let catalog = catalog();
-    let beside = Beside(runbook_path.parent().unwrap_or(Path::new("")));
+    let beside = Beside {
+        directory: runbook_path.parent().unwrap_or(Path::new("")),
+        runbook: &runbook,
+    };
     let book = RunbookText {
         name: &runbook,
         text: &runbook_text,

@@ -46,6 +46,7 @@ pub(crate) fn with_inputs(steps: Vec<Step>, inputs: BTreeMap<String, Value>) -> 
         input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
+        plugins: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

@@ -8,6 +8,7 @@ mod host;
 mod index;
 mod manual;
 mod on;
+mod plugin;
 mod step;
 mod target;
 mod template;
@@ -25,6 +26,7 @@ pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
 pub use manual::{Asked, Manual};
 pub use on::{NOTICES_MAX, Notice, Topic};
+pub use plugin::{PLUGINS_MAX, Plugin};
 pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
@@ -91,6 +93,9 @@ pub struct Plan {
     /// SHA-256 of each runbook that is inlined, by its path as written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub includes: BTreeMap<String, Digest>,
+    /// The plugins that steps use, by the names that their actions begin with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plugins: BTreeMap<String, Plugin>,
     /// Whom runs tell, and of what.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub on: BTreeMap<Topic, Vec<Notice>>,

@@ -15,9 +15,15 @@ use crate::snapshot::Lacks;
 
 impl Lacks {
     /// What is lacking for a call.
-    pub(crate) fn for_call(shared: &Shared, run: &RunId, uses: &ActionName, input: &Input) -> Self {
+    pub(crate) fn for_call(
+        shared: &Shared,
+        run: &RunId,
+        state: &RunState,
+        uses: &ActionName,
+        input: &Input,
+    ) -> Self {
         let mut lacks = Self::default();
-        if !shared.runners.contains_key(uses) {
+        if shared.runner(state.plan(), uses).is_none() {
             lacks.actions.insert(uses.clone());
         }
         lacks.secrets = missing(shared, run, input.secrets());
@@ -38,7 +44,7 @@ impl Lacks {
             // A person is its runner, and is given no secret.
             Self::default()
         } else {
-            Self::for_call(shared, run, &intent.call.uses, &intent.call.input)
+            Self::for_call(shared, run, state, &intent.call.uses, &intent.call.input)
         };
         let needed = state.secrets_needed();
         lacks.secrets.extend(missing(shared, run, &needed));
@@ -46,17 +52,22 @@ impl Lacks {
     }
 
     /// What is lacking for an outstanding piece of work.
-    pub(crate) fn for_effect(shared: &Shared, run: &RunId, effect: &Effect) -> Self {
+    pub(crate) fn for_effect(
+        shared: &Shared,
+        run: &RunId,
+        state: &RunState,
+        effect: &Effect,
+    ) -> Self {
         match effect {
             Effect::Attempt { call, .. }
             | Effect::Reconcile {
                 how: Look::Native { call, .. },
                 ..
-            } => Self::for_call(shared, run, &call.uses, &call.input),
+            } => Self::for_call(shared, run, state, &call.uses, &call.input),
             Effect::Reconcile {
                 how: Look::Read { ask },
                 ..
-            } => Self::for_call(shared, run, &ask.uses, &ask.input),
+            } => Self::for_call(shared, run, state, &ask.uses, &ask.input),
             // See `for_lock`: an effect does not know which secrets its run has.
             Effect::AcquireLock { .. } | Effect::WakeAt { .. } => Self::default(),
         }

@@ -86,7 +86,8 @@ impl Task {
         let begins = self.look_time(node, *at) <= self.shared.clock.now()
             && !self.flight.contains(&slot(SlotKind::Look))
             && !self.flight.contains(&slot(SlotKind::Change))
-            && Lacks::for_effect(&self.shared, &self.run, effect).is_nothing();
+            && Lacks::for_effect(&self.shared, &self.run, &self.snapshot.state, effect)
+                .is_nothing();
         begins.then(|| node.clone())
     }
 

@@ -36,7 +36,7 @@ impl Task {
             }
         };
         let shared = &self.shared;
-        let Some(runner) = shared.runners.get(&call.uses).cloned() else {
+        let Some(runner) = shared.runner(self.snapshot.state.plan(), &call.uses) else {
             return;
         };
         let asked_at = shared.clock.now();

@@ -119,7 +119,7 @@ impl Task {
 
     /// Begins a look whose time has come; answers when it comes otherwise.
     fn perform_look(&mut self, effect: Effect) -> Option<Timestamp> {
-        let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
+        let lacks = Lacks::for_effect(&self.shared, &self.run, &self.snapshot.state, &effect);
         let Effect::Reconcile {
             node,
             attempt,

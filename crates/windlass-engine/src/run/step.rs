@@ -165,10 +165,11 @@ impl Task {
             };
             let lacks = |state| Lacks::for_intent(&self.shared, &self.run, state, &intent);
             let mut lacking = lacks(&self.snapshot.state);
-            if !lacking.secrets.is_empty()
+            if !lacking.is_nothing()
                 && let Ok(reached) = self.after(&events[..index], now)
             {
-                // What precedes the intent may end the run, which needs less then.
+                // What precedes the intent may end the run, which needs less then, or start
+                // it, and only then its plugins are known.
                 lacking = lacks(&reached.state);
             }
             if !may_begin || !lacking.is_nothing() || self.has_change_in_flight(intent.node) {
@@ -233,7 +234,7 @@ impl Task {
         let mut next = self.after(&decision.events, decision.now)?;
         next.lacks = decision.held_back.clone().unwrap_or_default();
         for effect in outstanding(&next.state) {
-            let lacks = Lacks::for_effect(&self.shared, &self.run, &effect);
+            let lacks = Lacks::for_effect(&self.shared, &self.run, &next.state, &effect);
             next.lacks.add(lacks);
         }
         let lacks = Lacks::for_lock(&self.shared, &self.run, &next.state);

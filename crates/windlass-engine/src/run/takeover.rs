@@ -26,7 +26,12 @@ impl Task {
         let mut was_in_flight = false;
         for effect in outstanding(&self.snapshot.state) {
             was_in_flight |= matches!(effect, Effect::Attempt { .. });
-            lacks.add(Lacks::for_effect(&self.shared, &self.run, &effect));
+            lacks.add(Lacks::for_effect(
+                &self.shared,
+                &self.run,
+                &self.snapshot.state,
+                &effect,
+            ));
         }
         if was_in_flight && !lacks.is_nothing() {
             // Nothing but the row of the index changes.

@@ -74,7 +74,11 @@ pub(super) fn call(
         with: with?,
         retry: retry?,
         timeout,
-        send_within: SEND_WITHIN.min(timeout),
+        // A plugin looks around before it sends, for as long as it may take at all.
+        send_within: match world.catalog.is_of_plugin(called.name) {
+            true => timeout,
+            false => SEND_WITHIN.min(timeout),
+        },
         settle: stated_settle.unwrap_or(action.settle),
         observe: observe.unwrap_or(if action.observe.0 > 0 {
             action.observe

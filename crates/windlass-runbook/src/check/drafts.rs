@@ -7,6 +7,7 @@ use windlass_core::catalog::{Action, Catalog};
 use windlass_core::id::{ActionName, StepId};
 use windlass_core::plan::EffectClass;
 
+use super::actions::Actions;
 use super::fields::{Fields, Found, text, wrong_shape};
 use super::inline::{Fragment, Used, is_path};
 use super::world::{Form, StepDraft};
@@ -26,7 +27,7 @@ const WAIT: &str = "wait";
 pub(super) fn drafts<'a>(
     node: &'a Node,
     finally: bool,
-    catalog: &'a Catalog,
+    catalog: &'a Actions,
     used: &Used,
     found: &mut Found,
 ) -> Vec<StepDraft<'a>> {
@@ -78,7 +79,7 @@ pub(super) fn drop_duplicates(steps: &mut Vec<StepDraft<'_>>, found: &mut Found)
 fn draft<'a>(
     entry: &'a Entry,
     finally: bool,
-    catalog: &'a Catalog,
+    catalog: &'a Actions,
     used: &Used,
     found: &mut Found,
 ) -> Option<StepDraft<'a>> {
@@ -123,7 +124,7 @@ fn draft<'a>(
 
 fn form<'a>(
     entry: &'a Entry,
-    catalog: &'a Catalog,
+    catalog: &'a Actions,
     used: &Used,
     found: &mut Found,
 ) -> (Form<'a>, Option<Fields<'a>>) {
@@ -284,7 +285,7 @@ fn misplaced_top_key(entry: &Entry, found: &mut Found) -> bool {
 /// The action that an undo or a look calls: one that needs no person.
 pub(super) fn action<'a>(
     node: &'a Node,
-    catalog: &'a Catalog,
+    catalog: &'a Actions,
     found: &mut Found,
 ) -> Option<(ActionName, Option<&'a Action>)> {
     let (name, action) = any_action(node, catalog, found)?;
@@ -303,7 +304,7 @@ pub(super) fn action<'a>(
 /// The action that a `uses` names, as far as the catalog has it.
 fn any_action<'a>(
     node: &'a Node,
-    catalog: &'a Catalog,
+    catalog: &'a Actions,
     found: &mut Found,
 ) -> Option<(ActionName, Option<&'a Action>)> {
     let name = text(node, "`uses` is the name of an action", found)?;
@@ -340,7 +341,7 @@ fn any_action<'a>(
         }
     };
     let action = catalog.get(&name);
-    if action.is_none() {
+    if action.is_none() && !catalog.is_of_broken(&name) {
         let known = catalog.actions.keys().map(ActionName::as_str);
         found.push(
             Diagnostic::error(UNKNOWN_ACTION, format!("there is no action `{name}`"))
@@ -349,11 +350,30 @@ fn any_action<'a>(
                     hints::foreign_action(name.as_str())
                         .map(str::to_owned)
                         .or_else(|| did_you_mean(name.as_str(), known))
+                        .or_else(|| of_plugin(&name, catalog))
                         .unwrap_or_else(|| known_actions(catalog)),
                 ),
         );
     }
     Some((name, action))
+}
+
+/// What plugins have to do with a name that no action has.
+fn of_plugin(name: &ActionName, catalog: &Actions) -> Option<String> {
+    let (plugin, _) = name.as_str().split_once('/')?;
+    if !catalog.has_family(plugin) {
+        return Some(format!(
+            "when `{plugin}` is a plugin, say under `plugins` where it is"
+        ));
+    }
+    let of_it = catalog.actions.keys().map(ActionName::as_str);
+    let of_it: Vec<&str> = of_it
+        .filter(|known| known.split('/').next() == Some(plugin))
+        .collect();
+    Some(format!(
+        "the actions of `{plugin}` are {}",
+        of_it.join(", ")
+    ))
 }
 
 /// All actions, for a name that is near none of them.

@@ -1,6 +1,7 @@
 //! A runbook's text to a plan: everything that can be known before a run is
 //! checked here, and every mistake found is reported, not only the first.
 
+mod actions;
 mod calls;
 mod change;
 mod checks;
@@ -19,6 +20,7 @@ mod names;
 mod on;
 mod outputs;
 mod place;
+mod plugins;
 mod proved;
 mod rules;
 mod secrets;
@@ -50,6 +52,7 @@ use crate::render::{COLUMNS, Style, render_all};
 use crate::suggest::did_you_mean;
 use crate::yaml;
 
+use actions::Actions;
 pub use fields::DIAGNOSTICS_MAX;
 use fields::{Fields, Found, is_full, wrong_shape};
 use graph::Graph;
@@ -92,6 +95,8 @@ pub struct Checked {
     pub omitted: usize,
     /// What was read: the runbook, then those that it inlines. A span's `file` counts them.
     pub sources: Vec<Source>,
+    /// The actions that it may use: those of the program, and those of its plugins.
+    pub actions: Catalog,
 }
 
 impl Checked {
@@ -107,6 +112,7 @@ impl Checked {
                 name: source_name.to_owned(),
                 text: String::new(),
             }],
+            actions: Catalog::default(),
         }
     }
 
@@ -174,8 +180,17 @@ pub fn check_with(
         text: text.to_owned(),
     };
     let mut loader = Loader::new(source_name, files, catalog);
-    let plan =
-        node.and_then(|node| runbook(&source, &node, inputs, catalog, &mut loader, &mut found));
+    let mut actions = Actions::native(catalog);
+    let plan = node.and_then(|node| {
+        runbook(
+            &source,
+            &node,
+            inputs,
+            &mut actions,
+            &mut loader,
+            &mut found,
+        )
+    });
     let mut sources = vec![source];
     sources.append(&mut loader.sources);
     let plan = plan.filter(|_| !found.iter().any(|found| found.severity == Severity::Error));
@@ -194,6 +209,7 @@ pub fn check_with(
         diagnostics: found,
         omitted,
         sources,
+        actions: actions.into_catalog(),
     }
 }
 
@@ -206,7 +222,7 @@ fn runbook(
     source: &Source,
     node: &Node,
     given: Option<&BTreeMap<String, Given>>,
-    catalog: &Catalog,
+    actions: &mut Actions,
     loader: &mut Loader<'_>,
     found: &mut Found,
 ) -> Option<Plan> {
@@ -228,7 +244,9 @@ fn runbook(
     let on_failure = on_failure(&fields, found);
     let timeout = fields.duration("timeout", found);
     let max_parallel = fields.count("max_parallel", 1, PARALLEL_MAX, found);
-    let defaults = defaults(&fields, catalog, found);
+    let plugins = plugins::declared(&fields, actions, (loader.files(), ""), found);
+    let actions = &*actions;
+    let defaults = defaults(&fields, actions, found);
 
     loader.set_on_failure(on_failure);
     let steps = fields.required("steps", "a runbook", found);
@@ -236,10 +254,10 @@ fn runbook(
     let used = loader.used([steps, finally], found);
     let mut drafts = Vec::new();
     if let Some(node) = steps {
-        drafts.extend(drafts::drafts(node, false, catalog, &used, found));
+        drafts.extend(drafts::drafts(node, false, actions, &used, found));
     }
     if let Some(node) = finally {
-        drafts.extend(drafts::drafts(node, true, catalog, &used, found));
+        drafts.extend(drafts::drafts(node, true, actions, &used, found));
     }
     drafts::drop_duplicates(&mut drafts, found);
     if drafts.len() > STEPS_MAX {
@@ -250,7 +268,7 @@ fn runbook(
     let outputs_at = inline::add_outputs_step(&fields, &mut drafts);
     let world = World {
         source,
-        catalog,
+        catalog: actions,
         inputs: inputs::types(&declared),
         may_be_empty: inputs::may_be_empty(&declared),
         values: inputs.clone(),
@@ -272,6 +290,8 @@ fn runbook(
         guards::of_databases(target.as_ref(), &mut flat.steps);
         proved::check(&world, &flat.steps, found);
     }
+    let lowered = steps.as_ref().map(|flat| flat.steps.as_slice());
+    let plugins = plugins::pins(&plugins, &world, &graph, lowered, found);
     let name = name?;
     let plan = Plan {
         title: title.unwrap_or_else(|| name.clone()),
@@ -291,6 +311,7 @@ fn runbook(
         change,
         target,
         includes: std::mem::take(&mut loader.digests),
+        plugins,
         on,
         steps: steps?.steps,
         on_failure,

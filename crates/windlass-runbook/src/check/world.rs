@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use windlass_core::catalog::{Action, Catalog};
+use windlass_core::catalog::Action;
 use windlass_core::id::{ActionName, SecretName, StepId};
 use windlass_core::plan::{Asked, EffectClass};
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 
+use super::actions::Actions;
 use super::fields::Fields;
 use super::inline::Fragment;
 use super::secrets::Hosts;
@@ -22,7 +23,7 @@ use crate::node::Node;
 pub(super) struct World<'a> {
     /// The text of the runbook: all steps of a world stand in one.
     pub(super) source: &'a Source,
-    pub(super) catalog: &'a Catalog,
+    pub(super) catalog: &'a Actions,
     /// The declared inputs and the types of their values.
     pub(super) inputs: BTreeMap<String, Type>,
     /// The lists and maps among them, by their paths, that may be empty.

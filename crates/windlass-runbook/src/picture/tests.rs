@@ -72,6 +72,7 @@ fn outline(steps: Vec<Step>) -> Outline {
         input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
+        plugins: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use windlass_core::catalog::{Action, Param};
+use windlass_core::id::ActionName;
 use windlass_core::plan::EffectClass;
 use windlass_core::types::Type;
 
@@ -175,6 +176,14 @@ impl Schema<'_> {
                     |(name, action)| json!({"const": name.as_str(), "description": action.summary}),
                 )
                 .collect();
+            // A plugin has more, and only `check` knows which.
+            let own: BTreeSet<&str> = schema.catalog.actions.keys().map(family).collect();
+            let own: Vec<&str> = own.into_iter().collect();
+            let of_plugin = json!({
+                "pattern": "^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$",
+                "not": {"pattern": format!("^({})/", own.join("|"))},
+            });
+            let names: Vec<Value> = names.into_iter().chain([of_plugin]).collect();
             json!({"type": "string", "anyOf": names})
         })
     }
@@ -184,8 +193,7 @@ impl Schema<'_> {
     pub(super) fn defaults(&mut self) -> Value {
         let mut families: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
         for (name, action) in &self.catalog.actions {
-            let family = name.as_str().split('/').next().unwrap_or_default();
-            let params = families.entry(family).or_default();
+            let params = families.entry(family(name)).or_default();
             for (name, param) in &action.params {
                 params.entry(name).or_default().insert(&param.summary);
             }
@@ -208,8 +216,15 @@ impl Schema<'_> {
                 (family.to_owned(), schema)
             })
             .collect();
-        json!({"type": "object", "properties": families, "additionalProperties": false})
+        // Others are of plugins.
+        let others = json!({"type": "object"});
+        json!({"type": "object", "properties": families, "additionalProperties": others})
     }
+}
+
+/// The first word of an action's name.
+fn family(name: &ActionName) -> &str {
+    name.as_str().split('/').next().unwrap_or_default()
 }
 
 /// A value of the type, or an expression that gives one.

@@ -6,9 +6,11 @@ use crate::check::keys::{self, Keys};
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 32] {
+fn maps() -> [(&'static str, &'static Keys); 34] {
     [
         ("A runbook", &keys::TOP),
+        ("A plugin", &keys::PLUGIN),
+        ("What a plugin is granted", &keys::GRANT),
         ("The change block", &keys::CHANGE),
         ("A secret's place", &keys::SECRET),
         ("A secret in a Vault", &keys::VAULT),

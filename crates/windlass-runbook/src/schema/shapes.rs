@@ -73,6 +73,14 @@ impl Schema<'_> {
             }
             Shape::Defaults => self.defaults(),
             Shape::Secrets => self.secrets(),
+            Shape::Grants(keys) => {
+                let grant = self.reference(keys);
+                json!({"anyOf": [{"const": "manifest"}, {"type": "array", "items": grant}]})
+            }
+            Shape::Ranges => {
+                let ranges = json!({"type": "array", "items": {"type": "string"}});
+                json!({"anyOf": [ranges, {"type": "string", "pattern": BRACES}]})
+            }
             Shape::Declarations(keys) => {
                 let declaration = self.declaration(keys);
                 json!({

@@ -113,6 +113,7 @@ impl From<CheckedTests> for Checked {
             diagnostics: tests.diagnostics,
             omitted: 0,
             sources: vec![tests.source],
+            actions: Catalog::default(),
         }
     }
 }
@@ -256,7 +257,12 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn case(&self, entry: &Entry, common: Option<&Plan>, found: &mut Found) -> Option<PlannedCase> {
+    fn case(
+        &self,
+        entry: &Entry,
+        common: Option<&(Plan, Catalog)>,
+        found: &mut Found,
+    ) -> Option<PlannedCase> {
         let before = found.len();
         let fields = Fields::read(&entry.value, entry.key_span, &keys::CASE, found)?;
         fields.text("title", found);
@@ -265,7 +271,8 @@ impl Shared<'_> {
             None => common.cloned(),
             Some(own) => self.plan(Some(own), entry.key_span, found),
         }?;
-        let book = Book::new(&plan, self.catalog, self.file);
+        let (plan, actions) = plan;
+        let book = Book::new(&plan, &actions, self.file);
         let mut script = Script::default();
         // What is looked up first stands first: the case, then the file.
         for (entry, own) in [(fields.get("mocks"), true), (self.mocks, false)] {
@@ -297,8 +304,9 @@ impl Shared<'_> {
         (found.len() == before).then_some(PlannedCase { case, plan })
     }
 
-    /// The plan with the file's inputs and the case's own above them.
-    fn plan(&self, own: Option<&Entry>, case: Span, found: &mut Found) -> Option<Plan> {
+    /// The plan with the file's inputs and the case's own above them, and the actions that
+    /// its runbook may use.
+    fn plan(&self, own: Option<&Entry>, case: Span, found: &mut Found) -> Option<(Plan, Catalog)> {
         let mut inputs: BTreeMap<String, (Value, Span)> = BTreeMap::new();
         for entry in [self.inputs, own].into_iter().flatten() {
             let NodeKind::Map(entries) = &entry.value.kind else {
@@ -317,8 +325,8 @@ impl Shared<'_> {
             .collect();
         let RunbookText { name, text, files } = self.runbook;
         let checked = check_with(name, text, Some(&given), self.catalog, files);
-        if checked.plan.is_some() {
-            return checked.plan;
+        if let Some(plan) = checked.plan {
+            return Some((plan, checked.actions));
         }
         let errors = checked
             .diagnostics
@@ -349,7 +357,8 @@ impl Shared<'_> {
             );
         }
         // What else is wrong with the cases is found with any values of the inputs.
-        check_with(name, text, Some(&given), self.catalog, files).plan
+        let checked = check_with(name, text, Some(&given), self.catalog, files);
+        checked.plan.map(|plan| (plan, checked.actions))
     }
 }
 

@@ -37,7 +37,11 @@ pub(crate) async fn start(
             .help("use the same version of windlass as the owner"));
     }
     within_a_record(&plan)?;
-    fits_catalog(&plan, context.engine.catalog())?;
+    let catalog = context.engine.catalog_for(&plan).await;
+    let catalog = catalog.map_err(|(plugin, why)| {
+        Refusal::unprocessable("plugin", format!("the plugin {plugin}: {why}"))
+    })?;
+    fits_catalog(&plan, &catalog)?;
     let secrets = checked(ask.secrets, &plan)?;
     let plan = IndexedPlan::new(plan)
         .map_err(|error| Refusal::unprocessable("bad_plan", error.to_string()))?;

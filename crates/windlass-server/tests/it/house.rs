@@ -249,6 +249,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
+        plugins: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

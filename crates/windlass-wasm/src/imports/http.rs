@@ -24,6 +24,7 @@ use crate::fixture;
 use crate::imports::millis;
 use crate::limits::{ANSWER_BYTES_MAX, CAPTURES_MAX, LINGER, REQUEST_BYTES_MAX};
 use crate::manifest::method;
+use crate::requests::Allowed;
 use crate::seen::Exchange;
 use crate::stage::Stage;
 use crate::state::{Around, Handle, Kind, State, Witness};
@@ -387,32 +388,33 @@ impl State {
 }
 
 impl Around {
-    /// Whether the request only reads, when it is allowed at all.
+    /// Whether the request only reads, when it is allowed at all: the manifest asks for it
+    /// and the runbook grants it.
     fn grant(&self, method: Method, url: &Url) -> Result<bool, Error> {
-        let matching = self
-            .action
-            .requests
-            .iter()
-            .filter(|allowed| allowed.methods.contains(&method))
-            .filter(|allowed| allowed.pattern.holds(url, &self.origins));
-        let (mut reads, mut changes) = (false, false);
-        for allowed in matching {
-            reads |= allowed.reads;
-            changes |= !allowed.reads;
-        }
+        let holds = |allowed: &&Allowed| allowed.holds(method, url, &self.origins);
+        let asked: Vec<&Allowed> = self.action.requests.iter().filter(holds).collect();
+        let granted: Vec<&Allowed> = self.granted.iter().filter(holds).collect();
         let shown = shown(url);
-        match (reads, changes, self.kind) {
-            (true, _, _) => Ok(true),
-            (false, true, Kind::Run | Kind::Undo) => Ok(false),
-            (false, true, Kind::Reconcile) => Err(refused(
-                ErrorKind::NotGranted,
-                format!("a reconcile only reads, and no grant calls {method} {shown} a read"),
-            )),
-            (false, false, _) => Err(refused(
-                ErrorKind::NotGranted,
-                format!(
-                    "no grant allows {method} {shown}: the action's manifest does not ask for it"
-                ),
+        let refused = |why: String| Err(refused(ErrorKind::NotGranted, why));
+        let Some(first) = asked.first() else {
+            return refused(format!(
+                "no grant allows {method} {shown}: the action's manifest does not ask for it"
+            ));
+        };
+        if granted.is_empty() {
+            return refused(format!(
+                "no grant allows {method} {shown}: the manifest asks for {method} {}, and the \
+                 runbook's `grants` do not hold it",
+                first.pattern
+            ));
+        }
+        let reads = asked.iter().any(|allowed| allowed.reads)
+            && granted.iter().any(|allowed| allowed.reads);
+        match (reads, self.kind) {
+            (true, _) => Ok(true),
+            (false, Kind::Run | Kind::Undo) => Ok(false),
+            (false, Kind::Reconcile) => refused(format!(
+                "a reconcile only reads, and no grant calls {method} {shown} a read"
             )),
         }
     }

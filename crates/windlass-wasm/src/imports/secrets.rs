@@ -98,8 +98,11 @@ impl Around {
             return Some(key.expose_secret());
         }
         let mut key = None;
-        for allowed in &self.action.requests {
-            let host = allowed.pattern.host(&self.origins)?;
+        for allowed in &self.granted {
+            let host = match allowed.pattern.input() {
+                Some(input) => self.origins.get(input)?.host().to_owned(),
+                None => allowed.pattern.own_host()?,
+            };
             key = Some(self.secrets.for_host(name, &host).ok()?.expose_secret());
         }
         key

@@ -40,6 +40,7 @@ pub(crate) fn raw_plan(text: &str) -> Plan {
         input_units: BTreeMap::new(),
         secret_sources: BTreeMap::new(),
         secret_hosts: BTreeMap::new(),
+        plugins: BTreeMap::new(),
         change: None,
         target: None,
         includes: BTreeMap::new(),

@@ -15,7 +15,7 @@ use crate::check::shapes::fault_in;
 use crate::check::steps::optional;
 use crate::check::templates::{Wanted, template};
 use crate::check::world::World;
-use crate::codes::{INLINED_HOSTS, INLINED_SECRET, INPUT_MISSING};
+use crate::codes::{INLINED_HOSTS, INLINED_PLUGIN, INLINED_SECRET, INPUT_MISSING};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
 
@@ -39,6 +39,7 @@ pub(in crate::check) fn call(
         outputs: Outputs::None,
     };
     secrets(world, fragment, uses_span, found);
+    plugins(world, fragment, uses_span, found);
     let when = optional(world, fields, "when", around, found);
     let inputs = values(world, fragment, fields, uses_span, around, found);
     Some(Inlining {
@@ -84,6 +85,25 @@ fn secrets(world: &World<'_>, fragment: &Fragment, uses_span: Span, found: &mut 
                     )),
             );
         }
+    }
+}
+
+/// Plugins are a run's, too: what they are and may do stands in the runbook that it is of.
+fn plugins(world: &World<'_>, fragment: &Fragment, uses_span: Span, found: &mut Found) {
+    for (name, (digest, span)) in &fragment.plugins {
+        let label = match world.catalog.plugins.get(name) {
+            Some(own) if own == digest => continue,
+            Some(_) => format!("`{name}` is another plugin here"),
+            None if world.catalog.is_broken(name) => continue,
+            None => format!("`{name}` is not under `plugins` here"),
+        };
+        let message = format!("`{}` uses the plugin `{name}`", fragment.name);
+        found.push(
+            Diagnostic::error(INLINED_PLUGIN, message)
+                .at(uses_span, label)
+                .at(*span, "named there")
+                .help("name the same plugin here, with what the whole run grants it"),
+        );
     }
 }
 

@@ -1,6 +1,9 @@
-//! Where the texts of inlined runbooks come from, and how their paths are told apart.
+//! Where the texts of inlined runbooks and the plugins come from, and how their paths are
+//! told apart.
 
-/// The texts beside a runbook. The check reads no file itself.
+use crate::plugin::{NoPlugin, Plugin};
+
+/// What lies beside a runbook. The check reads no file itself, and loads no plugin.
 pub trait Files {
     /// The text at `path`, which is relative to the directory of the runbook that is
     /// checked, with `/` between its parts.
@@ -8,6 +11,16 @@ pub trait Files {
     /// # Errors
     /// Why there is none, as the end of a sentence: `there is no such file`.
     fn read(&self, path: &str) -> Result<String, String>;
+
+    /// The plugin at `path`, a directory or a component.
+    ///
+    /// # Errors
+    /// Why none can be used.
+    fn plugin(&self, path: &str) -> Result<Plugin, NoPlugin> {
+        let _ = path;
+        let why = "a runbook without a file of its own has no plugins beside it";
+        Err(NoPlugin::Unreadable(why.to_owned()))
+    }
 }
 
 /// No files at all, as for a runbook on standard input.
@@ -44,7 +57,7 @@ pub fn is_runbook(text: &str) -> bool {
 
 /// `written` as seen from the directory of the runbook that is checked, when it stands in
 /// the runbook `from`. Dots are resolved by their spelling alone, so that a file has one name.
-pub(super) fn resolve(from: &str, written: &str) -> String {
+pub(in crate::check) fn resolve(from: &str, written: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
     for part in written.split('/') {

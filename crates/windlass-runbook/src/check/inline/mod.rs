@@ -18,9 +18,11 @@ use windlass_core::plan::{Digest, EffectClass, OnFailure, Step, Template};
 
 pub(super) use call::call;
 pub(super) use files::is_path;
+pub(super) use files::resolve;
 pub use files::{Files, NoFiles, is_runbook};
 pub(super) use flatten::{Flat, Inlining, flatten};
 
+use super::actions::Actions;
 use super::fields::{Fields, Found, is_full, wrong_shape};
 use super::graph::Graph;
 use super::inputs::{self, Declared};
@@ -28,7 +30,7 @@ use super::names::{Around, Outputs};
 use super::shapes::bad_name;
 use super::typed::{self, Wants};
 use super::world::{Form, StepDraft, World};
-use super::{drafts, keys, secrets};
+use super::{drafts, keys, plugins, secrets};
 use crate::codes::{INLINED_CYCLE, INLINED_DEPTH, INLINED_FILE, INLINED_KEY};
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::expr::typing::Ty;
@@ -48,6 +50,8 @@ pub(super) struct Fragment {
     inputs: Vec<Declared>,
     pub(super) secrets: BTreeMap<SecretName, Span>,
     secret_hosts: secrets::Hosts,
+    /// Its plugins by their names, and where they stand.
+    pub(super) plugins: BTreeMap<String, (Digest, Span)>,
     /// `None` when something is wrong with it, which has been said.
     steps: Option<Vec<Step>>,
     pub(super) outputs: BTreeMap<String, Output>,
@@ -108,6 +112,10 @@ impl<'a> Loader<'a> {
             sources: Vec::new(),
             digests: BTreeMap::new(),
         }
+    }
+
+    pub(super) fn files(&self) -> &'a dyn Files {
+        self.files
     }
 
     pub(super) fn set_on_failure(&mut self, on_failure: OnFailure) {
@@ -238,11 +246,15 @@ impl<'a> Loader<'a> {
         whole_run_keys(&fields, &source.name, found);
         let declared = inputs::declared(fields.value("inputs"), found);
         let secrets = secrets::secrets(&fields, found);
-        let defaults = super::defaults(&fields, self.catalog, found);
+        let path = self.open.last().map_or("", |(path, _)| path.as_str());
+        let beside = (self.files, path);
+        let mut actions = Actions::native(self.catalog);
+        let plugins = plugins::declared(&fields, &mut actions, beside, found);
+        let defaults = super::defaults(&fields, &actions, found);
         let steps_node = fields.required("steps", "a runbook", found);
         let used = self.used([steps_node, None], found);
         let mut steps = steps_node.map_or_else(Vec::new, |node| {
-            drafts::drafts(node, false, self.catalog, &used, found)
+            drafts::drafts(node, false, &actions, &used, found)
         });
         for step in &steps {
             refuse_done(step, found);
@@ -250,7 +262,7 @@ impl<'a> Loader<'a> {
         let outputs_at = add_outputs_step(&fields, &mut steps);
         let world = World {
             source,
-            catalog: self.catalog,
+            catalog: &actions,
             inputs: inputs::types(&declared),
             may_be_empty: inputs::may_be_empty(&declared),
             values: None,
@@ -277,6 +289,7 @@ impl<'a> Loader<'a> {
             inputs: declared,
             secrets: secrets.spans,
             secret_hosts: secrets.hosts,
+            plugins: plugins.names(),
             steps,
             outputs,
             checks,

@@ -50,6 +50,12 @@ pub(crate) static TOP: Keys = Keys {
             "{password: {env: PGPASSWORD}}",
         ),
         key(
+            "plugins",
+            Shape::Members(&PLUGIN),
+            "The plugins that bring actions, by the name that their actions begin with.",
+            "{rds: {source: ../plugins/otc-rds, grants: manifest}}",
+        ),
+        key(
             "change",
             Shape::Map(&CHANGE),
             "What a change form asks; an approval binds it.",
@@ -111,7 +117,6 @@ pub(crate) static TOP: Keys = Keys {
         ),
     ],
     later: &[
-        "plugins",
         "related_targets",
         "policy",
         "schedule",
@@ -176,6 +181,52 @@ pub(crate) static NOTICE: Keys = Keys {
             Shape::With,
             "Its parameters; they read `inputs`, `run` and `event`.",
             "{url: \"https://hooks.example.com/runs\", json: {text: \"${{ event.summary }}\"}}",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static PLUGIN: Keys = Keys {
+    of: "a plugin",
+    known: &[
+        must(
+            "source",
+            Shape::Text,
+            "Where it is, from the directory of this runbook: a directory with its sources, or a component.",
+            "../plugins/otc-rds",
+        ),
+        must(
+            "grants",
+            Shape::Grants(&GRANT),
+            "What its actions may do: all that its manifest asks for, or less.",
+            "manifest",
+        ),
+        key(
+            "networks",
+            Shape::Ranges,
+            "The private and loopback ranges that its requests may reach, and speak to without encryption.",
+            "[127.0.0.0/8]",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static GRANT: Keys = Keys {
+    of: "a grant",
+    known: &[
+        must(
+            "methods",
+            Shape::Words,
+            "The methods of the requests.",
+            "[GET]",
+        ),
+        must(
+            "url",
+            Shape::Text,
+            "Their addresses; `*` is one label or segment, `**` at the end the rest, `{input}` the origin that an input holds.",
+            "\"{endpoint}/v3/*/jobs\"",
         ),
     ],
     later: &[],

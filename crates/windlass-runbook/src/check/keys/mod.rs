@@ -7,7 +7,9 @@ mod book;
 mod steps;
 mod values;
 
-pub(crate) use book::{APPROLE, CHANGE, KEPT, NOTICE, ON, SECRET, TOP, VAULT, VAULT_AUTH};
+pub(crate) use book::{
+    APPROLE, CHANGE, GRANT, KEPT, NOTICE, ON, PLUGIN, SECRET, TOP, VAULT, VAULT_AUTH,
+};
 pub(crate) use steps::{
     ACTION, APPROVAL, CHECK, GATE, GUARD, INLINED, MANUAL, PROVIDES, RECONCILE, RETRY, UNDO, UNTIL,
     WAIT,
@@ -135,6 +137,10 @@ pub(crate) enum Shape {
     Expressions,
     /// Names of secrets, with or without their places.
     Secrets,
+    /// The word `manifest`, or a list of maps with these keys.
+    Grants(&'static Keys),
+    /// Ranges of addresses into which values may be filled.
+    Ranges,
     /// Declarations of values by their names.
     Declarations(&'static Keys),
     /// One declaration: a type's word, or a map with these keys.
@@ -196,6 +202,8 @@ impl Shape {
             Shape::Defaults => "a map of maps of parameters",
             Shape::Expressions => "a map of expressions",
             Shape::Secrets => "a list of names, or a map from names to places",
+            Shape::Grants(_) => "`manifest` or a list of maps",
+            Shape::Ranges => "a list of address ranges",
             Shape::Declarations(_) => "a map of types",
             Shape::Declaration(_) => "a type",
             Shape::Members(_) => "a map of maps",
