@@ -157,6 +157,7 @@ fn reason(code: &str) -> Option<&'static str> {
         _ if code.starts_with("WL030") => "a rule against another",
         _ if code.starts_with("WL04") => "what an expression means",
         _ if code.starts_with("WL06") => "how steps stand to each other",
+        _ if code.starts_with("WL07") => "what a plugin is",
         _ => return None,
     })
 }
