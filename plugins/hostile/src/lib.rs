@@ -228,6 +228,7 @@ fn login(attempt: &Attempt, input: Login) -> Result<Told, Failure> {
     attempt.log(&echoed);
     for piece in echoed.as_bytes().chunks(5) {
         attempt.progress(&String::from_utf8_lossy(piece));
+        attempt.log(&String::from_utf8_lossy(piece));
     }
     if let Some(key) = input.key {
         let key = key.open()?;

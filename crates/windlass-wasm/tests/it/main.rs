@@ -9,6 +9,7 @@ mod changes;
 mod contained;
 mod fixtures;
 mod hello;
+mod hostile_set;
 mod languages;
 mod otc_rds;
 mod requests;
