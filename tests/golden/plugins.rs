@@ -45,11 +45,14 @@ impl Desk {
             skip("no plugins/hello/build/plugin.wasm: `cargo xtask plugins` builds it");
             return None;
         }
-        let dir = tempfile::Builder::new().prefix("wp-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("wp-")
+            .tempdir()
+            .expect("a directory can be made");
         let desk = Self(dir);
-        std::fs::create_dir_all(desk.path("hello/build")).unwrap();
-        std::fs::copy(&built, desk.path("hello/build/plugin.wasm")).unwrap();
-        std::fs::write(desk.path("greeting.yaml"), GREETING).unwrap();
+        std::fs::create_dir_all(desk.path("hello/build")).expect("a directory can be made");
+        std::fs::copy(&built, desk.path("hello/build/plugin.wasm")).expect("a file can be copied");
+        std::fs::write(desk.path("greeting.yaml"), GREETING).expect("a file can be written");
         Some(desk)
     }
 
@@ -66,18 +69,23 @@ impl Desk {
             .env("WINDLASS_STATE_DIR", self.path("state"))
             .env("XDG_CACHE_HOME", cache)
             .output()
-            .unwrap();
+            .expect("the program can be called");
         let said = [output.stdout, output.stderr].concat();
         Said {
-            text: String::from_utf8(said).unwrap(),
-            code: output.status.code().unwrap(),
+            text: String::from_utf8(said).expect("it prints text"),
+            code: output.status.code().expect("it ends by itself"),
         }
     }
 
     /// The kept bytes of the only plugin.
     fn kept(&self) -> PathBuf {
-        let mut files = std::fs::read_dir(self.path("state/plugins")).unwrap();
-        files.next().unwrap().unwrap().path()
+        let mut files =
+            std::fs::read_dir(self.path("state/plugins")).expect("a run keeps its plugins");
+        files
+            .next()
+            .expect("one is kept")
+            .expect("it can be listed")
+            .path()
     }
 }
 
@@ -106,7 +114,8 @@ fn a_runbook_with_a_plugin_is_checked_and_planned() {
     // What the manifest says is what the check knows.
     let wrong = GREETING.replace("times: 2", "tims: 2");
     std::fs::write(desk.path("wrong.yaml"), wrong).unwrap();
-    desk.call(&["check", "wrong.yaml"]).with(2,
+    desk.call(&["check", "wrong.yaml"]).with(
+        2,
         &[
             "`hi/greet` has no parameter `tims`",
             "did you mean `times`?",
