@@ -15,7 +15,6 @@ mod messages;
 mod operators;
 mod owners;
 mod plans;
-mod plugins;
 mod preflights;
 mod runbooks;
 mod telling;

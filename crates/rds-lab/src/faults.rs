@@ -84,7 +84,9 @@ impl Lab {
 
     /// A standby goes on, and follows nobody; answers with what it was told to follow.
     pub fn cut_off(&self, standby: Server) -> Result<String> {
-        let conninfo = self.sql_value(standby, "show primary_conninfo")?;
+        // Of one that follows nobody it is empty, which would be read as no row.
+        let ask = "select current_setting('primary_conninfo') || ' '";
+        let conninfo = self.sql_value(standby, ask)?.trim().to_owned();
         self.set_parameter(standby, "primary_conninfo", Some(""))?;
         let left = format!(
             "select count(*) from pg_stat_replication where application_name = '{standby}'"

@@ -171,6 +171,7 @@ const CHECKS: &[Check] = &[
     }),
     ("secrets", |options| told(options, "secrets")),
     ("flagship", |options| told(options, "flagship")),
+    ("rds", |options| told(options, "rds")),
     ("variants", |options| told(options, "variants")),
     ("crash", |options| told(options, "crash")),
     ("faults", |options| told(options, "faults")),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use windlass_engine::StateDir;
 use windlass_server::wire::StartRun;
 
 use super::driving::drive;
@@ -74,7 +75,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         Link::open(place, Manner::staying()).await?
     };
     let text = runbook.text;
-    plugins::keep(plan.plan(), &place.root)?;
+    plugins::keep(plan.plan(), &StateDir::existing(&place.root)?)?;
     let (run, how) = match &link {
         Link::Own(owned) => (owned.start(plan, text, secrets).await?, String::new()),
         Link::Peer(client) => {
