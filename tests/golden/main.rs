@@ -15,6 +15,7 @@ mod messages;
 mod operators;
 mod owners;
 mod plans;
+mod plugins;
 mod preflights;
 mod runbooks;
 mod telling;

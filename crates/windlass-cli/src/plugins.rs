@@ -164,7 +164,11 @@ pub(crate) fn kept(dir: &StateDir, clock: Arc<dyn Clock>) -> Arc<Kept> {
 }
 
 /// Keeps the plugins of a plan, which this process has just made, where its run finds them.
-pub(crate) fn keep(plan: &Plan, dir: &StateDir) -> Result<(), Error> {
+pub(crate) fn keep(plan: &Plan, root: &Path) -> Result<(), Error> {
+    if plan.plugins.is_empty() {
+        return Ok(());
+    }
+    let dir = &StateDir::existing(root)?;
     for (name, pin) in &plan.plugins {
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.get(&pin.digest).cloned();

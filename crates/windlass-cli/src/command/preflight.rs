@@ -114,7 +114,7 @@ async fn look(
 ) -> Result<(), Error> {
     let private = Private::open().await?;
     let engine = &private.engine;
-    plugins::keep(part.plan(), engine.state_dir())?;
+    plugins::keep(part.plan(), engine.state_dir().root())?;
     let start = Start {
         plan: part,
         runbook,

@@ -75,7 +75,8 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         Ok(view) => view,
         Err(error) => return give_up(link, error).await,
     };
-    if !secrets.is_empty() {
+    // What a run waits for may be there again: it looks when it is given something.
+    if !secrets.is_empty() || waits_for_plugin(&link, &view) {
         bring(&link, &run, secrets).await?;
     }
     if view.needs.iter().any(|need| need.code == "paused") {
@@ -85,6 +86,14 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let mut screen = Screen::new(args.json);
     screen.say_end(&[format!("run {run}: {}", crate::text::line(&view.title))]);
     drive(place, link, &run, from_seq, screen, interrupt, args.no_wait).await
+}
+
+/// Whether the run may wait for a plugin. An owner that has just begun has not looked yet.
+fn waits_for_plugin(link: &Link, view: &RunView) -> bool {
+    match link {
+        Link::Own(_) => true,
+        Link::Peer(_) => view.needs.iter().any(|need| need.code == "plugin"),
+    }
 }
 
 /// Where the values are that the run is to be given. Those that only the runbook says the

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use windlass_engine::StateDir;
 use windlass_server::wire::StartRun;
 
 use super::driving::drive;
@@ -75,7 +74,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         Link::open(place, Manner::staying()).await?
     };
     let text = runbook.text;
-    plugins::keep(plan.plan(), &StateDir::existing(&place.root)?)?;
+    plugins::keep(plan.plan(), &place.root)?;
     let (run, how) = match &link {
         Link::Own(owned) => (owned.start(plan, text, secrets).await?, String::new()),
         Link::Peer(client) => {

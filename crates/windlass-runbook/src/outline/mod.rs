@@ -17,7 +17,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::id::{ActionName, SecretName, StepId};
 use windlass_core::plan::{
     Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, Notice, OnFailure, Plan,
-    Risk, SecretSource, StepKind, Target, Template, Topic, Unit,
+    Plugin, Risk, SecretSource, StepKind, Target, Template, Topic, Unit,
 };
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
@@ -61,6 +61,8 @@ pub struct Outline {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub input_units: BTreeMap<String, Unit>,
     pub secrets: Vec<SecretOutline>,
+    /// The plugins whose actions the steps use.
+    pub plugins: Vec<PluginOutline>,
     /// What the actions of this plan may do to their surroundings; those that may do
     /// nothing are left out.
     pub grants: Vec<GrantOutline>,
@@ -145,6 +147,32 @@ pub struct SecretOutline {
     pub hosts: Vec<HostPattern>,
     /// The steps that are given it.
     pub steps: Vec<StepId>,
+}
+
+/// A plugin, and where its requests may lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PluginOutline {
+    /// By which its actions begin.
+    pub name: String,
+    pub version: String,
+    /// As written.
+    pub source: String,
+    /// SHA-256 of the component.
+    pub digest: Digest,
+    /// The private and loopback ranges that its requests may reach.
+    pub networks: Vec<String>,
+}
+
+impl PluginOutline {
+    fn of((name, pin): (&String, &Plugin)) -> Self {
+        Self {
+            name: name.clone(),
+            version: pin.version.clone(),
+            source: pin.source.clone(),
+            digest: pin.digest,
+            networks: pin.networks.clone(),
+        }
+    }
 }
 
 /// What an action may do, whatever its parameters say.
@@ -304,6 +332,7 @@ impl Outline {
             inputs: p.inputs.clone(),
             input_units: p.input_units.clone(),
             secrets: secrets(p),
+            plugins: p.plugins.iter().map(PluginOutline::of).collect(),
             grants: grants(p, catalog),
             on_failure: p.on_failure,
             max_parallel: p.max_parallel,
@@ -409,7 +438,12 @@ fn grants(plan: &Plan, catalog: &Catalog) -> Vec<GrantOutline> {
         }
     }
     let outline = |(action, steps): (&ActionName, Vec<StepId>)| {
-        let may = catalog.get(action)?.grants.iter().map(ToString::to_string);
+        // Of a plugin's action the plan says what it may do: less than its manifest, perhaps.
+        let granted = match plan.plugin_of(action) {
+            Some((pin, name)) => pin.actions.get(name)?,
+            None => &catalog.get(action)?.grants,
+        };
+        let may = granted.iter().map(ToString::to_string);
         Some(GrantOutline {
             action: action.clone(),
             may: Some(may.collect()).filter(|may: &Vec<String>| !may.is_empty())?,

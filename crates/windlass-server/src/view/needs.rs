@@ -1,7 +1,9 @@
 //! What only a person can settle, and the exact commands that settle it.
 //! The commands are those of `windlass-cli`; `'...'` stands where a reason belongs.
 
-use windlass_core::id::{NodeId, RunId, StepId};
+use std::collections::BTreeSet;
+
+use windlass_core::id::{ActionName, NodeId, RunId, StepId};
 use windlass_core::plan::StepKind;
 use windlass_core::state::{ItemLook, Need as Needed, RunState, RunStatus, StepLook, StepPhase};
 
@@ -42,7 +44,7 @@ pub(super) fn needs(
             next: vec![format!("windlass resume {run}")],
         });
     }
-    needs.extend(lacking(run, overlay));
+    needs.extend(lacking(state, overlay));
     needs
 }
 
@@ -74,7 +76,13 @@ fn by_hand(asked: &ByHand) -> Need {
     }
 }
 
-fn lacking(run: &RunId, overlay: &Overlay) -> Vec<Need> {
+fn lacking(state: &RunState, overlay: &Overlay) -> Vec<Need> {
+    let run = state.run();
+    // Where the engine looks for what the plan pins.
+    let pinned = |action: &ActionName| {
+        let (pin, _) = state.plan()?.plugin_of(action)?;
+        Some(format!("plugins/{}.wasm", pin.digest))
+    };
     let mut needs = Vec::new();
     let names = |names: Vec<&str>| names.join(", ");
     let lacks = &overlay.lacks;
@@ -87,11 +95,23 @@ fn lacking(run: &RunId, overlay: &Overlay) -> Vec<Need> {
         });
     }
     if !lacks.actions.is_empty() {
+        let pins: BTreeSet<String> = lacks.actions.iter().filter_map(pinned).collect();
         let actions = names(lacks.actions.iter().map(|name| name.as_str()).collect());
-        needs.push(Need {
-            code: "plugin".to_owned(),
-            text: format!("this owner has no plugin for {actions}: start it with one"),
-            next: Vec::new(),
+        needs.push(match pins.is_empty() {
+            true => Need {
+                code: "plugin".to_owned(),
+                text: format!("this owner has no plugin for {actions}: start it with one"),
+                next: Vec::new(),
+            },
+            false => Need {
+                code: "plugin".to_owned(),
+                text: format!(
+                    "the plugin of {actions} is gone from the state directory, or is another \
+                     one: put it back as {}",
+                    names(pins.iter().map(String::as_str).collect())
+                ),
+                next: vec![format!("windlass resume {run}")],
+            },
         });
     }
     needs

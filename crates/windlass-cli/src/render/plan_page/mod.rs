@@ -10,7 +10,7 @@ mod touching;
 
 use windlass_core::id::StepId;
 use windlass_core::plan::shown;
-use windlass_runbook::outline::{ChangeOutline, Outline};
+use windlass_runbook::outline::{ChangeOutline, Outline, PluginOutline};
 
 use super::Paint;
 use crate::text;
@@ -30,6 +30,7 @@ pub(crate) fn plan_page(plan: &Outline, paint: &Paint) -> Vec<String> {
     lines.push(String::new());
     lines.extend(follows::follows(plan, paint));
     lines.push(String::new());
+    lines.extend(plugins(plan, paint));
     lines.extend(grants(plan, paint));
     lines.extend(touching::touching(plan, paint));
     lines.push(String::new());
@@ -41,6 +42,32 @@ pub(crate) fn plan_page(plan: &Outline, paint: &Paint) -> Vec<String> {
             text::count(plan.counts.steps, "step")
         ),
     ));
+    lines
+}
+
+/// Which plugins bring actions, and which bytes of them were approved.
+fn plugins(plan: &Outline, paint: &Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !plan.plugins.is_empty() {
+        lines.push("plugins".to_owned());
+    }
+    for plugin in &plan.plugins {
+        let PluginOutline {
+            name,
+            version,
+            source,
+            digest,
+            networks,
+        } = plugin;
+        let mut text = format!("{name} {version} {source}, SHA-256 {digest}");
+        if !networks.is_empty() {
+            text += &format!(
+                "; its requests may reach {} too, and there without encryption",
+                networks.join(", ")
+            );
+        }
+        lines.extend(paint.hanging("  ", "    ", &text));
+    }
     lines
 }
 

@@ -1,0 +1,172 @@
+//! Steps of a plugin by the built program: checked, planned, run; and a run whose plugin is
+//! gone, or is another one, waits for it. What is printed names the bytes of a build, so
+//! these are no transcripts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use windlass_tests::binary::windlass;
+use windlass_tests::skip::skip;
+
+const GREETING: &str = r#"windlass: 1
+name: greeting
+inputs:
+  who: {type: string, default: Ada}
+plugins:
+  hi: {source: ./hello, grants: manifest, networks: [127.0.0.0/8]}
+steps:
+  go: {approval: {}}
+  greet:
+    uses: hi/greet
+    needs: go
+    with: {name: "${{ inputs.who }}", times: 2}
+  said:
+    uses: assert
+    needs: greet
+    with: {checks: {greeted: "${{ steps.greet.outputs.text == 'Hello, Ada! Hello, Ada!' }}"}}
+"#;
+
+/// A runbook beside a built plugin, and a state directory.
+struct Desk(TempDir);
+
+/// What a call said, and its exit code.
+struct Said {
+    text: String,
+    code: i32,
+}
+
+impl Desk {
+    /// `None` after it was said that the plugin is not built.
+    fn new() -> Option<Self> {
+        let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/hello");
+        let built = plugin.join("build/plugin.wasm");
+        if !built.exists() {
+            skip("no plugins/hello/build/plugin.wasm: `cargo xtask plugins` builds it");
+            return None;
+        }
+        let dir = tempfile::Builder::new()
+            .prefix("wp-")
+            .tempdir()
+            .expect("a directory can be made");
+        let desk = Self(dir);
+        std::fs::create_dir_all(desk.path("hello/build")).expect("a directory can be made");
+        std::fs::copy(&built, desk.path("hello/build/plugin.wasm")).expect("a file can be copied");
+        std::fs::write(desk.path("greeting.yaml"), GREETING).expect("a file can be written");
+        Some(desk)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn call(&self, arguments: &[&str]) -> Said {
+        // Compiling takes long where nothing is optimised: all tests share what it gives.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let output = Command::new(windlass())
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("WINDLASS_STATE_DIR", self.path("state"))
+            .env("XDG_CACHE_HOME", cache)
+            .output()
+            .expect("the program can be called");
+        let said = [output.stdout, output.stderr].concat();
+        Said {
+            text: String::from_utf8(said).expect("it prints text"),
+            code: output.status.code().expect("it ends by itself"),
+        }
+    }
+
+    /// The kept bytes of the only plugin.
+    fn kept(&self) -> PathBuf {
+        let mut files =
+            std::fs::read_dir(self.path("state/plugins")).expect("a run keeps its plugins");
+        files
+            .next()
+            .expect("one is kept")
+            .expect("it can be listed")
+            .path()
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn with(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(self.code, code, "{}", self.text);
+        for word in words {
+            assert!(self.text.contains(word), "no {word:?} in\n{}", self.text);
+        }
+        self
+    }
+}
+
+#[test]
+fn a_runbook_with_a_plugin_is_checked_and_planned() {
+    let Some(desk) = Desk::new() else { return };
+    desk.call(&["check", "greeting.yaml"])
+        .with(0, &["ok, 3 steps"]);
+    let bytes = std::fs::read(desk.path("hello/build/plugin.wasm")).unwrap();
+    let digest = windlass_core::plan::Digest::of(&bytes).to_string();
+    let plan = desk.call(&["plan", "greeting.yaml", "--format", "json"]);
+    plan.with(0, &["\"plugins\": [", &digest, "127.0.0.0/8"]);
+    desk.call(&["plan", "greeting.yaml"])
+        .with(0, &["plugins", "hi 0.1.0 ./hello, SHA-256", "127.0.0.0/8"]);
+    // What the manifest says is what the check knows.
+    let wrong = GREETING.replace("times: 2", "tims: 2");
+    std::fs::write(desk.path("wrong.yaml"), wrong).unwrap();
+    desk.call(&["check", "wrong.yaml"]).with(
+        2,
+        &[
+            "`hi/greet` has no parameter `tims`",
+            "did you mean `times`?",
+        ],
+    );
+    // A component of somebody else is used when the lock names it, and no other.
+    let foreign = GREETING.replace("./hello", "./hello.wasm");
+    std::fs::write(desk.path("foreign.yaml"), foreign).unwrap();
+    std::fs::copy(
+        desk.path("hello/build/plugin.wasm"),
+        desk.path("hello.wasm"),
+    )
+    .unwrap();
+    desk.call(&["check", "foreign.yaml"])
+        .with(2, &["WL0703", "windlass plugin lock foreign.yaml"]);
+    std::fs::write(
+        desk.path("windlass.lock"),
+        format!("{digest}  hello.wasm\n"),
+    )
+    .unwrap();
+    desk.call(&["check", "foreign.yaml"]).with(0, &["ok"]);
+    std::fs::write(desk.path("hello.wasm"), b"another").unwrap();
+    desk.call(&["check", "foreign.yaml"])
+        .with(2, &["WL0703", "another one"]);
+    std::fs::remove_file(desk.path("hello/build/plugin.wasm")).unwrap();
+    std::fs::write(desk.path("hello/plugin.toml"), "name = \"hello\"\n").unwrap();
+    desk.call(&["check", "greeting.yaml"])
+        .with(2, &["WL0702", "windlass plugin build hello"]);
+}
+
+#[test]
+fn a_run_waits_for_the_plugin_that_it_pinned() {
+    let Some(desk) = Desk::new() else { return };
+    // It stops at the gate.
+    let started = desk
+        .call(&["run", "greeting.yaml", "--no-wait"])
+        .with(5, &[]);
+    let run = started.text.split_whitespace().nth(1).unwrap().to_owned();
+    // What is built meanwhile is nothing to it.
+    std::fs::write(desk.path("hello/build/plugin.wasm"), b"rebuilt").unwrap();
+    let kept = desk.kept();
+    let bytes = std::fs::read(&kept).unwrap();
+    std::fs::write(&kept, b"another").unwrap();
+    desk.call(&["approve", &run, "go"]);
+    let lacks = ["the plugin of hi/greet is gone from the state directory"];
+    desk.call(&["resume", &run, "--no-wait"]).with(5, &lacks);
+    std::fs::remove_file(&kept).unwrap();
+    desk.call(&["resume", &run, "--no-wait"]).with(5, &lacks);
+    let listed = desk.call(&["runs"]).with(0, &["plugin hi/greet"]);
+    assert!(!listed.text.contains("succeeded"), "{}", listed.text);
+    std::fs::write(&kept, bytes).unwrap();
+    desk.call(&["resume", &run, "--no-wait"])
+        .with(0, &["greet succeeded", "said succeeded"]);
+}
