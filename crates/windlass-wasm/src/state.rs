@@ -267,6 +267,11 @@ impl Witness {
         locked(&self.seen).add(exchange);
     }
 
+    /// A request that no grant allows.
+    pub(crate) fn refuse(&self, why: String) {
+        locked(&self.seen).refuse(why);
+    }
+
     /// Whether a change was sent that nobody answered.
     pub(crate) fn is_open(&self) -> bool {
         locked(&self.seen).is_open()

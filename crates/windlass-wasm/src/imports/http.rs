@@ -39,6 +39,9 @@ impl Host for State {
             Ok(prepared) => self.exchange(prepared, said.as_ref()).await?,
             Err(error) => {
                 went_out = false;
+                if let (Some(around), ErrorKind::NotGranted) = (self.around(), error.kind) {
+                    around.witness.refuse(around.redact(&error.message));
+                }
                 if let (Some(stage), ErrorKind::NotGranted) = (self.stage(), error.kind) {
                     stage.refused(&error.message);
                 }

@@ -1,10 +1,86 @@
 //! Requests that no grant allows, and addresses that none can.
 
 use serde_json::json;
-use windlass_core::outcome::Effected;
+use windlass_core::catalog::Grant;
+use windlass_core::outcome::{Effected, Outcome};
+use windlass_core::plan::{Digest, Plugin as Pin};
+use windlass_engine::ports::Plugins as _;
 use windlass_http::testing::{Script, Server, answer};
+use windlass_wasm::Kept;
 
-use crate::support::{attempt, hostile};
+use crate::support::{attempt, component, hostile, options};
+
+#[tokio::test]
+async fn only_what_the_plan_grants_is_sent() {
+    let (Some(plugin), Some(bytes)) = (hostile().await, component("hostile")) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let digest = Digest::of(&bytes);
+    let file = dir.path().join(format!("{digest}.wasm"));
+    let server = Server::always(Script::Answer(answer("200 OK", "", "hello"))).await;
+    let here = server.origin().to_string();
+    let kept = Kept::new(dir.path(), options());
+    let pin = |url: &str, networks: &[&str]| {
+        let grant = Grant::Requests {
+            methods: vec!["GET".to_owned()],
+            url: url.to_owned(),
+            reads: true,
+        };
+        Pin {
+            source: "./hostile".to_owned(),
+            version: "1.0.0".to_owned(),
+            digest,
+            actions: [("ask".to_owned(), vec![grant])].into(),
+            networks: networks.iter().map(|range| (*range).to_owned()).collect(),
+        }
+    };
+    let local = ["127.0.0.0/8"];
+    // Bytes that are not there, or others, are no plugin.
+    assert!(
+        kept.runner(&pin("{endpoint}/open/**", &local), "ask")
+            .is_none()
+    );
+    std::fs::write(&file, b"another").unwrap();
+    assert!(
+        kept.runner(&pin("{endpoint}/open/**", &local), "ask")
+            .is_none()
+    );
+    std::fs::write(&file, bytes).unwrap();
+    let ask = async |pin: Pin, path: &str| {
+        let with = json!({"endpoint": here.clone(), "url": format!("{here}{path}")});
+        let runner = kept.runner(&pin, "ask").unwrap();
+        attempt(&plugin, "hostile/ask", with).by(runner).run().await
+    };
+    let narrow = || pin("{endpoint}/open/a", &local);
+    ask(narrow(), "/open/a").await.outputs();
+    let sent = server.connections();
+    let failure = ask(narrow(), "/open/b").await;
+    let failure = failure.failed(Effected::None, "not_granted");
+    for words in [
+        "the manifest asks for GET {endpoint}/open/**",
+        "`grants` do not hold it",
+    ] {
+        assert!(failure.message.contains(words), "{}", failure.message);
+    }
+    // A grant that the manifest does not ask for gives nothing.
+    ask(pin("{endpoint}/**", &local), "/closed")
+        .await
+        .failed(Effected::None, "not_granted");
+    // Without its range nothing of this machine is reached, with or without encryption.
+    let ended = ask(pin("{endpoint}/open/a", &[]), "/open/a").await;
+    assert!(
+        !matches!(ended.outcome, Outcome::Succeeded { .. }),
+        "{ended:?}"
+    );
+    let other = pin("{endpoint}/open/a", &["10.0.0.0/8"]);
+    let ended = ask(other, "/open/a").await;
+    assert!(
+        !matches!(ended.outcome, Outcome::Succeeded { .. }),
+        "{ended:?}"
+    );
+    assert_eq!(server.connections(), sent);
+}
 
 #[tokio::test]
 async fn only_what_the_manifest_asks_for_is_sent() {
@@ -35,6 +111,11 @@ async fn only_what_the_manifest_asks_for_is_sent() {
         let failure = ended.failed(Effected::None, "not_granted");
         assert!(failure.message.contains("no grant allows GET"), "{url}");
         assert!(ended.log.contains("no grant allows GET"), "{}", ended.log);
+        let refused = failure.evidence.as_ref().unwrap().get("refused").unwrap();
+        assert!(
+            refused.to_string().contains("no grant allows GET"),
+            "{refused}"
+        );
     }
     for url in ["file:///etc/passwd", "http://u:p@127.0.0.1/open/a", "x"] {
         ask(url.to_owned())

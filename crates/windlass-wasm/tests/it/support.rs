@@ -17,7 +17,7 @@ use windlass_core::plan::{EffectClass, HostPattern, Input};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
 use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
-use windlass_engine::ports::{CatalogSource as _, Clock as _, Secrets, StepContext};
+use windlass_engine::ports::{CatalogSource as _, Clock as _, Secrets, StepContext, StepRunner};
 use windlass_engine::redact::Redactor;
 use windlass_engine::{SimClock, SystemClock};
 use windlass_http::{Client, Reach, Resolver, Resolving};
@@ -113,6 +113,7 @@ pub(crate) struct Attempt {
     timeout: Duration,
     checkpoint: Option<String>,
     send_by: Option<(SimClock, Timestamp)>,
+    pinned: Option<Arc<dyn StepRunner>>,
 }
 
 pub(crate) fn attempt(plugin: &Plugin, uses: &'static str, with: serde_json::Value) -> Attempt {
@@ -125,6 +126,7 @@ pub(crate) fn attempt(plugin: &Plugin, uses: &'static str, with: serde_json::Val
         timeout: Duration::from_secs(60),
         checkpoint: None,
         send_by: None,
+        pinned: None,
     }
 }
 
@@ -153,6 +155,17 @@ impl Attempt {
     pub(crate) fn send_by(self, clock: &SimClock, at: Timestamp) -> Self {
         let send_by = Some((clock.clone(), at));
         Self { send_by, ..self }
+    }
+
+    /// By a runner with other powers than the manifest asks for.
+    pub(crate) fn by(self, runner: Arc<dyn StepRunner>) -> Self {
+        let pinned = Some(runner);
+        Self { pinned, ..self }
+    }
+
+    fn runner(&self, context: &StepContext) -> Arc<dyn StepRunner> {
+        let pinned = self.pinned.clone();
+        pinned.unwrap_or_else(|| self.plugin.runner(&context.uses).unwrap())
     }
 
     fn context(&self) -> (StepContext, Beside) {
@@ -201,7 +214,7 @@ impl Attempt {
 
     pub(crate) fn start(self) -> Running {
         let (context, beside) = self.context();
-        let runner = self.plugin.runner(&context.uses).unwrap();
+        let runner = self.runner(&context);
         let token = match self.send_by {
             Some((clock, at)) => DispatchToken::for_test_until(Arc::new(clock), at),
             None => DispatchToken::for_test(),
@@ -217,7 +230,7 @@ impl Attempt {
     /// Looks whether it happened.
     pub(crate) async fn reconcile(self) -> (Answer, String) {
         let (context, beside) = self.context();
-        let runner = self.plugin.runner(&context.uses).unwrap();
+        let runner = self.runner(&context);
         let answer = within(Duration::from_secs(60), runner.reconcile(context)).await;
         let log = std::fs::read_to_string(&beside.log_path).unwrap_or_default();
         (answer, log)
@@ -228,7 +241,7 @@ impl Attempt {
     /// Takes it back.
     pub(crate) async fn undo(self) -> Ended {
         let (context, beside) = self.context();
-        let runner = self.plugin.runner(&context.uses).unwrap();
+        let runner = self.runner(&context);
         let outcome = tokio::spawn(runner.undo(DispatchToken::for_test(), context));
         Running { outcome, beside }.end().await
     }
