@@ -40,6 +40,25 @@ fn ten_minutes() {
     }
 }
 
+/// The plugin of the page is written, built by the pinned tool, tested and used.
+#[test]
+fn first_plugin() {
+    for program in ["node", "npm"] {
+        if !std::path::Path::new("/usr/bin").join(program).exists() {
+            skip("the page's plugin needs node and npm");
+            return;
+        }
+    }
+    let mut session = Session::new("/srv/plugin");
+    for block in blocks("docs/first-plugin.md") {
+        if let Some(file) = block.attribute("file") {
+            std::fs::write(session.dir().join(file), &block.text).unwrap();
+        } else if block.info.first().is_some_and(|word| word == "console") {
+            session.play(&block);
+        }
+    }
+}
+
 /// `sudo -u bob` of a page.
 fn sudo(other: &OtherUser) -> String {
     let words = other.words().join(" ");

@@ -97,7 +97,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Test(args) => command::test::perform(args),
         Command::Preflight(args) => command::preflight::perform(args).await,
         Command::Actions(args) => command::actions::perform(&args),
-        Command::Plugin(args) => command::plugin::perform(&args),
+        Command::Plugin(args) => command::plugin::perform(&args).await,
         Command::Schema(args) => Ok(command::schema::perform(&args)),
         Command::Run(args) => command::run::perform(args, &place()?).await,
         Command::Resume(args) => command::resume::perform(args, &place()?).await,

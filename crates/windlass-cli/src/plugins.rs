@@ -32,18 +32,31 @@ struct Known {
 /// What this process has loaded: a plugin is asked once what it is.
 static KNOWN: LazyLock<Mutex<BTreeMap<Digest, Known>>> = LazyLock::new(Mutex::default);
 
-/// The plugin at `path`, as seen from `directory`, which is the runbook's.
-pub(crate) fn find(directory: &Path, path: &str, runbook: &str) -> Result<Plugin, NoPlugin> {
+/// A component as a runbook names it.
+pub(crate) struct Component {
+    pub(crate) path: PathBuf,
+    /// What a lock beside the runbook calls it.
+    pub(crate) locked_as: String,
+    /// Whether it is built here, from a directory.
+    pub(crate) is_local: bool,
+}
+
+/// The component at `path`, as seen from `directory`, which is the runbook's.
+pub(crate) fn component(directory: &Path, path: &str) -> Result<Component, NoPlugin> {
     let place = directory.join(path);
     let about = std::fs::metadata(&place).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => NoPlugin::Unreadable("there is no such file".to_owned()),
         _ => NoPlugin::Unreadable(said(&error)),
     })?;
-    let (component, locked_as, is_local) = match about.is_dir() {
-        true => (place.join(BUILT), format!("{path}/{BUILT}"), true),
-        false => (place.clone(), path.to_owned(), false),
-    };
-    if is_local && !component.exists() {
+    if !about.is_dir() {
+        return Ok(Component {
+            path: place,
+            locked_as: path.to_owned(),
+            is_local: false,
+        });
+    }
+    let component = place.join(BUILT);
+    if !component.exists() {
         if !place.join(ABOUT).exists() {
             let why = format!("the directory holds neither {ABOUT} nor {BUILT}");
             return Err(NoPlugin::Unreadable(why));
@@ -51,6 +64,20 @@ pub(crate) fn find(directory: &Path, path: &str, runbook: &str) -> Result<Plugin
         let command = format!("windlass plugin build {}", place.display());
         return Err(NoPlugin::NotBuilt { command });
     }
+    Ok(Component {
+        path: component,
+        locked_as: format!("{path}/{BUILT}"),
+        is_local: true,
+    })
+}
+
+/// The plugin at `path`, as seen from `directory`, which is the runbook's.
+pub(crate) fn find(directory: &Path, path: &str, runbook: &str) -> Result<Plugin, NoPlugin> {
+    let Component {
+        path: component,
+        locked_as,
+        is_local,
+    } = component(directory, path)?;
     let bytes = read(&component)?;
     let found = Digest::of(&bytes);
     let command = format!("windlass plugin lock {runbook}");
@@ -72,7 +99,8 @@ pub(crate) fn find(directory: &Path, path: &str, runbook: &str) -> Result<Plugin
     load(found, bytes).map_err(NoPlugin::Refused)
 }
 
-fn read(component: &Path) -> Result<Vec<u8>, NoPlugin> {
+/// Its bytes, as far as they are a component's.
+pub(crate) fn read(component: &Path) -> Result<Vec<u8>, NoPlugin> {
     let unreadable = |error: std::io::Error| NoPlugin::Unreadable(said(&error));
     // Opening a pipe would wait for somebody who writes.
     if !std::fs::metadata(component).map_err(unreadable)?.is_file() {
@@ -145,7 +173,7 @@ fn ask(bytes: Vec<u8>) -> Result<Plugin, String> {
 }
 
 /// What plugins run with: compiled ones are kept in the user's cache.
-fn options(clock: Arc<dyn Clock>) -> Options {
+pub(crate) fn options(clock: Arc<dyn Clock>) -> Options {
     let compiled = place::cache_dir().and_then(|dir| {
         let opened = CompiledDir::open(&dir.join("plugins"));
         opened

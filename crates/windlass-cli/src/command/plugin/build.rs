@@ -30,7 +30,7 @@ const TARGET: &str = "wasm32-wasip2";
 const WORLD: &str = "undoing-plugin";
 
 /// The contract, which tools for other languages read as files.
-const WIT: [(&str, &str); 4] = [
+pub(super) const WIT: [(&str, &str); 4] = [
     (
         "exports.wit",
         include_str!("../../../../../plugins/wit/exports.wit"),
