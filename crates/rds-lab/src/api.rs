@@ -14,6 +14,7 @@ mod cloud;
 mod control;
 mod deliver;
 mod fault;
+mod flagship;
 mod handle;
 mod identity;
 mod metrics;
@@ -36,6 +37,7 @@ pub use cloud::{
     UnderDr,
 };
 pub use fault::{Fault, On};
+pub use flagship::without_servers;
 pub use handle::Api;
 pub use identity::Credentials;
 pub use options::{Backing, Endpoints, Options};
