@@ -32,7 +32,10 @@ fn build(name: &str, features: &[&str]) -> PathBuf {
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .args(["build", "--quiet", "--package", "windlass-cli", "--bin"])
         .arg(name)
-        .args(features);
+        .args(features)
+        // What cargo set for the test would make the build scripts of some crates run again.
+        .env_remove("CARGO_MANIFEST_DIR")
+        .env_remove("CARGO_MANIFEST_PATH");
     if profile.ends_with("release") {
         command.arg("--release");
     }
