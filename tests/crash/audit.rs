@@ -45,7 +45,15 @@ struct Change {
 /// # Panics
 /// The promise was broken.
 pub(crate) fn audit(story: &Story, witness: &Witness) -> Counts {
-    held(story, witness, true)
+    held(story, witness, true, |_| true)
+}
+
+/// As `audit`, where the witness knows of this change alone.
+///
+/// # Panics
+/// The promise was broken.
+pub(crate) fn audit_of(story: &Story, witness: &Witness, change: &str) -> Counts {
+    held(story, witness, true, |node| node == change)
 }
 
 /// As `audit`, where processes of the steps were killed too: a line at the witness says that
@@ -54,10 +62,15 @@ pub(crate) fn audit(story: &Story, witness: &Witness) -> Counts {
 /// # Panics
 /// The promise was broken.
 pub(crate) fn audit_announced(story: &Story, witness: &Witness) -> Counts {
-    held(story, witness, false)
+    held(story, witness, false, |_| true)
 }
 
-fn held(story: &Story, witness: &Witness, lines_are_effects: bool) -> Counts {
+fn held(
+    story: &Story,
+    witness: &Witness,
+    lines_are_effects: bool,
+    is_seen: impl Fn(&str) -> bool,
+) -> Counts {
     let mut counts = Counts::default();
     let mut changes: BTreeMap<String, Change> = BTreeMap::new();
     let classes = changes_of(story);
@@ -118,6 +131,7 @@ fn held(story: &Story, witness: &Witness, lines_are_effects: bool) -> Counts {
             _ => {}
         }
     }
+    changes.retain(|node, _| is_seen(node));
     counts.changes = changes.len();
     for (node, change) in &changes {
         let seen: Vec<_> = witness

@@ -13,6 +13,7 @@ mod bench;
 mod flagship;
 mod lock;
 mod messages;
+mod rds;
 mod report;
 mod small;
 mod sweeps;
