@@ -114,6 +114,7 @@ pub(crate) struct Attempt {
     checkpoint: Option<String>,
     send_by: Option<(SimClock, Timestamp)>,
     pinned: Option<Arc<dyn StepRunner>>,
+    number: u32,
 }
 
 pub(crate) fn attempt(plugin: &Plugin, uses: &'static str, with: serde_json::Value) -> Attempt {
@@ -127,6 +128,7 @@ pub(crate) fn attempt(plugin: &Plugin, uses: &'static str, with: serde_json::Val
         checkpoint: None,
         send_by: None,
         pinned: None,
+        number: 2,
     }
 }
 
@@ -155,6 +157,11 @@ impl Attempt {
     pub(crate) fn send_by(self, clock: &SimClock, at: Timestamp) -> Self {
         let send_by = Some((clock.clone(), at));
         Self { send_by, ..self }
+    }
+
+    /// Which attempt it is; without it the second.
+    pub(crate) fn number(self, number: u32) -> Self {
+        Self { number, ..self }
     }
 
     /// By a runner with other powers than the manifest asks for.
@@ -188,7 +195,7 @@ impl Attempt {
         let context = StepContext {
             run: "run-1".parse().unwrap(),
             node: NodeId::of("step".parse().unwrap()),
-            attempt: 2,
+            attempt: self.number,
             uses,
             effect,
             input: input(self.with.clone()),

@@ -1,6 +1,7 @@
 //! `upgrade_minor`: the instance and its replicas go to the newest minor version. Nothing
 //! takes that back.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use crate::access::{Access, id, with_identity};
 use crate::cloud::{Cloud, Trouble};
 use crate::judge::upgrade::{Kept, Look, Seen, Verdict, judge};
 use crate::model::{Instance, Progress, said};
+use crate::version;
 
 /// How far back tasks are looked at.
 const TASKS_SPAN_MS: i64 = 86_400_000;
@@ -68,20 +70,80 @@ fn run(attempt: &Attempt, input: Input) -> Result<Output, Failure> {
         let what = format!("there is no instance {instance_id} in this project");
         return Err(Failure::none("not_found", what));
     };
+    if let Some(kept) = begun_before(&cloud, &input, &instance)? {
+        return adopt(&cloud, kept);
+    }
     let kept = before(&cloud, &input, &instance)?;
     if cloud.newer(instance.version())? == Some(None) {
         return Ok(output(&kept, false, kept.version.clone()));
     }
     attempt.checkpoint(&kept)?;
     let path = format!("/instances/{instance_id}/db-upgrade");
-    let response = cloud.change(Method::Post, &path, &json!({"is_delayed": false}))?;
+    let response = match cloud.change(Method::Post, &path, &json!({"is_delayed": false})) {
+        Ok(response) => response,
+        Err(refusal) if refusal.is_none() && is_upgrading(&cloud, &kept) => {
+            attempt.log(&format!(
+                "refused, yet an upgrade began: {}",
+                refusal.message()
+            ));
+            return adopt(&cloud, kept);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let job_id = job_id(&response);
+    adopt(&cloud, Kept { job_id, ..kept })
+}
+
+/// Waits for what the cloud took on.
+fn adopt(cloud: &Cloud<'_>, kept: Kept) -> Result<Output, Failure> {
     let kept = Kept {
         accepted: true,
-        job_id: job_id(&response),
         ..kept
     };
-    attempt.checkpoint(&kept)?;
-    wait(&cloud, &kept)
+    cloud.attempt().checkpoint(&kept)?;
+    wait(cloud, &kept)
+}
+
+/// Whether an upgrade is being done that there was not before: a request that a gateway
+/// delivered twice is answered as busy, by its own first delivery.
+fn is_upgrading(cloud: &Cloud<'_>, kept: &Kept) -> bool {
+    let since = i64::try_from(kept.asked_at).unwrap_or(i64::MAX) - TASKS_SPAN_MS;
+    let tasks = cloud.tasks(&kept.instance_id, since).unwrap_or_default();
+    tasks
+        .iter()
+        .any(|task| task.is_upgrade() && !kept.tasks.contains(&task.id))
+}
+
+/// What an earlier attempt of this step began although it was refused: since the version that
+/// the runbook saw, the instance was upgraded or is being upgraded.
+fn begun_before(
+    cloud: &Cloud<'_>,
+    input: &Input,
+    instance: &Instance,
+) -> Result<Option<Kept>, Failure> {
+    let Some(expected) = &input.from_version else {
+        return Ok(None);
+    };
+    if cloud.attempt().number() == 1 {
+        return Ok(None);
+    }
+    let now = cloud.now();
+    let since = i64::try_from(now).unwrap_or(i64::MAX) - TASKS_SPAN_MS;
+    let upgrading = cloud
+        .tasks(&instance.id, since)?
+        .iter()
+        .any(|task| task.is_upgrade() && task.progress() == Progress::Going);
+    let newer = version::order(instance.version(), expected) == Some(Ordering::Greater);
+    Ok((upgrading || newer).then(|| Kept {
+        instance_id: instance.id.clone(),
+        version: expected.clone(),
+        servers_started: input.servers_started.clone(),
+        updated: instance.updated.clone(),
+        tasks: Vec::new(),
+        asked_at: now,
+        accepted: true,
+        job_id: None,
+    }))
 }
 
 /// What is there before: refuses what cannot be upgraded, before anything is sent.

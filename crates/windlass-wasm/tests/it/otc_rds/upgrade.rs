@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rds_lab::api::{AtLatest, Call, Durations, Fault, Options, Trouble};
 use serde_json::json;
-use windlass_core::outcome::{Answer, Effected};
+use windlass_core::outcome::{Answer, Effected, Outcome};
 
 use super::{Cloud, cloud, cloud_with, flag, text};
 use crate::support::{Attempt, Ended};
@@ -72,6 +72,33 @@ async fn an_upgrade_is_kept_before_and_after_its_request_and_waited_for() {
     assert_eq!(started(&cloud), 1);
 }
 
+/// A gateway delivers the request twice, and the answer is that of the second delivery.
+#[tokio::test]
+async fn a_refusal_by_its_own_first_delivery_is_an_upgrade_that_began() {
+    let Some(cloud) = cloud().await else {
+        return;
+    };
+    let armed = cloud.api.fault(Call::Upgrade, Fault::TwiceAnsweredLast);
+    // The task is not to be seen at once, so the first attempt may be refused.
+    let more = json!({"instance_id": cloud.primary(), "from_version": "15.16.21"});
+    let again = |number| {
+        let attempt = cloud.attempt("otc_rds/upgrade_minor", more.clone());
+        attempt.number(number)
+    };
+    let mut ended = again(1).run().await;
+    if let Outcome::Failed(failure) = &ended.outcome {
+        assert_eq!(failure.effect, Effected::None, "{failure:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        ended = again(2).run().await;
+    }
+    assert_eq!(cloud.api.fired(armed), 1);
+    assert!(flag(ended.outputs(), "upgraded"));
+    assert_eq!(text(ended.outputs(), "version"), "15.18.24");
+    // The next one would find it done, too.
+    assert!(flag(again(3).run().await.outputs(), "upgraded"));
+    assert_eq!(started(&cloud), 1);
+}
+
 #[tokio::test]
 async fn what_the_cloud_or_the_plugin_refuses_has_no_effect() {
     let Some(cloud) = cloud().await else {
@@ -100,8 +127,8 @@ async fn what_the_cloud_or_the_plugin_refuses_has_no_effect() {
         .set_node_status(cloud.primary(), "ACTIVE")
         .unwrap();
     let more = json!({"instance_id": cloud.primary(), "from_version": "15.15.1"});
-    let ended = cloud.attempt("otc_rds/upgrade_minor", more).run().await;
-    ended.failed(Effected::None, "other_version");
+    let first = cloud.attempt("otc_rds/upgrade_minor", more).number(1);
+    first.run().await.failed(Effected::None, "other_version");
     assert_eq!(started(&cloud), 0);
 }
 
