@@ -1,5 +1,9 @@
-//! `cargo xtask demo`: the flagship runbook on a lab of real PostgreSQL servers, from
-//! nothing to a printed proof. It drives the built binary as a user would.
+//! `cargo xtask demo`: a flagship runbook on a lab, from nothing to a printed proof. It drives
+//! the built binary as a user would. The vendor's procedure runs against a local cloud; with
+//! `--self-managed` it is the upgrade of servers that nobody manages.
+
+mod rds;
+mod self_managed;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -7,12 +11,12 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rds_lab::{BuildSource, Lab, Options as LabOptions, ProbeOptions, ProbeReport, Server};
+use rds_lab::{BuildSource, Lab, Options as LabOptions, ProbeReport, Server};
 
 use crate::process::{cargo, root, run as run_program, target_dir};
 use crate::tools;
 
-/// The gate of the flagship runbook.
+/// The gate of both flagship runbooks.
 const GATE: &str = "go";
 /// How often `--yes` looks whether the gate is open.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -22,6 +26,12 @@ pub(crate) struct Options {
     /// Approve the gate as the user who runs this, instead of asking in the terminal.
     #[arg(long)]
     yes: bool,
+    /// Upgrade four servers over their hosts, instead of an instance through a cloud's API.
+    #[arg(long)]
+    self_managed: bool,
+    /// A cloud with nothing behind it: no PostgreSQL is needed, and no server is asked.
+    #[arg(long, conflicts_with_all = ["self_managed", "pg_old"])]
+    simulate: bool,
     /// Directory of the old PostgreSQL build, instead of the pinned one.
     #[arg(long, value_name = "DIR", requires = "pg_new")]
     pg_old: Option<PathBuf>,
@@ -29,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", requires = "pg_old")]
     pg_new: Option<PathBuf>,
     /// Leave the servers running at the end.
-    #[arg(long)]
+    #[arg(long, requires = "self_managed")]
     keep: bool,
 }
 
@@ -45,45 +55,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if !options.yes && !std::io::stdin().is_terminal() {
         bail!("the demo asks for the approval in the terminal; without one, give --yes");
     }
-    tools::ensure_packages(if options.pg_old.is_some() {
+    tools::ensure_packages(if options.pg_old.is_some() || options.simulate {
         &[]
     } else {
         tools::DEMO
     })?;
     println!("building windlass");
     run_program(cargo().args(["build", "--quiet", "--locked", "-p", "windlass-cli"]))?;
-
-    println!("preparing the lab: four PostgreSQL servers");
-    let mut lab = Lab::create(&lab_options(options)).context("cannot prepare the lab")?;
-    if options.keep {
-        lab.keep();
+    if options.self_managed {
+        self_managed::run(options)
+    } else {
+        rds::run(options)
     }
-    let before = look(&lab)?;
-    print_seen("before", &before);
-
-    // A journal of its own, which stays when the lab goes.
-    let name = lab
-        .dir()
-        .file_name()
-        .context("the lab's directory has a name")?;
-    let state_dir = target_dir().join("demo").join(name);
-    let inputs = write_inputs(&lab)?;
-    let probe = lab.write_probe(ProbeOptions::default())?;
-    let status = upgrade(options, &lab, &state_dir, &inputs)?;
-    let report = probe.stop();
-
-    let after = look(&lab)?;
-    print_proof(&lab, &before, &after, &report, &state_dir)?;
-    if options.keep {
-        println!(
-            "The servers still run; the lab lies in {}",
-            lab.dir().display()
-        );
-    }
-    if !status.success() {
-        bail!("windlass ended with {status}; the run's story is above");
-    }
-    Ok(())
 }
 
 fn lab_options(options: &Options) -> LabOptions {
@@ -93,14 +76,6 @@ fn lab_options(options: &Options) -> LabOptions {
         lab.pg_new = BuildSource::Directory(new.clone());
     }
     lab
-}
-
-/// The runbook's inputs as a file.
-fn write_inputs(lab: &Lab) -> anyhow::Result<PathBuf> {
-    let inputs = lab.inputs();
-    let file = lab.dir().join("inputs.json");
-    std::fs::write(&file, serde_json::to_vec_pretty(&inputs)?)?;
-    Ok(file)
 }
 
 /// The built program.
@@ -117,28 +92,11 @@ fn windlass(state_dir: &Path) -> Command {
     command
 }
 
-/// Runs the flagship in this terminal; with `--yes` a second process approves.
-fn upgrade(
-    options: &Options,
-    lab: &Lab,
-    state_dir: &Path,
-    inputs: &Path,
-) -> anyhow::Result<ExitStatus> {
-    let mut run = windlass(state_dir);
-    run.args([
-        "run",
-        "runbooks/postgres_minor_upgrade.yaml",
-        "--input-file",
-    ])
-    .arg(inputs);
-    for (name, file) in lab.secret_files() {
-        run.arg("--secret")
-            .arg(format!("{name}=file:{}", file.display()));
-    }
+/// Follows a run in this terminal; with `--yes` a second process approves.
+fn follow(options: &Options, mut run: Command, state_dir: &Path) -> anyhow::Result<ExitStatus> {
     if options.yes {
         run.stdin(Stdio::null());
     }
-    println!("\n$ windlass run runbooks/postgres_minor_upgrade.yaml --input-file … --secret …\n");
     let mut child = run.spawn().context("cannot start windlass")?;
     if !options.yes {
         return Ok(child.wait()?);
@@ -227,14 +185,13 @@ fn print_seen(when: &str, seen: &[Seen]) {
     }
 }
 
-fn print_proof(
+/// What the servers and the writer saw; answers whether nothing was lost.
+fn print_servers(
     lab: &Lab,
     before: &[Seen],
     after: &[Seen],
     report: &ProbeReport,
-    state_dir: &Path,
-) -> anyhow::Result<()> {
-    println!("\n--- proof ---");
+) -> anyhow::Result<bool> {
     print_seen("before", before);
     print_seen("after", after);
     let equal = before
@@ -257,6 +214,11 @@ fn print_proof(
         "acknowledged rows that are not there: {}",
         verdict.lost.len()
     );
+    Ok(equal && verdict.lost.is_empty())
+}
+
+/// Where the story of the run is.
+fn print_journal(state_dir: &Path) {
     let near = |path: &Path| {
         path.strip_prefix(root())
             .unwrap_or(path)
@@ -268,8 +230,4 @@ fn print_proof(
     println!("  {program} --state-dir {state} runs");
     println!("  {program} --state-dir {state} show RUN");
     println!("  {program} --state-dir {state} journal verify");
-    if !equal || !verdict.lost.is_empty() {
-        bail!("the proof failed");
-    }
-    Ok(())
 }

@@ -82,6 +82,17 @@ pub(crate) fn run_command(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Builds the plugins in Rust where this one is not built yet.
+pub(crate) fn ensure(name: &str) -> anyhow::Result<()> {
+    if component(name).is_file() {
+        return Ok(());
+    }
+    run_command(&Options {
+        without_target: false,
+        rust: true,
+    })
+}
+
 /// Where a plugin's component is built to.
 fn component(name: &str) -> PathBuf {
     let folder = root().join("plugins").join(name);

@@ -179,7 +179,9 @@ const CHECKS: &[Check] = &[
         run(cargo().args(["run", "--locked", "-p", "xtask", "--", "bench", "--quick"]))
     }),
     ("demo", |_| {
-        run(cargo().args(["run", "--locked", "-p", "xtask", "--", "demo", "--yes"]))
+        let demo = ["run", "--locked", "-p", "xtask", "--", "demo", "--yes"];
+        run(cargo().args(demo))?;
+        run(cargo().args(demo).arg("--self-managed"))
     }),
     ("docs", |_| {
         let words = ["doc", "--workspace", "--no-deps", "--locked"];
