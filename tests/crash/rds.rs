@@ -127,8 +127,9 @@ fn within() -> Vec<Row> {
 /// So many requests a run makes at least.
 const REQUESTS: u32 = 40;
 
-/// Replies that are lost, and requests that come twice. A request that comes twice and is
-/// answered as the second time is not among them: the refusal as busy is told as no effect.
+/// Replies that are lost, and requests that come twice. An upgrade that comes twice and is
+/// answered as the second time is not among them: by the target's own word its attempt had no
+/// effect, and the next one takes over what it finds, as a test of the plugin holds.
 fn wires() -> Vec<Row> {
     let all = [
         Fault::LoseReplyBefore,
