@@ -17,8 +17,6 @@ use crate::time::{Millis, Timestamp};
 /// How often the end of an engine may cut one node's attempts off before it counts
 /// as a failure: a step that brings its engine down must not do so for ever.
 pub const INTERRUPTIONS_MAX: u32 = 20;
-/// How often a gate may open; the first time and three more.
-pub const GATE_OPENINGS_MAX: u32 = 4;
 /// The code of an `until` that did not come true in time; no retry follows.
 pub(super) const CODE_UNTIL: &str = "until_expired";
 /// Evidence that a step demands is not there, or what a step gives as evidence is none.

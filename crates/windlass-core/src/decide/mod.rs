@@ -2,6 +2,7 @@
 //! Pure: state, command and time in, events out. Nothing here changes the caller's state.
 
 mod advance;
+mod gates;
 mod guards;
 mod lock;
 mod manual;
@@ -9,7 +10,8 @@ mod operator;
 mod outcome;
 mod start;
 
-pub use advance::{GATE_OPENINGS_MAX, INTERRUPTIONS_MAX};
+pub use advance::INTERRUPTIONS_MAX;
+pub use gates::GATE_OPENINGS_MAX;
 pub(crate) use start::{has_turn, is_startable};
 
 use crate::command::{Command, Orphan};

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::Decider;
 use crate::authorise::{Act, Circumstances, Rule, authorise};
-use crate::command::{Command, Statement, Verdict};
+use crate::command::{Command, Verdict};
 use crate::event::Event;
 use crate::id::{NodeId, Phase, StepId};
 use crate::operator::Operator;
 use crate::outcome::{Effected, OUTPUTS_BYTES_MAX, Resolution, Witness};
-use crate::plan::{Gate, StepKind};
+use crate::plan::StepKind;
 use crate::rejection::{REASON_BYTES_MAX, Rejection};
 use crate::state::{Key, Live, NodePhase, StepPhase};
 use crate::value::Value;
@@ -123,143 +123,8 @@ impl Decider {
         })
     }
 
-    fn direct(&self, by: &Operator) -> Result<(), Rejection> {
+    pub(super) fn direct(&self, by: &Operator) -> Result<(), Rejection> {
         self.authorised(Act::Direct, by).map(|_| ())
-    }
-
-    fn gate(&self, id: &StepId) -> Result<(u32, bool), Rejection> {
-        let live = self.live()?;
-        let unknown = || Rejection::UnknownStep {
-            step: id.to_string(),
-        };
-        let index = live.plan.index_of(id).ok_or_else(unknown)?;
-        match &live.plan.step(index).kind {
-            StepKind::Gate(Gate { not_requester, .. }) => Ok((index, *not_requester)),
-            StepKind::Action { .. } | StepKind::Wait { .. } => Err(Rejection::NotAGate {
-                step: id.to_string(),
-            }),
-        }
-    }
-
-    /// The attempt of an open gate that may still be decided.
-    fn decidable(&self, id: &StepId, index: u32) -> Result<u32, Rejection> {
-        let live = self.live()?;
-        if live.ending.is_some() || live.cancelled.is_some() {
-            return Err(Rejection::RunEnding {
-                why: ending_reason(live),
-            });
-        }
-        let state = live.step(index);
-        let gate = id.to_string();
-        match &state.phase {
-            StepPhase::GateOpen {
-                expires_at: Some(at),
-                ..
-            } if *at <= self.now => Err(Rejection::GateExpired { gate, at: *at }),
-            StepPhase::GateOpen { .. } => Ok(state.gate_attempt),
-            StepPhase::GateApproved { by, .. } => Err(Rejection::GateAlreadyApproved {
-                gate,
-                by: by.clone(),
-            }),
-            phase @ (StepPhase::Pending
-            | StepPhase::Begun
-            | StepPhase::Waiting { .. }
-            | StepPhase::GateWithdrawn
-            | StepPhase::Succeeded
-            | StepPhase::Skipped
-            | StepPhase::Failed
-            | StepPhase::Stopped) => Err(Rejection::GateNotOpen {
-                gate,
-                state: phase.name(),
-            }),
-        }
-    }
-
-    fn approve(
-        &mut self,
-        step: StepId,
-        by: Operator,
-        seen: Statement,
-        note: String,
-    ) -> Result<(), Rejection> {
-        let (index, not_requester) = self.gate(&step)?;
-        let rule = self.authorised(Act::Decide { not_requester }, &by)?;
-        let attempt = self.decidable(&step, index)?;
-        if seen
-            != (Statement {
-                plan: self.live()?.digest,
-                attempt,
-            })
-        {
-            return Err(Rejection::StaleStatement {
-                gate: step.to_string(),
-            });
-        }
-        if note.len() > REASON_BYTES_MAX {
-            return Err(Rejection::TooLarge {
-                max: REASON_BYTES_MAX,
-            });
-        }
-        let rule = rule.as_str().to_owned();
-        self.emit(Event::GateApproved {
-            step,
-            attempt,
-            by,
-            note,
-            rule,
-        });
-        Ok(())
-    }
-
-    fn reject(&mut self, step: StepId, by: Operator, reason: String) -> Result<(), Rejection> {
-        let (index, not_requester) = self.gate(&step)?;
-        // Whoever may approve may reject; the requester may always reject his own.
-        if self.direct(&by).is_err() {
-            self.authorised(Act::Decide { not_requester }, &by)?;
-        }
-        let attempt = self.decidable(&step, index)?;
-        let reason = stated(reason)?;
-        self.emit(Event::GateRejected {
-            step,
-            attempt,
-            by,
-            reason,
-        });
-        Ok(())
-    }
-
-    fn withdraw(&mut self, step: StepId, reason: String) -> Result<(), Rejection> {
-        let (index, _) = self.gate(&step)?;
-        let live = self.live()?;
-        let state = live.step(index);
-        let attempt = state.gate_attempt;
-        match &state.phase {
-            StepPhase::GateApproved { spent: false, .. } if live.ending.is_none() => {
-                let reason = stated(reason)?;
-                self.emit(Event::GateWithdrawn {
-                    step,
-                    attempt,
-                    reason,
-                });
-                Ok(())
-            }
-            StepPhase::GateApproved { .. }
-            | StepPhase::GateOpen { .. }
-            | StepPhase::Pending
-            | StepPhase::Begun
-            | StepPhase::Waiting { .. }
-            | StepPhase::GateWithdrawn
-            | StepPhase::Succeeded
-            | StepPhase::Skipped
-            | StepPhase::Failed
-            | StepPhase::Stopped => {
-                let state = state.phase.name();
-                Err(Rejection::GateNotOpen {
-                    gate: step.to_string(),
-                    state,
-                })
-            }
-        }
     }
 
     fn existing(&self, node: &NodeId) -> Result<Key, Rejection> {
@@ -542,7 +407,7 @@ impl Decider {
     }
 }
 
-fn ending_reason(live: &Live) -> String {
+pub(super) fn ending_reason(live: &Live) -> String {
     match (&live.ending, &live.cancelled) {
         (_, Some(cancelled)) => format!("cancelled by {}: {}", cancelled.by, cancelled.reason),
         (Some(ending), None) => ending.reason.clone(),

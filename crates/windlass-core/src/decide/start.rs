@@ -1,17 +1,16 @@
 //! Starting: which step, node or gate may begin now, and the event that begins it.
 //! Every expression is evaluated here, once, and its value goes into the event.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use sha2::{Digest as _, Sha256};
 
 use super::Decider;
-use super::advance::{CODE_EXPRESSION, CODE_GUARD, GATE_OPENINGS_MAX};
+use super::advance::{CODE_EXPRESSION, CODE_GUARD};
 use crate::event::{Dispatch, Event};
 use crate::id::{NodeId, Phase, RunId};
 use crate::outcome::{Effected, Failure};
-use crate::plan::{Gate, ITEMS_MAX, Input, StepKind, Template, WAIT_MAX};
+use crate::plan::{ITEMS_MAX, Input, StepKind, Template, WAIT_MAX};
 use crate::state::{Key, Live, NodePhase, NodeScope, StepPhase, Timer};
 use crate::time::{Millis, Timestamp};
 use crate::value::Value;
@@ -63,45 +62,6 @@ impl Decider {
             return Err(format!("a wait until {until}: the longest is {WAIT_MAX}"));
         }
         Ok(until.max(self.now))
-    }
-
-    fn open_gate(&self, live: &Live, index: u32) -> Option<Event> {
-        let step = live.plan.step(index);
-        let StepKind::Gate(Gate { expires, show, .. }) = &step.kind else {
-            return None;
-        };
-        let attempt = live.step(index).gate_attempt + 1;
-        if let Some(event) = self.fix_target(live, step) {
-            return Some(event);
-        }
-        let refused = |message| {
-            Some(Event::StepRefused {
-                step: step.id.clone(),
-                message,
-            })
-        };
-        if live.step(index).withdrawals >= GATE_OPENINGS_MAX {
-            return refused(format!("it opened {GATE_OPENINGS_MAX} times in vain"));
-        }
-        let mut shown = BTreeMap::new();
-        for (name, template) in show {
-            match template
-                .resolve(&self.scope(live, None))
-                .map(Input::into_value)
-            {
-                Ok(Some(value)) => shown.insert(name.clone(), value),
-                Ok(None) => return refused(format!("`show: {name}` would show a secret")),
-                Err(error) => return refused(format!("`show: {name}`: {error}")),
-            };
-        }
-        let expires_at = expires.map(|expires| self.now + expires);
-        Some(Event::GateOpened {
-            step: step.id.clone(),
-            attempt,
-            expires_at,
-            shown,
-            target: live.target.clone(),
-        })
     }
 
     /// Main actions: attempts that are due, items, and steps whose needs are met.
@@ -231,41 +191,6 @@ impl Decider {
             Ok(other) => refused(format!("`for_each` is a {}, not a list", other.type_name())),
             Err(error) => refused(format!("`for_each`: {error}")),
         }
-    }
-
-    /// `Some` when the gates before a step forbid its start: with the event that
-    /// withdraws an approval which expired unused, or with none.
-    fn gates(&self, live: &Live, index: u32) -> Option<Option<Event>> {
-        if live.debts.contains_key(&index) {
-            return None;
-        }
-        for gate in live.plan.gates_before(index) {
-            let state = live.step(*gate);
-            match &state.phase {
-                StepPhase::GateApproved {
-                    spent: false,
-                    expires_at: Some(at),
-                    ..
-                } if *at <= self.now => {
-                    return Some(Some(Event::GateWithdrawn {
-                        step: live.plan.step(*gate).id.clone(),
-                        attempt: state.gate_attempt,
-                        reason: "the approval expired before it was used".to_owned(),
-                    }));
-                }
-                StepPhase::GateApproved { .. } => {}
-                StepPhase::Pending
-                | StepPhase::Begun
-                | StepPhase::Waiting { .. }
-                | StepPhase::GateOpen { .. }
-                | StepPhase::GateWithdrawn
-                | StepPhase::Succeeded
-                | StepPhase::Skipped
-                | StepPhase::Failed
-                | StepPhase::Stopped => return Some(None),
-            }
-        }
-        None
     }
 
     /// Begins the next attempt of a node that may have one now.

@@ -3,6 +3,7 @@
 //! of the author's intent. Not responsible for reading YAML (`windlass-runbook`).
 
 mod change;
+mod gate;
 mod guard;
 mod host;
 mod index;
@@ -21,13 +22,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use change::{Change, ChangeClass, Risk};
+pub use gate::Gate;
 pub use guard::{EVIDENCE_BYTES_MAX, EVIDENCE_FIELDS, Evidence, GuardDemand, Provides, Relied};
 pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
 pub use manual::{Asked, Manual};
 pub use on::{NOTICES_MAX, Notice, Topic};
 pub use plugin::{PLUGINS_MAX, Plugin};
-pub use step::{Call, EffectClass, ForEach, Gate, Reconcile, Retry, Step, StepKind, Until, Verb};
+pub use step::{Call, EffectClass, ForEach, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
 pub use unit::{Unit, shown};

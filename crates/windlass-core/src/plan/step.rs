@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::id::{ActionName, SecretName, StepId};
-use crate::plan::{GuardDemand, Manual, Provides, Template, Unit};
+use crate::plan::{Gate, GuardDemand, Manual, Provides, Template};
 use crate::time::Millis;
 use crate::types::Type;
 
@@ -241,21 +241,4 @@ pub struct Until {
     pub every: Millis,
     /// From the first attempt's start.
     pub within: Millis,
-}
-
-/// What a gate asks for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Gate {
-    /// How long after opening an approval can be given and used.
-    #[serde(default)]
-    pub expires: Option<Millis>,
-    /// What the approver is shown, in order.
-    #[serde(default)]
-    pub show: Vec<(String, Template)>,
-    /// What of it counts something, by its caption.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub show_units: BTreeMap<String, Unit>,
-    /// Whether the person who started the run may not approve.
-    #[serde(default)]
-    pub not_requester: bool,
 }
