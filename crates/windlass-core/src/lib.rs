@@ -20,6 +20,7 @@ pub mod plan;
 pub mod rehearsal;
 pub mod rejection;
 pub mod request_pattern;
+pub mod span;
 pub mod state;
 pub mod time;
 pub mod types;

@@ -2,10 +2,9 @@
 //! clocks are turned too; and the sets of moments, against sets of minutes.
 
 use proptest::prelude::*;
+use windlass_core::span::{Span, Spans};
 use windlass_core::time::Timestamp;
-use windlass_runbook::calendar::{
-    Calendar, Day, InMonth, LocalSpan, Reading, Rule, Span, Spans, Weekday, Zone,
-};
+use windlass_runbook::calendar::{Calendar, Day, InMonth, LocalSpan, Reading, Rule, Weekday, Zone};
 
 use jiff::civil::{DateTime, Time, date, time};
 use jiff::tz::TimeZone;

@@ -5,10 +5,10 @@ use std::fmt;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
+use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 
 use super::rule::LocalSpan;
-use super::spans::Span;
 
 /// What counts when a local time comes twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,13 +9,12 @@
 
 mod local;
 mod rule;
-mod spans;
 
+use windlass_core::span::{Span, Spans};
 use windlass_core::time::Timestamp;
 
 pub use local::{Reading, UnknownZone, Zone, zone_rules_version};
 pub use rule::{Day, InMonth, LocalSpan, Rule, Weekday};
-pub use spans::{Span, Spans};
 
 use rule::Dates;
 

@@ -3,8 +3,9 @@
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime, Time};
 
+use windlass_core::span::Span;
+
 use super::local::Zone;
-use super::spans::Span;
 
 pub use jiff::civil::Date as Day;
 pub use jiff::civil::Weekday;
