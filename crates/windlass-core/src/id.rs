@@ -120,6 +120,10 @@ name_type!(
     /// What a guard is evidence of, such as `backup`.
     GuardName, "guard", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
 );
+name_type!(
+    /// A window or a freeze, such as `off_peak`.
+    WindowName, "window", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
+);
 
 impl StepId {
     /// Whether the step stands in the runbook itself, not in one that it inlines.

@@ -92,6 +92,7 @@ pub(crate) fn action(id: StepId, needs: Vec<StepId>) -> Step {
         ensure: None,
         provides: None,
         guards: Vec::new(),
+        window: None,
         finally: false,
     }
 }

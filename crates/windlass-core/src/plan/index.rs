@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::window::{self, Segments};
 use super::{
     ATTEMPTS_MAX, Call, EffectClass, NOTICES_MAX, PARALLEL_MAX, Plan, STEPS_MAX, Step, StepKind,
     Target, Topic,
@@ -24,6 +25,7 @@ pub struct IndexedPlan {
     /// For each step, every step that precedes it and gives evidence.
     providers_before: Vec<Vec<u32>>,
     secrets: BTreeSet<SecretName>,
+    pub(super) segments: Segments,
 }
 
 /// A structural fault of a plan.
@@ -92,6 +94,7 @@ impl IndexedPlan {
             }
             check_step(step)?;
             check_guards(&plan, step)?;
+            window::check(step)?;
         }
         let needs = resolve_needs(&plan, &by_id)?;
         let mut successors = vec![Vec::new(); plan.steps.len()];
@@ -105,7 +108,7 @@ impl IndexedPlan {
         let gates_before = before(&plan, &needs, &order, is_gate);
         let providers_before = before(&plan, &needs, &order, |step| step.provides.is_some());
         let secrets = secrets_given(&plan);
-        let indexed = Self {
+        let mut indexed = Self {
             plan,
             by_id,
             needs,
@@ -113,7 +116,9 @@ impl IndexedPlan {
             gates_before,
             providers_before,
             secrets,
+            segments: Segments::default(),
         };
+        indexed.segments = indexed.find_segments(&order)?;
         indexed.check_ensures()?;
         indexed.check_done()?;
         indexed.check_target()?;
@@ -162,7 +167,7 @@ impl IndexedPlan {
     }
 
     /// Every step that precedes `index`, in no particular order.
-    fn ancestors(&self, index: u32) -> Vec<u32> {
+    pub(super) fn ancestors(&self, index: u32) -> Vec<u32> {
         let mut seen = vec![false; self.plan.steps.len()];
         let mut stack = self.needs[index as usize].clone();
         let mut found = Vec::new();

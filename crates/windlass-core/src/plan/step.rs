@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::id::{ActionName, SecretName, StepId};
-use crate::plan::{Gate, GuardDemand, Manual, Provides, Template};
+use crate::plan::{Gate, GuardDemand, Manual, Provides, Template, Window};
 use crate::time::Millis;
 use crate::types::Type;
 
@@ -66,6 +66,9 @@ pub struct Step {
     /// Evidence that it does not start without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<GuardDemand>,
+    /// When it may begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Whether the step belongs to `finally`.
     #[serde(default)]
     pub finally: bool,

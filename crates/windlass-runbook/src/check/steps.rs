@@ -77,6 +77,7 @@ pub(super) fn step(
         ensure,
         provides: provides?,
         guards: guards?,
+        window: None,
         finally: draft.finally,
     })
 }

@@ -49,6 +49,7 @@ fn action(id: &str, effect: EffectClass, needs: &[usize]) -> Step {
         ensure: None,
         provides: None,
         guards: Vec::new(),
+        window: None,
         finally: false,
     }
 }

@@ -233,6 +233,7 @@ fn step(id: &str, kind: StepKind, needs: &[&str]) -> Step {
         ensure: None,
         provides: None,
         guards: Vec::new(),
+        window: None,
         finally: false,
     }
 }

@@ -119,6 +119,7 @@ fn mention(plan: &mut Plan, word: &str, finally: bool, needs: &[StepId]) -> Step
             ensure: None,
             provides: None,
             guards: Vec::new(),
+            window: None,
             finally,
         });
         plan.steps.len() - 1

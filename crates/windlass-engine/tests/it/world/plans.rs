@@ -78,6 +78,7 @@ fn with_kind(step: &str, kind: StepKind, needs: &[&str]) -> Step {
         ensure: None,
         provides: None,
         guards: Vec::new(),
+        window: None,
         finally: false,
     }
 }

@@ -50,6 +50,7 @@ impl Inlining {
             ensure: None,
             provides: None,
             guards: Vec::new(),
+            window: None,
             finally: false,
         }
     }
