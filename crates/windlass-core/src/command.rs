@@ -7,6 +7,7 @@ use crate::id::{NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Outcome};
 use crate::plan::{Digest, IndexedPlan};
+use crate::policy::Standing;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -19,6 +20,17 @@ pub enum Command {
         requester: Operator,
         owner: Identity,
         single_user: bool,
+        /// What the policy says of persons and moments, where there is one.
+        standing: Option<Box<Standing>>,
+    },
+    /// Another policy holds from here on, or the same one for longer.
+    Govern {
+        standing: Box<Standing>,
+        /// What it says otherwise, in lines for people.
+        difference: Vec<String>,
+        /// Whether it demands more of the run's plan than the one before: approvals that
+        /// nothing rests on yet were given under other terms, and are withdrawn.
+        voids: bool,
     },
     /// A process took the run over: whatever was in flight is interrupted.
     /// `orphans` are processes of its attempts that still live.

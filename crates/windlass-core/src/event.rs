@@ -12,6 +12,7 @@ use crate::id::{ActionName, NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan, Relied};
+use crate::policy::Standing;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -36,6 +37,17 @@ pub enum Event {
         /// No new step starts after this.
         #[serde(default)]
         deadline: Option<Timestamp>,
+        /// Who is who and when is when, by the policy; nothing without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standing: Option<Box<Standing>>,
+    },
+    /// Another policy holds for the run from here on, or the same one for longer.
+    PolicyChanged {
+        standing: Box<Standing>,
+        /// What it says otherwise, in lines for people.
+        difference: Vec<String>,
+        /// Approvals that nothing rests on yet were given under other terms.
+        voids: bool,
     },
     RunPaused {
         by: Operator,
@@ -402,6 +414,7 @@ impl Event {
             | Event::ManualStepAttested { by, .. }
             | Event::ManualStepDeclined { by, .. } => Some(by),
             Event::RunStarted { .. }
+            | Event::PolicyChanged { .. }
             | Event::RunTimedOut {}
             | Event::RunEndingBegan { .. }
             | Event::RunEnded { .. }
@@ -443,6 +456,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Event::RunStarted { .. } => "run_started",
+            Event::PolicyChanged { .. } => "policy_changed",
             Event::RunPaused { .. } => "run_paused",
             Event::RunResumed { .. } => "run_resumed",
             Event::RunCancelRequested { .. } => "run_cancel_requested",

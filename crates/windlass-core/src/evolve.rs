@@ -8,6 +8,7 @@ mod debts;
 mod doubts;
 mod ending;
 mod lock;
+mod policy;
 
 use std::sync::Arc;
 
@@ -79,6 +80,7 @@ pub fn evolve(state: &mut RunState, event: &Event, at: Timestamp) -> Result<(), 
         owner,
         single_user,
         deadline,
+        standing,
     } = event
     {
         if state.live.is_some() {
@@ -96,6 +98,7 @@ pub fn evolve(state: &mut RunState, event: &Event, at: Timestamp) -> Result<(), 
         live.requester = requester.clone();
         live.owner = owner.clone();
         live.single_user = *single_user;
+        live.standing = standing.clone().map(Arc::from);
         live.deadline = *deadline;
         if let Some(deadline) = deadline {
             live.set_timer(*deadline, Timer::Run, true);
@@ -135,6 +138,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         },
         owner: nobody,
         single_user: false,
+        standing: None,
         started_at: at,
         deadline: None,
         last_at: at,
@@ -153,6 +157,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         doubts: RedBlackTreeSetSync::new_sync(),
         timers: RedBlackTreeSetSync::new_sync(),
         open_gates: RedBlackTreeSetSync::new_sync(),
+        voided: None,
         withdrawn_gates: RedBlackTreeSetSync::new_sync(),
         failed: RedBlackTreeSetSync::new_sync(),
         contradicted: RedBlackTreeSetSync::new_sync(),
@@ -197,6 +202,17 @@ impl Fold<'_> {
                     event: self.kind,
                     what: "started",
                 });
+            }
+            Event::PolicyChanged {
+                standing,
+                difference,
+                voids,
+            } => {
+                self.live.standing = Some(Arc::from(standing.clone()));
+                self.live.single_user = false;
+                if *voids {
+                    self.void_unspent(difference);
+                }
             }
             Event::RunPaused { by, reason } => {
                 self.of_run(self.live.paused.is_none(), "paused already")?;
@@ -589,6 +605,7 @@ impl Fold<'_> {
                 let index = self.unspent_gate(step, *attempt)?;
                 self.set_step(index, StepPhase::GateWithdrawn, Some(reason.clone()));
                 self.live.update_step(index, |state| state.withdrawals += 1);
+                self.no_more_voided(index);
             }
         }
         Ok(())

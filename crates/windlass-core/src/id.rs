@@ -79,6 +79,13 @@ fn is_identifier(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
+fn is_person(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b))
+}
+
 fn is_action(text: &str) -> bool {
     text.split('/').count() <= 2 && text.split('/').all(is_identifier)
 }
@@ -119,6 +126,19 @@ name_type!(
 name_type!(
     /// What a guard is evidence of, such as `backup`.
     GuardName, "guard", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
+);
+
+name_type!(
+    /// A person, as the policy names him; through whatever doors he comes, he is one.
+    PersonName, "person", "a lower-case letter, then lower-case letters, digits, _, - or . (64 at most)", NAME_BYTES_MAX, is_person
+);
+name_type!(
+    /// A group of persons, such as `dba_leads`.
+    GroupName, "group", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
+);
+name_type!(
+    /// A rule of a policy.
+    RuleName, "rule", "a lower-case letter, then lower-case letters, digits or _ (64 at most)", NAME_BYTES_MAX, is_identifier
 );
 name_type!(
     /// A window or a freeze, such as `off_peak`.

@@ -17,6 +17,7 @@ pub mod outcome;
 mod outstanding;
 pub mod pattern;
 pub mod plan;
+pub mod policy;
 pub mod rehearsal;
 pub mod rejection;
 pub mod request_pattern;

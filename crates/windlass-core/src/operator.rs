@@ -20,6 +20,8 @@ pub struct Operator {
 pub enum Identity {
     /// A user of the engine's host, by the kernel's word.
     OsUser { uid: u32 },
+    /// Whoever holds the key with this fingerprint, by a signature that was verified.
+    SshKey { fingerprint: String },
 }
 
 /// How a command came in.
@@ -43,8 +45,9 @@ impl Operator {
 
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.identity {
+        match &self.identity {
             Identity::OsUser { uid } => write!(f, "{} (uid {uid})", self.name),
+            Identity::SshKey { fingerprint } => write!(f, "{} (key {fingerprint})", self.name),
         }
     }
 }

@@ -141,6 +141,7 @@ impl Engine {
             requester: start.requester,
             owner: self.shared.owner.clone(),
             single_user: start.single_user,
+            standing: None,
         };
         let answer = self.ask(&run, command, key.transpose()?).await;
         match answer {
@@ -230,10 +231,13 @@ impl Engine {
             owner: &self.shared.owner,
             requester: snapshot.state.requester(),
             single_user: snapshot.state.is_single_user(),
+            standing: snapshot.state.standing(),
+            target: snapshot.state.target(),
+            now: self.shared.clock.now(),
         };
-        authorise(Act::Direct, by, circumstances).map_err(|why| Rejection::NotAuthorised {
+        authorise(Act::Direct, by, circumstances).map_err(|denial| Rejection::NotAuthorised {
             by: by.clone(),
-            why: why.to_owned(),
+            why: denial.to_string(),
         })?;
         let is_ended = snapshot.state.is_ended();
         if is_ended && self.unsent(Some(run)).await?.is_empty() {
@@ -301,6 +305,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::TakeOver { .. }
         | Command::Acknowledge { .. } => true,
         Command::Start { .. }
+        | Command::Govern { .. }
         | Command::Open { .. }
         | Command::Tick
         | Command::Ended { .. }

@@ -73,9 +73,12 @@ impl OwnerLock {
 
     /// The user whose directory it is: this process's.
     pub fn identity(&self) -> Identity {
-        Identity::OsUser {
-            uid: rustix::process::geteuid().as_raw(),
-        }
+        Identity::OsUser { uid: self.uid() }
+    }
+
+    /// The same, by his number on this host.
+    pub fn uid(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
     }
 }
 

@@ -253,12 +253,15 @@ impl Engine {
             owner: &self.shared.owner,
             requester: None,
             single_user: true,
+            standing: None,
+            target: None,
+            now: self.shared.clock.now(),
         };
-        let authorised = authorise(Act::Direct, by, circumstances);
-        authorised.map(drop).map_err(|why| {
+        let authorised = authorise(Act::Own, by, circumstances);
+        authorised.map(drop).map_err(|denial| {
             Rejection::NotAuthorised {
                 by: by.clone(),
-                why: why.to_owned(),
+                why: denial.to_string(),
             }
             .into()
         })

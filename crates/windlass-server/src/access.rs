@@ -4,6 +4,7 @@
 use windlass_core::authorise::{Act, Circumstances, authorise};
 use windlass_core::operator::Operator;
 use windlass_core::rejection::Rejection;
+use windlass_core::time::Timestamp;
 
 use crate::context::Context;
 use crate::refusal::Refusal;
@@ -35,12 +36,15 @@ impl Access {
             owner: &owner,
             requester: None,
             single_user: context.single_user,
+            standing: None,
+            target: None,
+            now: Timestamp(context.started_at_ms),
         };
         match authorise(act, by, circumstances) {
             Ok(_rule) => Ok(()),
-            Err(why) => Err(Rejection::NotAuthorised {
+            Err(denial) => Err(Rejection::NotAuthorised {
                 by: by.clone(),
-                why: why.to_owned(),
+                why: denial.to_string(),
             }
             .into()),
         }

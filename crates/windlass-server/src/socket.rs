@@ -9,7 +9,6 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
-use windlass_core::operator::Identity;
 use windlass_engine::owner::OwnerLock;
 
 use crate::place::{self, PathTooLong};
@@ -107,7 +106,7 @@ impl Socket {
             device_and_inode: device_and_inode(&found),
         };
         open_up(&path, &dir, access)?;
-        let Identity::OsUser { uid: owner_uid } = lock.identity();
+        let owner_uid = lock.uid();
         Ok(Self {
             listener,
             path,

@@ -142,10 +142,13 @@ fn reason(state: &RunState) -> Option<String> {
 }
 
 fn person(operator: &Operator) -> Person {
-    match operator.identity {
-        Identity::OsUser { uid } => Person {
-            name: operator.name.clone(),
-            uid,
-        },
+    let (uid, key) = match &operator.identity {
+        Identity::OsUser { uid } => (Some(*uid), None),
+        Identity::SshKey { fingerprint } => (None, Some(fingerprint.clone())),
+    };
+    Person {
+        name: operator.name.clone(),
+        uid,
+        key,
     }
 }

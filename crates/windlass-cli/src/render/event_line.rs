@@ -68,6 +68,17 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
         Event::RunStarted {
             plan, requester, ..
         } => passing("running", format!("{}: started by {requester}", plan.name)),
+        Event::PolicyChanged {
+            difference, voids, ..
+        } => {
+            let voids = if *voids {
+                "; approvals that nothing rests on yet are withdrawn"
+            } else {
+                ""
+            };
+            let what = difference.join("; ");
+            lasting("policy", format!("another policy holds: {what}{voids}"))
+        }
         Event::RunPaused { by, reason } => lasting("paused", format!("paused by {by}: {reason}")),
         Event::RunResumed { by } => lasting("running", format!("resumed by {by}")),
         Event::RunCancelRequested { by, reason, undo } => {

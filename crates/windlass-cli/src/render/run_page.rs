@@ -73,7 +73,7 @@ fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
     }
     if let Some(started) = run.started_at_ms.map(Timestamp) {
         let by = match &run.requester {
-            Some(person) => format!(" by {} (uid {})", text::line(&person.name), person.uid),
+            Some(person) => format!(" by {}", text::line(&person.to_string())),
             None => String::new(),
         };
         lines.extend(paint.labelled("started", &format!("{}{by}", time::full(started))));

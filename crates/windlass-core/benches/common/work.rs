@@ -90,6 +90,7 @@ pub(crate) fn started(plan: &Arc<IndexedPlan>) -> RunState {
         },
         owner,
         single_user: true,
+        standing: None,
     };
     let state = RunState::new("bench".parse().expect("a run's name"));
     take(&state, start).0

@@ -148,7 +148,13 @@ impl Decider {
         note: String,
     ) -> Result<(), Rejection> {
         let (index, not_requester) = self.gate(&step)?;
-        let rule = self.authorised(Act::Decide { not_requester }, &by)?;
+        let rule = self.authorised(
+            Act::Decide {
+                not_requester,
+                groups: &[],
+            },
+            &by,
+        )?;
         let attempt = self.decidable(&step, index)?;
         if seen
             != (Statement {
@@ -165,7 +171,7 @@ impl Decider {
                 max: REASON_BYTES_MAX,
             });
         }
-        let rule = rule.as_str().to_owned();
+        let rule = rule.to_string();
         self.emit(Event::GateApproved {
             step,
             attempt,
@@ -185,7 +191,13 @@ impl Decider {
         let (index, not_requester) = self.gate(&step)?;
         // Whoever may approve may reject; the requester may always reject his own.
         if self.direct(&by).is_err() {
-            self.authorised(Act::Decide { not_requester }, &by)?;
+            self.authorised(
+                Act::Decide {
+                    not_requester,
+                    groups: &[],
+                },
+                &by,
+            )?;
         }
         let attempt = self.decidable(&step, index)?;
         let reason = stated(reason)?;

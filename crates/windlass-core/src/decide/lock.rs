@@ -2,6 +2,7 @@
 //! no read, and answered by whoever sees all runs.
 
 use super::Decider;
+use crate::authorise::{Act, Circumstances, Denial, authorise};
 use crate::event::Event;
 use crate::id::RunId;
 use crate::plan::Step;
@@ -41,12 +42,31 @@ impl Decider {
             return None;
         }
         Some(match planned.resolve(&self.scope(live, None)) {
-            Ok(target) => Event::TargetResolved { target },
+            Ok(target) => match self.may_start_on(live, &target) {
+                Ok(()) => Event::TargetResolved { target },
+                Err(denial) => Event::StepRefused {
+                    step: step.id.clone(),
+                    message: format!("{} may not start this: {denial}", live.requester),
+                },
+            },
             Err(error) => Event::StepRefused {
                 step: step.id.clone(),
                 message: format!("the target of the run has no value: {error}"),
             },
         })
+    }
+
+    /// The start was judged by what was known of the target then; this is all of it.
+    fn may_start_on(&self, live: &Live, target: &str) -> Result<(), Denial> {
+        let circumstances = Circumstances {
+            target: Some(target),
+            requester: None,
+            ..self.circumstances(live)
+        };
+        match circumstances.standing {
+            Some(_) => authorise(Act::Start, &live.requester, circumstances).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// `Some` when the lock keeps an action from its start: with the event that brings the

@@ -96,7 +96,7 @@ impl Decider {
             by,
             reason,
             outputs,
-            rule: rule.as_str().to_owned(),
+            rule: rule.to_string(),
         });
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Decider {
             by,
             reason,
             effect,
-            rule: rule.as_str().to_owned(),
+            rule: rule.to_string(),
         });
         Ok(())
     }

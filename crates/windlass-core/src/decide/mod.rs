@@ -8,6 +8,7 @@ mod lock;
 mod manual;
 mod operator;
 mod outcome;
+mod policy;
 mod start;
 
 pub use advance::INTERRUPTIONS_MAX;
@@ -19,6 +20,7 @@ use crate::event::Event;
 use crate::evolve::{CODE_INTERRUPTED, evolve};
 use crate::outcome::{CHECKPOINT_BYTES_MAX, Effected, Failure};
 use crate::plan::IndexedPlan;
+use crate::policy::Standing;
 use crate::rejection::Rejection;
 use crate::state::{Live, NodePhase, NodeState, RunState};
 use crate::time::Timestamp;
@@ -76,12 +78,18 @@ impl Decider {
                 requester,
                 owner,
                 single_user,
+                standing,
             } => {
                 if self.state.live.is_some() {
                     return Err(Rejection::AlreadyStarted);
                 }
-                self.start(&plan, requester, owner, single_user)
+                self.start(&plan, requester, owner, single_user, standing)
             }
+            Command::Govern {
+                standing,
+                difference,
+                voids,
+            } => self.govern(standing, difference, voids),
             Command::Open { orphans } => self.open(&orphans),
             Command::Tick => self.live().map(|_| ()),
             Command::Ended {
@@ -156,17 +164,21 @@ impl Decider {
         requester: crate::operator::Operator,
         owner: crate::operator::Identity,
         single_user: bool,
+        standing: Option<Box<Standing>>,
     ) -> Result<(), Rejection> {
         use crate::authorise::{Act, Circumstances, authorise};
         let circumstances = Circumstances {
             owner: &owner,
             requester: None,
             single_user,
+            standing: standing.as_deref(),
+            target: None,
+            now: self.now,
         };
-        if let Err(why) = authorise(Act::Start, &requester, circumstances) {
+        if let Err(denial) = authorise(Act::Start, &requester, circumstances) {
             return Err(Rejection::NotAuthorised {
                 by: requester,
-                why: why.to_owned(),
+                why: denial.to_string(),
             });
         }
         let plan = plan.plan().clone();
@@ -176,7 +188,8 @@ impl Decider {
             plan: Box::new(plan),
             requester,
             owner,
-            single_user,
+            single_user: single_user && standing.is_none(),
+            standing,
         });
         Ok(())
     }

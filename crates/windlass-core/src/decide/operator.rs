@@ -97,6 +97,7 @@ impl Decider {
                 Ok(())
             }
             Command::Start { .. }
+            | Command::Govern { .. }
             | Command::Open { .. }
             | Command::Tick
             | Command::Ended { .. }
@@ -110,16 +111,23 @@ impl Decider {
         }
     }
 
-    pub(super) fn authorised(&self, act: Act, by: &Operator) -> Result<Rule, Rejection> {
-        let live = self.live()?;
-        let circumstances = Circumstances {
+    /// What every act on the run is judged by.
+    pub(super) fn circumstances<'a>(&self, live: &'a Live) -> Circumstances<'a> {
+        Circumstances {
             owner: &live.owner,
             requester: Some(&live.requester),
             single_user: live.single_user,
-        };
-        authorise(act, by, circumstances).map_err(|why| Rejection::NotAuthorised {
+            standing: live.standing.as_deref(),
+            target: live.target.as_deref(),
+            now: self.now,
+        }
+    }
+
+    pub(super) fn authorised(&self, act: Act<'_>, by: &Operator) -> Result<Rule, Rejection> {
+        let circumstances = self.circumstances(self.live()?);
+        authorise(act, by, circumstances).map_err(|denial| Rejection::NotAuthorised {
             by: by.clone(),
-            why: why.to_owned(),
+            why: denial.to_string(),
         })
     }
 

@@ -53,6 +53,7 @@ impl Event {
     pub fn about(&self) -> About<'_> {
         match self {
             Event::RunStarted { .. }
+            | Event::PolicyChanged { .. }
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::RunCancelRequested { .. }

@@ -62,7 +62,7 @@ pub struct Pattern {
 impl Pattern {
     /// Whether events of a kind are about a step.
     pub fn is_about_a_step(kind: &str) -> bool {
-        !["run_", "target_", "lock_"]
+        !["run_", "policy_", "target_", "lock_"]
             .iter()
             .any(|prefix| kind.starts_with(prefix))
     }
@@ -101,6 +101,7 @@ impl fmt::Display for Pattern {
 /// Every kind of event, as records name it.
 pub const EVENT_KINDS: &[&str] = &[
     "run_started",
+    "policy_changed",
     "run_paused",
     "run_resumed",
     "run_cancel_requested",

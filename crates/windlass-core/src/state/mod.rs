@@ -28,6 +28,7 @@ use crate::evolve::brief;
 use crate::id::{NodeId, Phase, RunId};
 use crate::operator::{Identity, Operator};
 use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Manual, Plan, StepKind};
+use crate::policy::Standing;
 use crate::time::Timestamp;
 use crate::types::Type;
 use crate::value::Value;
@@ -85,6 +86,8 @@ pub(crate) struct Live {
     pub(crate) requester: Operator,
     pub(crate) owner: Identity,
     pub(crate) single_user: bool,
+    /// What the policy says of persons and moments, where there is one.
+    pub(crate) standing: Option<Arc<Standing>>,
     pub(crate) started_at: Timestamp,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) last_at: Timestamp,
@@ -113,6 +116,8 @@ pub(crate) struct Live {
     pub(crate) eligible_locked: Set<u32>,
     /// Gates that are open.
     pub(crate) open_gates: Set<u32>,
+    /// Gates whose approval another policy takes back, and why; no more than a moment.
+    pub(crate) voided: Option<(Set<u32>, String)>,
     /// Gates whose approval was withdrawn and that are to open again.
     pub(crate) withdrawn_gates: Set<u32>,
     /// Steps that failed; those of `finally` are not among them.

@@ -4,6 +4,7 @@ use super::{Key, Live, NodeState, RunState, StepState};
 use crate::id::{NodeId, Phase, StepId};
 use crate::operator::Operator;
 use crate::plan::{Call, EffectClass, Step};
+use crate::policy::Standing;
 use crate::time::Timestamp;
 
 /// One step with its state and its nodes.
@@ -122,6 +123,11 @@ impl RunState {
     /// Whether there is no policy, so that one person may approve his own run.
     pub fn is_single_user(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.single_user)
+    }
+
+    /// What the policy says of persons and moments, where there is one.
+    pub fn standing(&self) -> Option<&Standing> {
+        self.live.as_ref()?.standing.as_deref()
     }
 
     /// Nodes whose recorded resolution was contradicted by a later outcome.

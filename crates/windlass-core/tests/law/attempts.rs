@@ -126,7 +126,7 @@ impl History {
                 self.open.remove(step);
                 self.steps.insert(step.clone(), Fate::Failed);
             }
-            Event::WaitStarted { .. } => {}
+            Event::PolicyChanged { .. } | Event::WaitStarted { .. } => {}
             Event::WaitEnded { step } => {
                 self.steps.insert(step.clone(), Fate::Met);
             }

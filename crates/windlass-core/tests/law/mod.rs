@@ -23,6 +23,7 @@ pub(crate) enum Subject<'a> {
 pub(crate) fn subject(event: &Event) -> Subject<'_> {
     match event {
         Event::RunStarted { .. }
+        | Event::PolicyChanged { .. }
         | Event::RunPaused { .. }
         | Event::RunResumed { .. }
         | Event::RunCancelRequested { .. }

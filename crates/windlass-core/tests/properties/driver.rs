@@ -93,6 +93,7 @@ impl Driver {
             requester: person("ann"),
             owner: person("ann").identity,
             single_user: true,
+            standing: None,
         });
         driver
     }

@@ -14,6 +14,9 @@ const FREE: [&str; 9] = [
     "outputs", "evidence", "state", "seen", "items", "shown", "inputs", "literal", "value",
 ];
 
+/// Maps whose keys are names that somebody chose.
+const KEYED: [&str; 3] = ["people", "groups", "windows"];
+
 /// The text of the schema file that these events make.
 pub(crate) fn describe(events: &[Event]) -> String {
     let mut examples = BTreeMap::<&str, String>::new();
@@ -71,8 +74,11 @@ fn walk(fields: &mut BTreeMap<String, BTreeSet<&str>>, path: &str, value: &Value
         }
         Value::Object(map) => {
             let dot = if path.is_empty() { "" } else { "." };
-            map.iter()
-                .for_each(|(key, item)| walk(fields, &format!("{path}{dot}{key}"), item));
+            let keyed = KEYED.contains(&name);
+            for (key, item) in map {
+                let key = if keyed { "*" } else { key };
+                walk(fields, &format!("{path}{dot}{key}"), item);
+            }
             "object"
         }
     };

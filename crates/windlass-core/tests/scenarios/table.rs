@@ -16,8 +16,9 @@ const RUN: [&str; 9] = [
     "failed",
     "cancelled",
 ];
-const RUN_EVENTS: [&str; 12] = [
+const RUN_EVENTS: [&str; 13] = [
     "run_started",
+    "policy_changed",
     "run_paused",
     "run_resumed",
     "run_cancel_requested",
@@ -106,6 +107,7 @@ const NODE_EVENTS: [&str; 22] = [
 /// `world` tries a sample of each against every state that the scenarios come to.
 const LEGAL: &[(&str, &str, &[&str])] = &[
     ("run", "run_started", &["new"]),
+    ("run", "policy_changed", LIVE),
     (
         "run",
         "run_paused",

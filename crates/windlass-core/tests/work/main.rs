@@ -55,6 +55,7 @@ fn per_event(text: &str) -> f64 {
         owner: ann.identity.clone(),
         requester: ann,
         single_user: true,
+        standing: None,
     };
     let mut now = Timestamp(0);
     let mut step = |state: &mut RunState, command| {

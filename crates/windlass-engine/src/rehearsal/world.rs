@@ -104,6 +104,7 @@ impl<'a> World<'a> {
             owner: requester.identity.clone(),
             requester,
             single_user: true,
+            standing: None,
         });
         if let Err(rejection) = started {
             let act = "the start".to_owned();

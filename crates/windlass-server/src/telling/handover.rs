@@ -103,6 +103,7 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
             )
         }
         Event::RunStarted { .. }
+        | Event::PolicyChanged { .. }
         | Event::RunTimedOut {}
         | Event::RunEndingBegan { .. }
         | Event::RunEnded { .. }
@@ -192,7 +193,7 @@ fn beginning(told: &Telling<'_>) -> String {
         title => format!("Run {} of {} ({title})", run.run, run.name),
     };
     let by = match &run.requester {
-        Some(person) => format!(" by {} (uid {})", person.name, person.uid),
+        Some(person) => format!(" by {person}"),
         None => String::new(),
     };
     let at = match run.started_at_ms {

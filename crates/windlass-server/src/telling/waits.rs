@@ -98,11 +98,11 @@ fn person(told: &Telling<'_>, need: &Need) -> WaitsFor {
 fn approval(told: &Telling<'_>, gate: &Gate) -> WaitsFor {
     let who = match (&told.run.requester, told.run.single_user) {
         (Some(person), _) if gate.not_requester => {
-            format!("somebody other than {} (uid {})", person.name, person.uid)
+            format!("somebody other than {person}")
         }
         (_, true) => "anybody who may decide gates, as there is no second person".to_owned(),
         (Some(person), false) => {
-            format!("somebody other than {} (uid {})", person.name, person.uid)
+            format!("somebody other than {person}")
         }
         (None, false) => "a second person".to_owned(),
     };
@@ -125,7 +125,7 @@ fn approval(told: &Telling<'_>, gate: &Gate) -> WaitsFor {
 fn by_hand(told: &Telling<'_>, asked: &ByHand) -> WaitsFor {
     let who = match &told.run.requester {
         Some(person) if asked.not_requester => {
-            format!("somebody other than {} (uid {})", person.name, person.uid)
+            format!("somebody other than {person}")
         }
         Some(_) | None => "a person".to_owned(),
     };

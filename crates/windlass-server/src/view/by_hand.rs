@@ -68,7 +68,7 @@ pub(super) fn show(state: &RunState, look: &StepLook<'_>, item: &ItemLook<'_>) -
 fn who(state: &RunState, not_requester: bool) -> String {
     match state.requester() {
         Some(requester) if not_requester => {
-            format!("{}: anybody but {requester}", Rule::SecondPerson.as_str())
+            format!("{}: anybody but {requester}", Rule::SecondPerson)
         }
         Some(_) | None => "anybody who may decide gates, or the owner".to_owned(),
     }

@@ -211,11 +211,11 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
 /// Who may decide a gate, in the words of `authorise`.
 fn who_decides(state: &RunState, not_requester: bool) -> String {
     if state.is_single_user() && !not_requester {
-        return Rule::SingleUser.as_str().to_owned();
+        return Rule::SingleUser.to_string();
     }
     match state.requester() {
-        Some(requester) => format!("{}: anybody but {requester}", Rule::SecondPerson.as_str()),
-        None => Rule::SecondPerson.as_str().to_owned(),
+        Some(requester) => format!("{}: anybody but {requester}", Rule::SecondPerson),
+        None => Rule::SecondPerson.to_string(),
     }
 }
 

@@ -269,7 +269,23 @@ pub struct Need {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     pub name: String,
-    pub uid: u32,
+    /// Of a user of the engine's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The fingerprint of the key that he signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl std::fmt::Display for Person {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        match (self.uid, &self.key) {
+            (Some(uid), _) => write!(f, " (uid {uid})"),
+            (None, Some(key)) => write!(f, " (key {key})"),
+            (None, None) => Ok(()),
+        }
+    }
 }
 
 /// One step.

@@ -50,6 +50,7 @@ impl Told {
             requester: ann(),
             owner: Identity::OsUser { uid: 1 },
             single_user: true,
+            standing: None,
         });
         told
     }

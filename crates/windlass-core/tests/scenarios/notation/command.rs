@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::expr::value;
-use super::{seconds, words};
+use super::{policy, seconds, words};
 use windlass_core::command::{Command, Orphan, Statement, Verdict};
 use windlass_core::id::{NodeId, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
@@ -61,6 +61,7 @@ pub(crate) fn person(name: &str) -> Operator {
         "ann2" => (1, Door::Socket),
         "bob" => (2, Door::Socket),
         "cyd" => (3, Door::Directory),
+        "eve" => (9, Door::Socket),
         _ => panic!("a person: {name}"),
     };
     Operator {
@@ -187,10 +188,19 @@ impl Reader<'_> {
         match verb {
             "start" => Command::Start {
                 plan: self.plan.clone(),
+                standing: self.flag("board").then(policy::board),
                 single_user: !self.flag("policy"),
                 owner: person("ann").identity,
                 requester: by,
             },
+            "govern" => {
+                let name = self.next();
+                Command::Govern {
+                    standing: policy::named(&name),
+                    difference: vec![format!("{name} holds")],
+                    voids: self.flag("voids"),
+                }
+            }
             "open" => Command::Open {
                 orphans: self.orphans(),
             },

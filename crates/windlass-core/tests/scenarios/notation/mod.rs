@@ -4,6 +4,7 @@
 pub(crate) mod command;
 pub(crate) mod expr;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod show;
 
 use windlass_core::time::Timestamp;

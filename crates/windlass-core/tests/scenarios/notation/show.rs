@@ -62,6 +62,12 @@ pub(crate) fn event(event: &Event) -> String {
                 until(deadline)
             )
         }
+        Event::PolicyChanged {
+            difference, voids, ..
+        } => {
+            let voids = if *voids { ", approvals void" } else { "" };
+            format!("policy changed: {}{voids}", difference.join("; "))
+        }
         Event::RunPaused { by, .. } => format!("run paused by {}", by.name),
         Event::RunResumed { by } => format!("run resumed by {}", by.name),
         Event::RunCancelRequested { by, undo, .. } => {
