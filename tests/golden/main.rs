@@ -4,6 +4,7 @@
 mod adversarial;
 mod approvals;
 mod by_hand;
+mod desk;
 mod endings;
 mod exports;
 mod fmt;
@@ -17,6 +18,7 @@ mod owners;
 mod plans;
 mod plugins;
 mod preflights;
+mod refusals;
 mod runbooks;
 mod telling;
 mod testing;

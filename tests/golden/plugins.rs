@@ -2,12 +2,7 @@
 //! gone, or is another one, waits for it. What is printed names the bytes of a build, so
 //! these are no transcripts.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use tempfile::TempDir;
-use windlass_tests::binary::windlass;
-use windlass_tests::skip::skip;
+use crate::desk::Desk;
 
 const GREETING: &str = r#"windlass: 1
 name: greeting
@@ -27,82 +22,12 @@ steps:
     with: {checks: {greeted: "${{ steps.greet.outputs.text == 'Hello, Ada! Hello, Ada!' }}"}}
 "#;
 
-/// A runbook beside a built plugin, and a state directory.
-struct Desk(TempDir);
-
-/// What a call said, and its exit code.
-struct Said {
-    text: String,
-    code: i32,
-}
-
-impl Desk {
-    /// `None` after it was said that the plugin is not built.
-    fn new() -> Option<Self> {
-        let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/hello");
-        let built = plugin.join("build/plugin.wasm");
-        if !built.exists() {
-            skip("no plugins/hello/build/plugin.wasm: `cargo xtask plugins` builds it");
-            return None;
-        }
-        let dir = tempfile::Builder::new()
-            .prefix("wp-")
-            .tempdir()
-            .expect("a directory can be made");
-        let desk = Self(dir);
-        std::fs::create_dir_all(desk.path("hello/build")).expect("a directory can be made");
-        std::fs::copy(&built, desk.path("hello/build/plugin.wasm")).expect("a file can be copied");
-        std::fs::write(desk.path("greeting.yaml"), GREETING).expect("a file can be written");
-        Some(desk)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn call(&self, arguments: &[&str]) -> Said {
-        // Compiling takes long where nothing is optimised: all tests share what it gives.
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        let output = Command::new(windlass())
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env("WINDLASS_STATE_DIR", self.path("state"))
-            .env("XDG_CACHE_HOME", cache)
-            .output()
-            .expect("the program can be called");
-        let said = [output.stdout, output.stderr].concat();
-        Said {
-            text: String::from_utf8(said).expect("it prints text"),
-            code: output.status.code().expect("it ends by itself"),
-        }
-    }
-
-    /// The kept bytes of the only plugin.
-    fn kept(&self) -> PathBuf {
-        let mut files =
-            std::fs::read_dir(self.path("state/plugins")).expect("a run keeps its plugins");
-        files
-            .next()
-            .expect("one is kept")
-            .expect("it can be listed")
-            .path()
-    }
-}
-
-impl Said {
-    #[track_caller]
-    fn with(self, code: i32, words: &[&str]) -> Self {
-        assert_eq!(self.code, code, "{}", self.text);
-        for word in words {
-            assert!(self.text.contains(word), "no {word:?} in\n{}", self.text);
-        }
-        self
-    }
-}
-
 #[test]
 fn a_runbook_with_a_plugin_is_checked_and_planned() {
-    let Some(desk) = Desk::new() else { return };
+    let Some(desk) = Desk::with("hello") else {
+        return;
+    };
+    std::fs::write(desk.path("greeting.yaml"), GREETING).unwrap();
     desk.call(&["check", "greeting.yaml"])
         .with(0, &["ok, 3 steps"]);
     let bytes = std::fs::read(desk.path("hello/build/plugin.wasm")).unwrap();
@@ -148,7 +73,10 @@ fn a_runbook_with_a_plugin_is_checked_and_planned() {
 
 #[test]
 fn a_run_waits_for_the_plugin_that_it_pinned() {
-    let Some(desk) = Desk::new() else { return };
+    let Some(desk) = Desk::with("hello") else {
+        return;
+    };
+    std::fs::write(desk.path("greeting.yaml"), GREETING).unwrap();
     // It stops at the gate.
     let started = desk
         .call(&["run", "greeting.yaml", "--no-wait"])

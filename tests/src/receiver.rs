@@ -20,6 +20,7 @@ pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// A message as it came.
 #[derive(Clone, Debug)]
 pub struct Received {
+    pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
@@ -53,6 +54,8 @@ pub enum Reply {
     Answer(u16, &'static str, &'static str),
     /// Nothing, for as long as the receiver lives.
     Nothing,
+    /// Nothing: the connection ends.
+    Cut,
 }
 
 /// Any message is taken.
@@ -130,6 +133,7 @@ fn serve(stream: &TcpStream, kept: &(Mutex<Vec<Received>>, Condvar), script: &Sc
             // Who asked may have been killed.
             let _gone = stream.write_all(answer.as_bytes());
         }
+        Reply::Cut => {}
         Reply::Nothing => loop {
             std::thread::park();
         },
@@ -140,7 +144,8 @@ fn read(stream: &TcpStream) -> Option<Received> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -150,11 +155,13 @@ fn read(stream: &TcpStream) -> Option<Received> {
             None => break,
         };
     }
-    let length = headers.get("content-length")?.parse().ok()?;
+    let length = headers.get("content-length").map(|length| length.parse());
+    let length = length.unwrap_or(Ok(0)).ok()?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).ok()?;
     Some(Received {
+        method,
         path,
         headers,
         body,
@@ -216,6 +223,7 @@ mod tests {
             ),
         ];
         let mut received = Received {
+            method: "POST".to_owned(),
             path: "/".to_owned(),
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))

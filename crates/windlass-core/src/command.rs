@@ -8,6 +8,7 @@ use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Outcome};
 use crate::plan::{Digest, IndexedPlan};
 use crate::policy::Standing;
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -50,6 +51,12 @@ pub enum Command {
         node: NodeId,
         attempt: u32,
         data: String,
+    },
+    /// A plugin asked for more than it is granted.
+    Refused {
+        node: NodeId,
+        attempt: u32,
+        refusal: Refusal,
     },
     /// A native reconcile answered.
     Reconciled {

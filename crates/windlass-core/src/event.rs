@@ -13,6 +13,7 @@ use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan, Relied};
 use crate::policy::Standing;
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -135,6 +136,12 @@ pub enum Event {
         node: NodeId,
         attempt: u32,
         data: String,
+    },
+    /// A plugin asked for more than it is granted, in the attempt or in a look at it.
+    RequestRefused {
+        node: NodeId,
+        attempt: u32,
+        refusal: Refusal,
     },
     AttemptSucceeded {
         node: NodeId,
@@ -429,6 +436,7 @@ impl Event {
             | Event::WaitEnded { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptCheckpointed { .. }
+            | Event::RequestRefused { .. }
             | Event::AttemptSucceeded { .. }
             | Event::AttemptFailed { .. }
             | Event::RetryScheduled { .. }
@@ -475,6 +483,7 @@ impl Event {
             Event::WaitEnded { .. } => "wait_ended",
             Event::AttemptStarted { .. } => "attempt_started",
             Event::AttemptCheckpointed { .. } => "attempt_checkpointed",
+            Event::RequestRefused { .. } => "request_refused",
             Event::AttemptSucceeded { .. } => "attempt_succeeded",
             Event::AttemptFailed { .. } => "attempt_failed",
             Event::RetryScheduled { .. } => "retry_scheduled",

@@ -321,6 +321,15 @@ impl Fold<'_> {
                 self.live
                     .update_node(key, |state| state.checkpoint = Some(data.clone()));
             }
+            Event::RequestRefused {
+                node,
+                attempt,
+                refusal,
+            } => {
+                let key = self.asking(node, *attempt)?;
+                self.live
+                    .update_node(key, |state| state.refusals.push(refusal.clone()));
+            }
             Event::AttemptSucceeded {
                 node,
                 attempt,

@@ -18,6 +18,7 @@ mod outstanding;
 pub mod pattern;
 pub mod plan;
 pub mod policy;
+pub mod refusal;
 pub mod rehearsal;
 pub mod rejection;
 pub mod request_pattern;

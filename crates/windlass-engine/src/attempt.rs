@@ -1,6 +1,6 @@
 //! What an attempt is handed: the token that proves its intent (see `token`), the signal
-//! to stop, the durable checkpoint, the progress line and the bounded, redacted log. Beside
-//! the log stands what its processes are found again by (see `session`).
+//! to stop, the durable checkpoint, what it was refused, the progress line and the bounded,
+//! redacted log. Beside the log stands what its processes are found again by (see `session`).
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
 use windlass_core::outcome::{CHECKPOINT_BYTES_MAX, LogRef};
+use windlass_core::refusal::Refusal;
 
 use crate::redact::Redactor;
 
@@ -76,6 +77,29 @@ impl Checkpoints {
             .await
             .map_err(|_| CheckpointError::Closed)?;
         durable.await.map_err(|_| CheckpointError::Closed)
+    }
+}
+
+/// A refusal on its way to the journal.
+pub(crate) type RefusalNotice = (Refusal, oneshot::Sender<()>);
+
+/// Tells the run what was asked for and not granted.
+#[derive(Clone, Debug)]
+pub struct Refusals(mpsc::Sender<RefusalNotice>);
+
+impl Refusals {
+    /// A sink and the receiver that the engine serves.
+    pub fn new() -> (Self, mpsc::Receiver<(Refusal, oneshot::Sender<()>)>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// Returns once it is durable, or the run takes no more of this attempt.
+    pub async fn tell(&self, refusal: Refusal) {
+        let (done, durable) = oneshot::channel();
+        if self.0.send((refusal, done)).await.is_ok() {
+            let _not_taken = durable.await;
+        }
     }
 }
 

@@ -310,6 +310,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Tick
         | Command::Ended { .. }
         | Command::Checkpoint { .. }
+        | Command::Refused { .. }
         | Command::Withdraw { .. }
         | Command::Reconciled { .. }
         | Command::Observed { .. }

@@ -17,7 +17,7 @@ use windlass_core::plan::{Digest, EffectClass, HostPattern, Input, Plugin, host_
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::value::Value;
 
-use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
+use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, Refusals};
 
 /// A boxed future that a runner answers with.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -105,6 +105,8 @@ pub struct StepContext {
     pub checkpoints: Checkpoints,
     /// What an earlier part of the attempt kept, for a reconcile.
     pub checkpoint: Option<String>,
+    /// Where a plugin's refusals go.
+    pub refusals: Refusals,
     pub progress: Progress,
     pub log: AttemptLog,
 }

@@ -190,6 +190,15 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
+/// An address that may not be reached, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Barred {
+    #[error("{0}: it is never reached")]
+    Never(&'static str),
+    #[error("{0}: it may not be reached, as no range that is granted holds it")]
+    Unnamed(&'static str),
+}
+
 /// Which addresses that are not public a caller may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -222,18 +231,18 @@ impl Reach {
     /// Whether the address may be reached.
     ///
     /// # Errors
-    /// What the address is, for people.
-    pub fn allows(&self, address: IpAddr) -> Result<(), &'static str> {
+    /// What the address is, and what is missing.
+    pub fn allows(&self, address: IpAddr) -> Result<(), Barred> {
         match judge(address) {
             Judgement::Public => Ok(()),
-            Judgement::Never(what) => Err(what),
+            Judgement::Never(what) => Err(Barred::Never(what)),
             Judgement::Private(what) => {
                 let address = address.to_canonical();
                 let named = self.ranges.iter().any(|range| range.holds(address));
                 if self.every_private || named {
                     Ok(())
                 } else {
-                    Err(what)
+                    Err(Barred::Unnamed(what))
                 }
             }
         }

@@ -20,7 +20,7 @@ pub mod testing;
 mod tls;
 mod url;
 
-pub use address::{BadRange, Judgement, Range, Reach, judge};
+pub use address::{BadRange, Barred, Judgement, Range, Reach, judge};
 pub use answer::Answer;
 pub use client::Client;
 pub use error::{Error, Kind};

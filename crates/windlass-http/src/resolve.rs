@@ -70,12 +70,12 @@ impl Pinned {
         for address in found {
             match reach.allows(address) {
                 Ok(()) => addresses.push(SocketAddr::new(address, origin.port())),
-                Err(what) => refused = refused.or(Some((address, what))),
+                Err(barred) => refused = refused.or(Some((address, barred))),
             }
         }
         match (addresses.is_empty(), refused) {
-            (true, Some((address, what))) => {
-                let message = format!("{host} is {address}, {what}: it may not be reached");
+            (true, Some((address, barred))) => {
+                let message = format!("{host} is {address}, {barred}");
                 Err(Error::unsent(Kind::Refused, message))
             }
             (_, _) => Ok(Self { host, addresses }),

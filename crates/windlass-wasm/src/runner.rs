@@ -154,6 +154,7 @@ impl Attempt {
             log: context.log.clone(),
             progress: context.progress.clone(),
             checkpoints: context.checkpoints.clone(),
+            refusals: context.refusals.clone(),
             cancel: context.cancel.clone(),
             deadline: context.deadline_instant,
             clock: options.clock.clone(),

@@ -26,8 +26,6 @@ pub(crate) struct Exchange {
 pub(crate) struct Seen {
     last: VecDeque<Exchange>,
     unanswered: u32,
-    /// What was asked for and not let through: the missing grants, in words.
-    refused: Vec<String>,
 }
 
 impl Seen {
@@ -39,13 +37,6 @@ impl Seen {
             self.last.pop_front();
         }
         self.last.push_back(exchange);
-    }
-
-    /// A request that no grant allows. A guest that asks over and over is told of so often.
-    pub(crate) fn refuse(&mut self, why: String) {
-        if self.refused.len() < KEPT_MAX && !self.refused.contains(&why) {
-            self.refused.push(why);
-        }
     }
 
     /// Whether a request that may change something was sent and got no answer.
@@ -60,7 +51,7 @@ impl Seen {
 
     /// A plugin's evidence with what the host saw beside it.
     pub(crate) fn beside(&self, claimed: Option<Value>) -> Option<Value> {
-        if self.last.is_empty() && self.refused.is_empty() {
+        if self.last.is_empty() {
             return claimed;
         }
         let seen = self.last.iter().map(|exchange| {
@@ -76,10 +67,6 @@ impl Seen {
             Value::Map(entry)
         });
         let mut evidence = BTreeMap::from([("seen".to_owned(), Value::List(seen.collect()))]);
-        if !self.refused.is_empty() {
-            let refused = self.refused.iter().cloned().map(Value::Text);
-            evidence.insert("refused".to_owned(), Value::List(refused.collect()));
-        }
         if let Some(claimed) = claimed {
             evidence.insert("plugin".to_owned(), claimed);
         }

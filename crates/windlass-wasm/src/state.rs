@@ -8,13 +8,14 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use windlass_core::id::SecretName;
+use windlass_core::refusal::{REFUSALS_MAX, Refusal, RefusedBy};
 use windlass_core::value::Value;
 use windlass_engine::attempt::{
-    AttemptLog, CancelSignal, Checkpoints, DispatchToken, LOG_LINE_BYTES_MAX, Progress,
+    AttemptLog, CancelSignal, Checkpoints, DispatchToken, LOG_LINE_BYTES_MAX, Progress, Refusals,
 };
 use windlass_engine::ports::{Clock, Secrets};
 use windlass_engine::redact::Redactor;
-use windlass_http::{Client, Origin, Refusal};
+use windlass_http::{Client, Origin, Refusal as NotNow};
 
 use crate::imports::rates::Rates;
 use crate::limits::{HANDLES_MAX, Limits};
@@ -126,6 +127,7 @@ pub(crate) struct Around {
     pub(crate) log: AttemptLog,
     pub(crate) progress: Progress,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) refusals: Refusals,
     pub(crate) cancel: CancelSignal,
     pub(crate) deadline: Instant,
     pub(crate) clock: Arc<dyn Clock>,
@@ -142,6 +144,15 @@ impl Around {
     /// A text of the guest without secrets, those of the run and those that were issued.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.log.redact(&self.witness.redact(text))
+    }
+
+    /// Tells the run what the guest asked for and is not granted.
+    pub(crate) async fn refuse(&self, by: RefusedBy, asked: &str, missing: &str) {
+        let (asked, missing) = (self.redact(asked), self.redact(missing));
+        let refusal = Refusal::new(by, &printable(&asked), &printable(&missing));
+        if self.witness.is_news(&refusal) {
+            self.refusals.tell(refusal).await;
+        }
     }
 
     /// Lines for the attempt's log.
@@ -179,6 +190,7 @@ pub(crate) struct Witness {
     dispatch: Mutex<Dispatch>,
     seen: Mutex<Seen>,
     issued: Mutex<Issued>,
+    refused: Mutex<BTreeSet<Refusal>>,
 }
 
 /// Whether a change may be sent.
@@ -205,6 +217,7 @@ impl Witness {
             dispatch: Mutex::new(token.map_or(Dispatch::Closed, Dispatch::Held)),
             seen: Mutex::default(),
             issued: Mutex::default(),
+            refused: Mutex::default(),
         })
     }
 
@@ -214,20 +227,21 @@ impl Witness {
             dispatch: Mutex::new(Dispatch::Played),
             seen: Mutex::default(),
             issued: Mutex::default(),
+            refused: Mutex::default(),
         })
     }
 
     /// Asked at the moment at which a change is sent.
-    pub(crate) fn hand_over(&self, deadline: Instant) -> Result<(), Refusal> {
+    pub(crate) fn hand_over(&self, deadline: Instant) -> Result<(), NotNow> {
         let mut dispatch = locked(&self.dispatch);
-        let refused = |why: &str| Err(Refusal(why.to_owned()));
+        let refused = |why: &str| Err(NotNow(why.to_owned()));
         match std::mem::replace(&mut *dispatch, Dispatch::Closed) {
             Dispatch::Held(token) => match token.hand_over() {
                 Ok(_handed) => {
                     *dispatch = Dispatch::Handed;
                     Ok(())
                 }
-                Err(late) => Err(Refusal(late.to_string())),
+                Err(late) => Err(NotNow(late.to_string())),
             },
             Dispatch::Played => {
                 *dispatch = Dispatch::Handed;
@@ -267,9 +281,10 @@ impl Witness {
         locked(&self.seen).add(exchange);
     }
 
-    /// A request that no grant allows.
-    pub(crate) fn refuse(&self, why: String) {
-        locked(&self.seen).refuse(why);
+    /// Whether a refusal is to be told of: a guest that asks over and over is told of once.
+    fn is_news(&self, refusal: &Refusal) -> bool {
+        let mut refused = locked(&self.refused);
+        refused.len() < REFUSALS_MAX && refused.insert(refusal.clone())
     }
 
     /// Whether a change was sent that nobody answered.

@@ -12,7 +12,7 @@ use windlass_core::id::{NodeId, RunId, SecretName};
 use windlass_core::outcome::{Answer, Effected, Outcome};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
-use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, Progress};
+use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, Progress, Refusals};
 use windlass_engine::ports::{Secrets, StepContext};
 use windlass_engine::redact::Redactor;
 
@@ -120,6 +120,7 @@ pub(crate) fn attempt(
     let checkpoint = fixture.checkpoint.as_ref().map(Json::to_string);
     let (_, cancel) = CancelSignal::new();
     let (checkpoints, _) = Checkpoints::new();
+    let (refusals, _) = Refusals::new();
     let context = StepContext {
         run,
         node,
@@ -134,6 +135,7 @@ pub(crate) fn attempt(
         cancel,
         checkpoints,
         checkpoint,
+        refusals,
         log: AttemptLog::new(log.to_owned(), &redactor, progress.clone()),
         progress,
     };

@@ -37,6 +37,10 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
         output::json(&told);
     } else {
         tell::print(&told.sentence, &Paint::of_stdout());
+        for refused in &told.refusals {
+            let refused = format!("{} was refused {}.", refused.node, refused.refusal);
+            tell::print(&refused, &Paint::of_stdout());
+        }
         if let Some(undelivered) = undelivered(&told.unsent) {
             let told = format!("{undelivered}; `windlass outbox {}` says why.", args.run);
             tell::print(&told, &Paint::of_stdout());

@@ -137,6 +137,14 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
             ),
         ),
         Event::AttemptCheckpointed { .. } => None,
+        Event::RequestRefused {
+            node,
+            attempt,
+            refusal,
+        } => lasting(
+            "refused",
+            format!("{} was refused {refusal}", tried(node, *attempt)),
+        ),
         Event::AttemptSucceeded {
             node,
             attempt,

@@ -170,7 +170,7 @@ fn look(state: &str) -> (&'static str, &'static str, Colour) {
     match state {
         "by_hand" => ("?", "?", Colour::Yellow),
         "succeeded" | "approved" | "attested" => ("✓", "+", Colour::Green),
-        "failed" | "attempt_failed" => ("✗", "x", Colour::Red),
+        "failed" | "attempt_failed" | "refused" => ("✗", "x", Colour::Red),
         "running" | "polling" | "ending" => ("●", "*", Colour::Cyan),
         "waiting" | "backoff" => ("◌", "~", Colour::Cyan),
         "open" => ("?", "?", Colour::Yellow),

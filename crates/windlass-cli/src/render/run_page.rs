@@ -205,6 +205,10 @@ fn step_lines(step: &Step, columns: usize, now: Timestamp, paint: &Paint) -> Vec
             };
             lines.extend(paint.hanging(indent, indent, &format!("{message}{effect}")));
         }
+        for refusal in &item.refusals {
+            let refused = format!("refused {refusal}");
+            lines.extend(paint.hanging(indent, indent, &refused));
+        }
         if let Some(pid) = item.orphan_pid {
             lines.push(format!("{indent}its process {pid} still lives"));
         }

@@ -10,6 +10,7 @@ mod operator;
 mod outcome;
 mod policy;
 mod start;
+mod told;
 
 pub use advance::INTERRUPTIONS_MAX;
 pub use gates::GATE_OPENINGS_MAX;
@@ -18,11 +19,11 @@ pub(crate) use start::{has_turn, is_startable};
 use crate::command::{Command, Orphan};
 use crate::event::Event;
 use crate::evolve::{CODE_INTERRUPTED, evolve};
-use crate::outcome::{CHECKPOINT_BYTES_MAX, Effected, Failure};
+use crate::outcome::{Effected, Failure};
 use crate::plan::IndexedPlan;
 use crate::policy::Standing;
 use crate::rejection::Rejection;
-use crate::state::{Live, NodePhase, NodeState, RunState};
+use crate::state::{Live, NodeState, RunState};
 use crate::time::Timestamp;
 
 /// The most events that may follow from one command: a plan of the largest size,
@@ -101,31 +102,12 @@ impl Decider {
                 node,
                 attempt,
                 data,
-            } => {
-                if data.len() > CHECKPOINT_BYTES_MAX {
-                    return Err(Rejection::TooLarge {
-                        max: CHECKPOINT_BYTES_MAX,
-                    });
-                }
-                let key = self.current(&node, attempt)?;
-                let live = self.live()?;
-                let state = live.nodes.get(&key).expect("current nodes exist");
-                if let NodePhase::Running { .. } = state.phase {
-                    self.emit(Event::AttemptCheckpointed {
-                        node,
-                        attempt,
-                        data,
-                    });
-                    Ok(())
-                } else {
-                    let state = state.phase.name();
-                    Err(Rejection::WrongState {
-                        node,
-                        state,
-                        expected: "an attempt in flight",
-                    })
-                }
-            }
+            } => self.checkpoint(node, attempt, data),
+            Command::Refused {
+                node,
+                attempt,
+                refusal,
+            } => self.refused(node, attempt, refusal),
             Command::Reconciled {
                 node,
                 attempt,

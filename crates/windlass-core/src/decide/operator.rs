@@ -102,6 +102,7 @@ impl Decider {
             | Command::Tick
             | Command::Ended { .. }
             | Command::Checkpoint { .. }
+            | Command::Refused { .. }
             | Command::Reconciled { .. }
             | Command::Observed { .. }
             | Command::OrphanFound(_)

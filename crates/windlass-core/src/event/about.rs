@@ -77,6 +77,9 @@ impl Event {
             | Event::AttemptCheckpointed {
                 node: id, attempt, ..
             }
+            | Event::RequestRefused {
+                node: id, attempt, ..
+            }
             | Event::AttemptSucceeded {
                 node: id, attempt, ..
             }

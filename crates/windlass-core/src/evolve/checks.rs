@@ -6,6 +6,7 @@ use super::{Fold, IllegalEvent};
 use crate::id::{NodeId, Phase, StepId};
 use crate::outcome::{Effected, Failure};
 use crate::plan::{EffectClass, StepKind};
+use crate::refusal::REFUSALS_MAX;
 use crate::state::{Key, NodePhase, NodeState, StepPhase};
 use crate::time::Timestamp;
 
@@ -116,6 +117,19 @@ impl Fold<'_> {
         let (key, state) = self.existing(node)?;
         self.is_attempt(node.to_string(), attempt, state.attempt)?;
         if let NodePhase::Running { .. } = state.phase {
+            return Ok(key);
+        }
+        Err(self.wrong(node.to_string(), state.phase.name()))
+    }
+
+    /// An attempt that may still ask for something: in flight, or looked at, with room for
+    /// one more refusal.
+    pub(super) fn asking(&self, node: &NodeId, attempt: u32) -> Checked<Key> {
+        let (key, state) = self.existing(node)?;
+        self.is_attempt(node.to_string(), attempt, state.attempt)?;
+        if let NodePhase::Running { .. } | NodePhase::InDoubt(_) = state.phase
+            && state.refusals.len() < REFUSALS_MAX
+        {
             return Ok(key);
         }
         Err(self.wrong(node.to_string(), state.phase.name()))

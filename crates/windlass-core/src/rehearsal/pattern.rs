@@ -120,6 +120,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "wait_ended",
     "attempt_started",
     "attempt_checkpointed",
+    "request_refused",
     "attempt_succeeded",
     "attempt_failed",
     "retry_scheduled",

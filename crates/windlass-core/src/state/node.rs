@@ -2,6 +2,7 @@
 
 use crate::event::{Ask, Dispatch};
 use crate::outcome::{Failure, Resolution};
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -21,9 +22,6 @@ pub struct NodeState {
     pub(crate) interrupted: bool,
     /// No attempt starts before this: an earlier one might still be on its way.
     pub(crate) not_before: Timestamp,
-    /// What an idempotent attempt sent may be carried out until then: the next one is
-    /// scheduled no earlier. Journals of before this rule repeat at once, and stay readable.
-    pub(crate) quiet_at: Timestamp,
     /// How earlier attempts' doubts were settled.
     pub(crate) resolved: Vec<(u32, Resolution)>,
     /// One of `orphans`, for those who show one.
@@ -33,6 +31,8 @@ pub struct NodeState {
     /// Whether an attempt settled or was given up: what it left may remain.
     pub(crate) acted: bool,
     pub(crate) checkpoint: Option<String>,
+    /// What the latest attempt asked for and was refused.
+    pub refusals: Vec<Refusal>,
     /// What the latest attempt was given, until its consequence is decided.
     pub(crate) in_flight: Option<(Dispatch, Timestamp, Timestamp)>,
     /// The failure of the latest failed attempt.
@@ -53,12 +53,12 @@ impl NodeState {
             interruptions: 0,
             interrupted: false,
             not_before: Timestamp(i64::MIN),
-            quiet_at: Timestamp(i64::MIN),
             resolved: Vec::new(),
             orphan: None,
             orphans: Vec::new(),
             acted: false,
             checkpoint: None,
+            refusals: Vec::new(),
             in_flight: None,
             failure: None,
             poll_since: None,

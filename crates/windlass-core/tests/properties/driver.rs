@@ -16,6 +16,7 @@ use windlass_core::event::{EVENT_VERSION, Event};
 use windlass_core::id::{NodeId, StepId};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{Digest, IndexedPlan};
+use windlass_core::refusal::{Refusal, RefusedBy};
 use windlass_core::state::{Need, RunState, RunStatus};
 use windlass_core::time::{Millis, Timestamp};
 use windlass_core::value::Value;
@@ -249,6 +250,11 @@ impl Driver {
         Value::Map([("x".to_owned(), Value::Int(x))].into())
     }
 
+    fn refusal(&mut self) -> Refusal {
+        let asked = ["GET a", "GET b"][self.dice.below(2) as usize];
+        Refusal::new(RefusedBy::Grant, asked, "no grant")
+    }
+
     fn outcome(&mut self) -> Outcome {
         let roll = match self.mood {
             Mood::Kind => 0,
@@ -282,6 +288,14 @@ impl Driver {
                         node,
                         attempt,
                         data,
+                    });
+                }
+                if self.mood == Mood::Wild && self.dice.one_in(6) {
+                    let refusal = self.refusal();
+                    return self.give(Command::Refused {
+                        node,
+                        attempt,
+                        refusal,
                     });
                 }
                 let outcome = self.outcome();

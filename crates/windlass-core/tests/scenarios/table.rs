@@ -78,9 +78,10 @@ const NODE: [&str; 12] = [
     "failed",
     "stopped",
 ];
-const NODE_EVENTS: [&str; 22] = [
+const NODE_EVENTS: [&str; 23] = [
     "attempt_started",
     "attempt_checkpointed",
+    "request_refused",
     "attempt_succeeded",
     "attempt_failed",
     "retry_scheduled",
@@ -156,6 +157,7 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
         &["none", "ready", "backoff", "polling"],
     ),
     ("node", "attempt_checkpointed", &["running"]),
+    ("node", "request_refused", &["running", "in_doubt"]),
     ("node", "attempt_succeeded", &["running"]),
     ("node", "attempt_failed", &["running"]),
     ("node", "retry_scheduled", &["attempt_failed"]),

@@ -4,21 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use windlass_core::event::Dispatch;
-use windlass_core::id::{NodeId, RunId};
+use windlass_core::id::NodeId;
 use windlass_core::outcome::Outcome;
 use windlass_core::plan::{EffectClass, Verb};
 use windlass_core::time::Timestamp;
 
-use super::Message;
 use super::flight::{Report, Slot, SlotKind};
+use super::forward::Forward;
 use super::lacks::secrets_for;
 use super::task::Task;
 use crate::attempt::{
-    AttemptLog, CancelSignal, CheckpointRequest, Checkpoints, DispatchToken, Progress, SendWindow,
-    TooLate, later,
+    AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, Refusals, SendWindow, TooLate,
+    later,
 };
 use crate::limits::CANCEL_GRACE;
 use crate::ports::{StepContext, StepRunner, Work};
@@ -55,7 +55,8 @@ impl Task {
         let (cancel, signal) = CancelSignal::new();
         let redactor = shared.registry().redactor(&self.run);
         let (progress, line) = Progress::new(&redactor);
-        let (checkpoints, requests) = Checkpoints::new();
+        let (checkpoints, kept) = Checkpoints::new();
+        let (refusals, refused) = Refusals::new();
         let secrets = secrets_for(shared, &self.run, &self.snapshot.state, &attempt.call.input);
         let path = shared
             .dir
@@ -82,6 +83,7 @@ impl Task {
             cancel: signal.clone(),
             checkpoints,
             checkpoint: attempt.checkpoint,
+            refusals,
             progress,
             log: log.clone(),
         };
@@ -101,7 +103,8 @@ impl Task {
             run: self.run.clone(),
             node: attempt.node,
             attempt: attempt.attempt,
-            requests,
+            kept,
+            refused,
             mailbox: self.mailbox.upgrade(),
             log: log.clone(),
         };
@@ -165,35 +168,5 @@ pub(super) async fn given_up(signal: Option<CancelSignal>) {
             tokio::time::sleep(CANCEL_GRACE).await;
         }
         None => std::future::pending().await,
-    }
-}
-
-/// Brings an attempt's checkpoints to the run's task.
-struct Forward {
-    run: RunId,
-    node: NodeId,
-    attempt: u32,
-    requests: mpsc::Receiver<CheckpointRequest>,
-    mailbox: Option<mpsc::Sender<Message>>,
-    log: AttemptLog,
-}
-
-impl Forward {
-    async fn serve(mut self) -> std::convert::Infallible {
-        while let (Some((data, durable)), Some(mailbox)) =
-            (self.requests.recv().await, &self.mailbox)
-        {
-            let message = Message::Checkpoint {
-                node: self.node.clone(),
-                attempt: self.attempt,
-                data: self.log.redact(&data),
-                durable,
-            };
-            if mailbox.send(message).await.is_err() {
-                tracing::debug!(run = %self.run, node = %self.node, "the run takes no checkpoints any more");
-                break;
-            }
-        }
-        std::future::pending().await
     }
 }

@@ -12,10 +12,13 @@ use windlass_core::plan::EffectClass;
 use windlass_core::time::{Millis, Timestamp};
 
 use super::flight::{Report, Slot, SlotKind};
+use super::forward::Forward;
 use super::lacks::secrets_for;
 use super::launch::given_up;
 use super::task::Task;
-use crate::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, later};
+use crate::attempt::{
+    AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, Refusals, later,
+};
 use crate::limits::CANCEL_GRACE;
 use crate::ports::{StepContext, StepRunner};
 use crate::redact;
@@ -45,7 +48,9 @@ impl Task {
         let redactor = shared.registry().redactor(&self.run);
         let (progress, _line) = Progress::new(&redactor);
         // A look has nothing to keep: what it would checkpoint is refused.
-        let (checkpoints, _) = Checkpoints::new();
+        let (checkpoints, mut kept) = Checkpoints::new();
+        kept.close();
+        let (refusals, refused) = Refusals::new();
         let secrets = secrets_for(shared, &self.run, &self.snapshot.state, &call.input);
         let path = shared.dir.look_log(&self.run, &node, attempt);
         let log = AttemptLog::new(path, &redactor, progress.clone());
@@ -63,7 +68,17 @@ impl Task {
             cancel: signal.clone(),
             checkpoints,
             checkpoint,
+            refusals,
             progress,
+            log: log.clone(),
+        };
+        let forward = Forward {
+            run: self.run.clone(),
+            node: node.clone(),
+            attempt,
+            kept,
+            refused,
+            mailbox: self.mailbox.upgrade(),
             log: log.clone(),
         };
         let slot = Slot {
@@ -77,6 +92,7 @@ impl Task {
             tokio::pin!(looking);
             tokio::select! {
                 looked = &mut looking => looked.into_report(asked_at, &log),
+                never = forward.serve() => match never {},
                 () = given_up(Some(signal)) => Report::Dropped,
                 () = tokio::time::sleep(span) => {
                     // Told to stop, it may still clean up; what it says then is too late.

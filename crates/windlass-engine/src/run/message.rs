@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 use windlass_core::command::Command;
 use windlass_core::event::Event;
-use windlass_core::id::{NodeId, RunId};
+use windlass_core::id::RunId;
 use windlass_journal::IdempotencyKey;
 
 use crate::error::CommandError;
@@ -28,11 +28,9 @@ pub(crate) enum Message {
         key: Option<IdempotencyKey>,
         answer: oneshot::Sender<Result<CommandAnswer, CommandError>>,
     },
-    /// A runner wants something kept.
-    Checkpoint {
-        node: NodeId,
-        attempt: u32,
-        data: String,
+    /// A runner tells something that is to be kept.
+    Tell {
+        command: Command,
         durable: oneshot::Sender<()>,
     },
     /// A timer is due, or what kept the run waiting has come.

@@ -5,7 +5,8 @@
 //! - `step`: command -> decide -> evolve a copy -> one append -> swap -> publish.
 //! - `append`: making it durable.
 //! - `perform`: the difference between what should be in flight and what is.
-//! - `flight`: what is; `launch` and `look`: how it gets there; `landing`: how it comes back.
+//! - `flight`: what is; `launch` and `look`: how it gets there; `forward`: what it tells on
+//!   its way; `landing`: how it comes back.
 //! - `takeover`: what an earlier process left behind; `left_behind`: what an attempt did.
 //! - `lock`: asking for the lock of the target.
 //! - `overtaken`: approvals that a clock set forward has overtaken.
@@ -13,6 +14,7 @@
 
 mod append;
 mod flight;
+mod forward;
 mod lacks;
 mod landing;
 mod launch;

@@ -54,7 +54,7 @@ impl Task {
                 Ok(())
             }
             // What a change wants to be kept helps the next owner to look.
-            checkpoint @ Message::Checkpoint { .. } => self.message(checkpoint).await,
+            told @ Message::Tell { .. } => self.message(told).await,
             Message::Wake => Ok(()),
         }
     }

@@ -144,7 +144,7 @@ async fn refuse_all(
                 // A caller who has gone needs no answer.
                 let _gone = answer.send(Err(error.clone()));
             }
-            Message::Checkpoint { .. } | Message::Wake => {}
+            Message::Tell { .. } | Message::Wake => {}
         }
     }
     shared.wheel_changed.notify_one();
@@ -294,17 +294,7 @@ impl Task {
                     Ok(_) | Err(Refused::Rejected(_) | Refused::NotNow(_)) => Ok(()),
                 }
             }
-            Message::Checkpoint {
-                node,
-                attempt,
-                data,
-                durable,
-            } => {
-                let command = Command::Checkpoint {
-                    node,
-                    attempt,
-                    data,
-                };
+            Message::Tell { command, durable } => {
                 match self.step(command, For::Engine).await {
                     Ok(_) => {
                         let _gone = durable.send(());

@@ -114,6 +114,7 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
         | Event::WaitEnded { .. }
         | Event::AttemptStarted { .. }
         | Event::AttemptCheckpointed { .. }
+        | Event::RequestRefused { .. }
         | Event::AttemptSucceeded { .. }
         | Event::AttemptFailed { .. }
         | Event::RetryScheduled { .. }

@@ -3,11 +3,12 @@
 
 use serde::Serialize;
 use windlass_core::id::RunId;
+use windlass_core::refusal::Refusal;
 use windlass_engine::outbox::Unsent;
 
 use super::waits::{WaitsFor, waits};
 use super::{Telling, quoted, stopping};
-use crate::wire::Stop;
+use crate::wire::{NodeName, Stop};
 
 /// Most things that the sentence names.
 const NAMED_MAX: usize = 3;
@@ -26,6 +27,9 @@ pub struct Why {
     pub stop: Option<Stop>,
     /// Whether a process owns the state directory.
     pub owned: bool,
+    /// What plugins asked for and were not granted, in the latest attempt of each node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refused>,
     /// Messages of the run that are not delivered or not done with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unsent: Vec<Unsent>,
@@ -41,8 +45,30 @@ pub fn why(told: &Telling<'_>) -> Why {
         waits,
         stop: told.run.stop.clone(),
         owned: told.owned,
+        refusals: refusals(told),
         unsent: told.run.unsent.clone(),
     }
+}
+
+/// Something that a plugin was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    pub node: NodeName,
+    pub attempt: u32,
+    pub refusal: Refusal,
+}
+
+fn refusals(told: &Telling<'_>) -> Vec<Refused> {
+    let items = told.run.steps.iter().flat_map(|step| &step.items);
+    let refusals = items.flat_map(|item| {
+        let refused = |refusal: &Refusal| Refused {
+            node: item.node.clone(),
+            attempt: item.attempt,
+            refusal: refusal.clone(),
+        };
+        item.refusals.iter().map(refused)
+    });
+    refusals.collect()
 }
 
 fn sentence(told: &Telling<'_>, waits: &[WaitsFor]) -> String {

@@ -135,7 +135,11 @@ fn show_item(
         .map(|failure| failure.message.clone());
     let last_line = lines.get(&(&look.node, state.attempt)).copied();
     let texts = message.as_ref().map_or(0, String::len) + last_line.map_or(0, str::len);
-    if !budget.take_item(texts + state.item.weight_bytes()) {
+    let refusals = state.refusals.iter();
+    let refused: usize = refusals
+        .map(|refusal| refusal.asked.len() + refusal.missing.len())
+        .sum();
+    if !budget.take_item(texts + refused + state.item.weight_bytes()) {
         return None;
     }
     let (until, outputs) = match &state.phase {
@@ -159,6 +163,7 @@ fn show_item(
         until_ms: until.map(|at| at.0),
         effected: failed_effect(look).map(|effect| effect.to_string()),
         message,
+        refusals: state.refusals.clone(),
         last_line: last_line.map(str::to_owned),
         orphan_pid: orphan(look),
         outputs_left_out: outputs.is_some() && kept.is_none(),

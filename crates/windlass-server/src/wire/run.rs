@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use windlass_core::id::{NodeId, RunId, SecretName, StepId};
 use windlass_core::plan::{Digest, SecretSource, Unit, shown};
+use windlass_core::refusal::Refusal;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 use windlass_engine::outbox::Unsent;
@@ -336,6 +337,9 @@ pub struct Item {
     pub effected: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
+    /// What the latest attempt of a plugin asked for and was not granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
     /// What an attempt in flight said last.
     pub last_line: Option<String>,
     /// A process of it that outlived its engine.

@@ -15,7 +15,9 @@ use windlass_core::plan::{EffectClass, HostPattern, Input};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
 use windlass_engine::SimClock;
-use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
+use windlass_engine::attempt::{
+    AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, Refusals,
+};
 use windlass_engine::ports::{CatalogSource as _, Secrets, StepContext};
 use windlass_engine::redact::Redactor;
 use windlass_steps::NativeSteps;
@@ -121,6 +123,7 @@ impl Attempt {
             cancel: cancel_signal,
             checkpoints,
             checkpoint: None,
+            refusals: Refusals::new().0,
             progress,
         };
         let runner = NativeSteps::new().runner(&context.uses).unwrap();

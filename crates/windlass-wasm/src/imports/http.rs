@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
 use tokio::time::Instant;
+use windlass_core::refusal::RefusedBy;
 use windlass_engine::redact::MARK;
 use windlass_http::{
     Answer, BODY_BYTES_MAX, CONNECT_TIMEOUT, Error as NoAnswer, Kind as Why, Limits, Method,
@@ -34,20 +35,28 @@ impl Host for State {
         self.called()?;
         let captures = request.capture.clone();
         let said = self.said(&request)?;
-        let mut went_out = true;
-        let sent = match self.prepare(request)? {
+        let asked = asked(&request);
+        let prepared = self.prepare(request)?;
+        let went_out = prepared.is_ok();
+        let sent = match prepared {
             Ok(prepared) => self.exchange(prepared, said.as_ref()).await?,
-            Err(error) => {
-                went_out = false;
-                if let (Some(around), ErrorKind::NotGranted) = (self.around(), error.kind) {
-                    around.witness.refuse(around.redact(&error.message));
-                }
-                if let (Some(stage), ErrorKind::NotGranted) = (self.stage(), error.kind) {
-                    stage.refused(&error.message);
+            Err(NotSent { error, refused }) => {
+                if let (Some(around), Some((by, missing))) = (self.around(), refused) {
+                    around.refuse(by, &asked, &missing).await;
+                    if let Some(stage) = &around.stage {
+                        stage.refused(&error.message);
+                    }
                 }
                 Err(error)
             }
         };
+        if let (Some(around), Err(error)) = (self.around(), &sent)
+            && error.kind == ErrorKind::Address
+        {
+            around
+                .refuse(RefusedBy::Address, &asked, &error.message)
+                .await;
+        }
         let first_issued = self.around().map_or(0, |around| around.issued) + 1;
         let came = match sent {
             Ok(answer) => Ok(self.response(answer, &captures)?),
@@ -73,7 +82,13 @@ struct Prepared {
     timeout: Option<Duration>,
 }
 
-fn refused(kind: ErrorKind, message: impl Into<String>) -> Error {
+/// A request that does not go out, and what would have had to be granted for it.
+struct NotSent {
+    error: Error,
+    refused: Option<(RefusedBy, String)>,
+}
+
+fn unsent(kind: ErrorKind, message: impl Into<String>) -> Error {
     Error {
         kind,
         sent: Sent::No,
@@ -82,8 +97,17 @@ fn refused(kind: ErrorKind, message: impl Into<String>) -> Error {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Error {
-    refused(ErrorKind::Invalid, message)
+fn invalid(message: impl Into<String>) -> NotSent {
+    NotSent {
+        error: unsent(ErrorKind::Invalid, message),
+        refused: None,
+    }
+}
+
+/// What a request asks for, as far as people need to know.
+fn asked(request: &Request) -> String {
+    let url = request.url.split(['?', '#']).next().unwrap_or_default();
+    format!("{} {url}", method(request.method).name())
 }
 
 /// Without its query.
@@ -158,7 +182,7 @@ impl State {
     }
 
     /// Judges a request and fills in its secrets.
-    fn prepare(&self, request: Request) -> wasmtime::Result<Result<Prepared, Error>> {
+    fn prepare(&self, request: Request) -> wasmtime::Result<Result<Prepared, NotSent>> {
         let Some(around) = self.around() else {
             return Ok(Err(invalid("`describe` sends nothing")));
         };
@@ -172,7 +196,13 @@ impl State {
         let method = method(request.method);
         let reads = match around.grant(method, &url) {
             Ok(reads) => reads,
-            Err(error) => return Ok(Err(error)),
+            Err(missing) => {
+                let message = format!("no grant allows {method} {}: {missing}", shown(&url));
+                return Ok(Err(NotSent {
+                    error: unsent(ErrorKind::NotGranted, message),
+                    refused: Some((RefusedBy::Grant, missing)),
+                }));
+            }
         };
         let host = url.origin().host().to_owned();
         let mut wire = Wire::new(method, url);
@@ -215,7 +245,11 @@ impl State {
     }
 
     /// A header's value; it always counts as a secret one.
-    fn header(&self, parts: &[Part], host: &str) -> wasmtime::Result<Result<SecretString, Error>> {
+    fn header(
+        &self,
+        parts: &[Part],
+        host: &str,
+    ) -> wasmtime::Result<Result<SecretString, NotSent>> {
         let mut value = String::new();
         for part in parts {
             match part {
@@ -243,7 +277,11 @@ impl State {
     }
 
     /// A JSON body with its secrets.
-    fn document(&self, document: Document, host: &str) -> wasmtime::Result<Result<Vec<u8>, Error>> {
+    fn document(
+        &self,
+        document: Document,
+        host: &str,
+    ) -> wasmtime::Result<Result<Vec<u8>, NotSent>> {
         if document.secrets.is_empty() {
             // As it was written: somebody may have signed it.
             return Ok(Ok(document.text.into_bytes()));
@@ -269,14 +307,17 @@ impl State {
         &self,
         handle: &wasmtime::component::Resource<Handle>,
         host: &str,
-    ) -> wasmtime::Result<Result<SecretString, Error>> {
+    ) -> wasmtime::Result<Result<SecretString, NotSent>> {
         let Some(around) = self.around() else {
             return Ok(Err(invalid("`describe` sends nothing")));
         };
         Ok(match self.table.get(handle)? {
             Handle::Named(name) => match around.secrets.for_host(name, host) {
                 Ok(value) => Ok(value.clone()),
-                Err(refusal) => Err(refused(ErrorKind::NotGranted, refusal.to_string())),
+                Err(refusal) => Err(NotSent {
+                    error: unsent(ErrorKind::NotGranted, refusal.to_string()),
+                    refused: Some((RefusedBy::Secret, refusal.to_string())),
+                }),
             },
             Handle::Issued(value, _) => Ok(value.clone()),
             Handle::Derived(_) => Err(invalid("a derived key can sign and cannot be sent")),
@@ -290,7 +331,7 @@ impl State {
         said: Option<&fixture::Request>,
     ) -> wasmtime::Result<Result<Answer, Error>> {
         let Some(around) = self.around_mut() else {
-            return Ok(Err(invalid("`describe` sends nothing")));
+            return Ok(Err(unsent(ErrorKind::Invalid, "`describe` sends nothing")));
         };
         let url = prepared.wire.url().clone();
         let exchange = Exchange {
@@ -309,7 +350,7 @@ impl State {
                 && left
                 && let Err(late) = around.witness.hand_over(around.deadline)
             {
-                return Ok(Err(refused(ErrorKind::TooLate, late.to_string())));
+                return Ok(Err(unsent(ErrorKind::TooLate, late.to_string())));
             }
             return Ok(told(around, exchange, sent));
         }
@@ -325,7 +366,7 @@ impl State {
             let key = (host, credentials.join(" "));
             let Some(at) = around.rates.next(key, now, until) else {
                 let message = "the plugin's rate leaves no time for it";
-                return Ok(Err(refused(ErrorKind::Timeout, message)));
+                return Ok(Err(unsent(ErrorKind::Timeout, message)));
             };
             tokio::time::sleep_until(at).await;
         }
@@ -402,21 +443,19 @@ impl State {
 impl Around {
     /// Whether the request only reads, when it is allowed at all: the manifest asks for it
     /// and the runbook grants it.
-    fn grant(&self, method: Method, url: &Url) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// The grant that is missing.
+    fn grant(&self, method: Method, url: &Url) -> Result<bool, String> {
         let holds = |allowed: &&Allowed| allowed.holds(method, url, &self.origins);
         let asked: Vec<&Allowed> = self.action.requests.iter().filter(holds).collect();
         let granted: Vec<&Allowed> = self.granted.iter().filter(holds).collect();
-        let shown = shown(url);
-        let refused = |why: String| Err(refused(ErrorKind::NotGranted, why));
         let Some(first) = asked.first() else {
-            return refused(format!(
-                "no grant allows {method} {shown}: the action's manifest does not ask for it"
-            ));
+            return Err("the action's manifest does not ask for it".to_owned());
         };
         if granted.is_empty() {
-            return refused(format!(
-                "no grant allows {method} {shown}: the manifest asks for {method} {}, and the \
-                 runbook's `grants` do not hold it",
+            return Err(format!(
+                "the manifest asks for {method} {}, and the runbook's `grants` do not hold it",
                 first.pattern
             ));
         }
@@ -425,9 +464,9 @@ impl Around {
         match (reads, self.kind) {
             (true, _) => Ok(true),
             (false, Kind::Run | Kind::Undo) => Ok(false),
-            (false, Kind::Reconcile) => refused(format!(
-                "a reconcile only reads, and no grant calls {method} {shown} a read"
-            )),
+            (false, Kind::Reconcile) => {
+                Err("a reconcile only reads, and no grant calls it a read".to_owned())
+            }
         }
     }
 }

@@ -4,11 +4,12 @@ use serde_json::json;
 use windlass_core::catalog::Grant;
 use windlass_core::outcome::{Effected, Outcome};
 use windlass_core::plan::{Digest, Plugin as Pin};
+use windlass_core::refusal::RefusedBy;
 use windlass_engine::ports::Plugins as _;
 use windlass_http::testing::{Script, Server, answer};
 use windlass_wasm::Kept;
 
-use crate::support::{attempt, component, hostile, options};
+use crate::support::{Ended, attempt, component, hostile, options};
 
 #[tokio::test]
 async fn only_what_the_plan_grants_is_sent() {
@@ -55,14 +56,20 @@ async fn only_what_the_plan_grants_is_sent() {
     let narrow = || pin("{endpoint}/open/a", &local);
     ask(narrow(), "/open/a").await.outputs();
     let sent = server.connections();
-    let failure = ask(narrow(), "/open/b").await;
-    let failure = failure.failed(Effected::None, "not_granted");
+    let ended = ask(narrow(), "/open/b").await;
+    let failure = ended.failed(Effected::None, "not_granted");
     for words in [
         "the manifest asks for GET {endpoint}/open/**",
         "`grants` do not hold it",
     ] {
         assert!(failure.message.contains(words), "{}", failure.message);
     }
+    told(
+        &ended,
+        RefusedBy::Grant,
+        &format!("GET {here}/open/b"),
+        "the manifest asks for GET {endpoint}/open/**, and the runbook's `grants` do not hold it",
+    );
     // A grant that the manifest does not ask for gives nothing.
     ask(pin("{endpoint}/**", &local), "/closed")
         .await
@@ -80,6 +87,22 @@ async fn only_what_the_plan_grants_is_sent() {
         "{ended:?}"
     );
     assert_eq!(server.connections(), sent);
+    told(
+        &ended,
+        RefusedBy::Address,
+        &format!("GET {here}/open/a"),
+        "it may not be reached, as no range that is granted holds it",
+    );
+}
+
+/// One refusal, and in it the grant that is missing.
+#[track_caller]
+fn told(ended: &Ended, by: RefusedBy, asked: &str, missing: &str) {
+    let [refusal] = ended.refused.as_slice() else {
+        panic!("not one refusal: {ended:?}");
+    };
+    assert_eq!((refusal.by, refusal.asked.as_str()), (by, asked));
+    assert!(refusal.missing.contains(missing), "{refusal}");
 }
 
 #[tokio::test]
@@ -111,10 +134,12 @@ async fn only_what_the_manifest_asks_for_is_sent() {
         let failure = ended.failed(Effected::None, "not_granted");
         assert!(failure.message.contains("no grant allows GET"), "{url}");
         assert!(ended.log.contains("no grant allows GET"), "{}", ended.log);
-        let refused = failure.evidence.as_ref().unwrap().get("refused").unwrap();
-        assert!(
-            refused.to_string().contains("no grant allows GET"),
-            "{refused}"
+        let asked = format!("GET {}", url.split('?').next().unwrap());
+        told(
+            &ended,
+            RefusedBy::Grant,
+            &asked,
+            "manifest does not ask for it",
         );
     }
     for url in ["file:///etc/passwd", "http://u:p@127.0.0.1/open/a", "x"] {
@@ -169,6 +194,8 @@ async fn a_granted_name_leads_to_no_forbidden_address() {
             }
             _ => {
                 ended.failed(Effected::None, "address_refused");
+                let asked = format!("GET {origin}/open/a");
+                told(&ended, RefusedBy::Address, &asked, "reached");
             }
         }
     }
@@ -176,4 +203,6 @@ async fn a_granted_name_leads_to_no_forbidden_address() {
     let with = json!({"endpoint": "https://a.example.test", "url": "https://metadata.example.test/latest"});
     let ended = attempt(&plugin, "hostile/ask", with).run().await;
     ended.failed(Effected::None, "address_refused");
+    let asked = "GET https://metadata.example.test/latest";
+    told(&ended, RefusedBy::Address, asked, "it is never reached");
 }

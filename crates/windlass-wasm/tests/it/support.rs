@@ -14,9 +14,12 @@ use tokio::time::Instant;
 use windlass_core::id::{NodeId, SecretName};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{EffectClass, HostPattern, Input};
+use windlass_core::refusal::Refusal;
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
-use windlass_engine::attempt::{AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress};
+use windlass_engine::attempt::{
+    AttemptLog, CancelSignal, Checkpoints, DispatchToken, Progress, Refusals,
+};
 use windlass_engine::ports::{CatalogSource as _, Clock as _, Secrets, StepContext, StepRunner};
 use windlass_engine::redact::Redactor;
 use windlass_engine::{SimClock, SystemClock};
@@ -191,6 +194,9 @@ impl Attempt {
         let effect: EffectClass = self.plugin.catalog().actions[&uses].effect.unwrap();
         let kept = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(keep(requests, kept.clone()));
+        let (refusals, notices) = Refusals::new();
+        let refused = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(keep(notices, refused.clone()));
         let now = SystemClock::default().now();
         let context = StepContext {
             run: "run-1".parse().unwrap(),
@@ -207,6 +213,7 @@ impl Attempt {
             cancel: cancel_signal,
             checkpoints,
             checkpoint: self.checkpoint.clone(),
+            refusals,
             progress,
         };
         let beside = Beside {
@@ -214,6 +221,7 @@ impl Attempt {
             progress: progress_line,
             log_path,
             kept,
+            refused,
             _dir: dir,
         };
         (context, beside)
@@ -260,13 +268,11 @@ pub(crate) struct Beside {
     progress: watch::Receiver<String>,
     log_path: PathBuf,
     kept: Arc<Mutex<Vec<String>>>,
+    refused: Arc<Mutex<Vec<Refusal>>>,
     _dir: TempDir,
 }
 
-async fn keep(
-    mut requests: mpsc::Receiver<(String, oneshot::Sender<()>)>,
-    kept: Arc<Mutex<Vec<String>>>,
-) {
+async fn keep<T>(mut requests: mpsc::Receiver<(T, oneshot::Sender<()>)>, kept: Arc<Mutex<Vec<T>>>) {
     while let Some((data, done)) = requests.recv().await {
         kept.lock().unwrap().push(data);
         let _ = done.send(());
@@ -283,11 +289,13 @@ impl Running {
         let outcome = within(Duration::from_secs(60), self.outcome).await.unwrap();
         let beside = self.beside;
         let kept = beside.kept.lock().unwrap().clone();
+        let refused = beside.refused.lock().unwrap().clone();
         Ended {
             outcome,
             log: std::fs::read_to_string(&beside.log_path).unwrap_or_default(),
             progress: beside.progress.borrow().clone(),
             kept,
+            refused,
         }
     }
 }
@@ -298,6 +306,7 @@ pub(crate) struct Ended {
     pub(crate) log: String,
     pub(crate) progress: String,
     pub(crate) kept: Vec<String>,
+    pub(crate) refused: Vec<Refusal>,
 }
 
 impl Ended {

@@ -174,7 +174,7 @@ impl Driver {
         };
         let flag = self.dice.one_in(2);
         let asked_at = Timestamp(self.now.0 - self.dice.below(40_000) as i64);
-        match self.dice.below(25) {
+        match self.dice.below(26) {
             0 => Command::Ended {
                 node,
                 attempt,
@@ -264,6 +264,11 @@ impl Driver {
                     1 => Effected::Settled,
                     _ => Effected::Unknown,
                 },
+            },
+            24 => Command::Refused {
+                node,
+                attempt,
+                refusal: self.refusal(),
             },
             _ => Command::Tick,
         }

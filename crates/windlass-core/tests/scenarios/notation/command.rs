@@ -10,6 +10,7 @@ use windlass_core::id::{NodeId, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{Digest, IndexedPlan};
+use windlass_core::refusal::{REFUSAL_TEXT_BYTES_MAX, Refusal, RefusedBy};
 use windlass_core::state::RunState;
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
@@ -329,7 +330,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What runners say: `a ok`, `a fail none refused`, `a keep text`, `a says happened`.
+    /// What runners say: `a ok`, `a fail none refused`, `a keep text`, `a asks something`,
+    /// `a says happened`.
     fn runner(&mut self, node: &str) -> Command {
         let (node, attempt) = self.node(node);
         let asked_at = self.pair("asked").map_or(self.at, |at| seconds(&at));
@@ -360,6 +362,21 @@ impl Reader<'_> {
                     node,
                     attempt,
                     data,
+                }
+            }
+            "asks" => {
+                let asked = match self.flag("huge") {
+                    true => "x".repeat(REFUSAL_TEXT_BYTES_MAX + 1),
+                    false => self.next(),
+                };
+                Command::Refused {
+                    node,
+                    attempt,
+                    refusal: Refusal {
+                        by: RefusedBy::Grant,
+                        asked,
+                        missing: "no grant".to_owned(),
+                    },
                 }
             }
             "says" => Command::Reconciled {

@@ -113,6 +113,11 @@ pub(crate) fn event(event: &Event) -> String {
             attempt,
             data,
         } => format!("{node}#{attempt} kept {data}"),
+        Event::RequestRefused {
+            node,
+            attempt,
+            refusal,
+        } => format!("{node}#{attempt} refused {refusal}"),
         Event::AttemptSucceeded {
             node,
             attempt,
