@@ -7,7 +7,7 @@ use std::process::Command;
 use windlass_tests::golden::Test;
 use windlass_tests::skip::skip;
 
-use crate::runbooks::{DOUBTFUL, HELLO};
+use crate::runbooks::{DOUBTFUL, GATED, HELLO};
 
 #[test]
 fn a_run_is_exported_and_verified() {
@@ -113,4 +113,45 @@ fn the_formats_own_program_verifies_an_export() {
         let output = python(&["verify.py", "run.jsonl"], test.dir()).expect("it is there");
         assert!(!output.status.success(), "{from} -> {to}: {output:?}");
     }
+}
+
+/// The program of `docs/plan-digest.md` computes the digest that the record names.
+#[test]
+fn the_digest_of_a_plan_by_python() {
+    let mut test = Test::new("plan_digest_by_python");
+    let page = include_str!("../../docs/plan-digest.md");
+    let (_, program) = page
+        .split_once("```python plan-digest\n")
+        .expect("the page has the program");
+    let (program, _) = program.split_once("```").expect("the program ends");
+    test.file("digest.py", program);
+    test.file("gated.yaml", GATED);
+    test.call(&["run", "gated.yaml", "--no-wait"]);
+    test.call(&["export", "RUN", "-o", "run.jsonl"]);
+    let lines = test.call(&["plan", "gated.yaml", "--format", "digest"]);
+    let python = |file: &str| {
+        let output = Command::new("python3")
+            .args(["digest.py", file])
+            .current_dir(test.dir())
+            .output()
+            .expect("python3 starts");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (succeeded, said) = python("run.jsonl");
+    assert!(succeeded && said.starts_with("windlass plan 2\n"), "{said}");
+    let lines = lines
+        .lines()
+        .filter(|line| line.contains(' ') && !line.starts_with('$'));
+    let found = lines.filter(|line| said.contains(*line)).count();
+    assert!(found >= 12, "{found} lines are the program's: {said}");
+
+    let path = test.dir().join("run.jsonl");
+    let kept = std::fs::read_to_string(&path).expect("the export is text");
+    let changed = kept.replacen("A change behind", "A change before", 1);
+    assert_ne!(kept, changed, "the export holds the title");
+    std::fs::write(&path, changed).expect("the export can be written");
+    assert!(!python("run.jsonl").0, "a plan that was changed is found");
 }

@@ -138,3 +138,41 @@ fn plans_on_standard_output_and_without_inputs() {
     assert!(!test.state().exists());
     test.check();
 }
+
+/// A plan against that of a run, of a file that holds a plan, and of another runbook.
+#[test]
+fn what_differs_between_plans() {
+    let mut test = Test::new("plan_diff");
+    test.file("gated.yaml", GATED);
+    test.file("hello.yaml", HELLO);
+    test.file("restart.yaml", RESTART);
+    test.call(&["run", "gated.yaml", "--no-wait"]);
+    test.call(&["plan", "gated.yaml", "--diff", "RUN"]);
+    let stricter = GATED.replace("expires: 30m", "expires: 5m");
+    assert_ne!(stricter, GATED, "the gate expires earlier");
+    test.file("stricter.yaml", &stricter);
+    test.call(&["plan", "stricter.yaml", "--diff", "RUN"]);
+    let inputs = ["restart.yaml", "--input", "host=billing-1.example"];
+    let call = |test: &mut Test, more: &[&str]| test.call(&[&["plan"], &inputs[..], more].concat());
+    call(&mut test, &["--format", "record", "-o", "approved.json"]);
+    call(&mut test, &["--diff", "approved.json"]);
+    let changed = RESTART
+        .replace("timeout: 2m", "timeout: 150s")
+        .replace("logger restarted", "logger 'restarted at last'")
+        .replace("    ensure: fill\n", "");
+    test.file("restart.yaml", &changed);
+    call(
+        &mut test,
+        &["--input", "spares=[]", "--diff", "approved.json"],
+    );
+    test.file("before.yaml", RESTART);
+    call(&mut test, &["--diff", "before.yaml"]);
+    call(&mut test, &["--diff", "20261122-0142-k3f9q2"]);
+    call(&mut test, &["--diff", "nothing.yaml"]);
+    test.file("broken.json", "{\"name\": ");
+    test.file("other.json", "{\"name\":1}");
+    call(&mut test, &["--diff", "broken.json"]);
+    call(&mut test, &["--diff", "other.json"]);
+    call(&mut test, &["--diff", "approved.json", "--format", "json"]);
+    test.check();
+}

@@ -93,7 +93,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Check(args) => command::check::perform(args),
         Command::Explain(args) => command::explain::perform(args),
         Command::Fmt(args) => command::fmt::perform(&args),
-        Command::Plan(args) => command::plan::perform(args),
+        Command::Plan(args) => command::plan::perform(args, place).await,
         Command::Test(args) => command::test::perform(args),
         Command::Preflight(args) => command::preflight::perform(args).await,
         Command::Actions(args) => command::actions::perform(&args),

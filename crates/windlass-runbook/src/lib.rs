@@ -4,6 +4,7 @@ pub mod calendar;
 mod check;
 pub mod codes;
 pub mod diagnostic;
+pub mod difference;
 pub mod expr;
 pub mod format;
 pub mod lock;

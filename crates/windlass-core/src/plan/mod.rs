@@ -3,12 +3,14 @@
 //! of the author's intent. Not responsible for reading YAML (`windlass-runbook`).
 
 mod change;
+mod digest;
 mod gate;
 mod guard;
 mod host;
 mod index;
 mod manual;
 mod on;
+mod parts;
 mod plugin;
 mod step;
 mod target;
@@ -20,15 +22,16 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub use change::{Change, ChangeClass, Risk};
+pub use digest::Digest;
 pub use gate::Gate;
 pub use guard::{EVIDENCE_BYTES_MAX, EVIDENCE_FIELDS, Evidence, GuardDemand, Provides, Relied};
 pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};
 pub use manual::{Asked, Manual};
 pub use on::{NOTICES_MAX, Notice, Topic};
+pub use parts::{DECISION_RULES, PlanPart};
 pub use plugin::{PLUGINS_MAX, Plugin};
 pub use step::{Call, EffectClass, ForEach, Reconcile, Retry, Step, StepKind, Until, Verb};
 pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
@@ -114,18 +117,6 @@ pub struct Plan {
     pub max_parallel: u32,
 }
 
-impl Plan {
-    /// The digest that approvals bind: SHA-256 over a fixed prefix and the
-    /// plan's JSON, whose field order is the declaration order of these types.
-    pub fn digest(&self) -> Digest {
-        let json = serde_json::to_vec(self).expect("a plan has only text keys and finite numbers");
-        let mut hasher = Sha256::new();
-        hasher.update(b"windlass plan 1\n");
-        hasher.update(&json);
-        Digest(hasher.finalize().into())
-    }
-}
-
 /// Where a secret's value is found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -138,61 +129,4 @@ pub enum SecretSource {
     Exec(Vec<String>),
     /// A field of a secret in a Vault.
     Vault(Box<VaultPlace>),
-}
-
-/// A SHA-256 digest; its text form is 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of some bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// The first twelve hex digits: enough for people to compare by eye.
-    pub fn short(&self) -> String {
-        self.to_string().chars().take(12).collect()
-    }
-}
-
-impl std::fmt::Display for Digest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl std::fmt::Debug for Digest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> String {
-        digest.to_string()
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        const BAD: &str = "a digest is 64 lower-case hex digits";
-        let text = text.as_bytes();
-        if text.len() != 64 {
-            return Err(BAD);
-        }
-        let nibble = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(BAD),
-        };
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-        }
-        Ok(Self(bytes))
-    }
 }

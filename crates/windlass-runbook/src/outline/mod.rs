@@ -24,7 +24,7 @@ use windlass_core::value::Value;
 
 use crate::preflight;
 use known::value_text;
-pub(crate) use known::{Known, Names};
+pub(crate) use known::{Known, Names, template_text};
 use order::{Order, PROTECTED_MAX, effect, indices};
 
 pub(crate) use touched::{called as calls_of, member, secrets as secrets_of};
