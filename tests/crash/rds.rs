@@ -103,15 +103,13 @@ fn points() -> Vec<Row> {
 fn within() -> Vec<Row> {
     let mut rows = Vec::new();
     for on in changes() {
-        // A removal that is still on its way when its engine dies may be carried out after the
-        // next attempt of the same step has built the relation anew: docs/rds.md says so, and
-        // until that is mended these rows pass or fail by who is first.
-        if is_full() || on.call != Some(Call::RemoveDr) {
-            rows.push(row(Order::After, Blow::WithinBefore(on)));
-        }
+        rows.push(row(Order::After, Blow::WithinBefore(on)));
         rows.push(row(Order::After, Blow::WithinAfter(on)));
-        if is_full() {
+        // A removal that is the step's own, not that of a debt.
+        if is_full() || on.call == Some(Call::RemoveDr) {
             rows.push(row(Order::Before, Blow::WithinBefore(on)));
+        }
+        if is_full() {
             rows.push(row(Order::Before, Blow::WithinAfter(on)));
         }
     }
@@ -132,9 +130,7 @@ fn within() -> Vec<Row> {
 /// So many requests a run makes at least.
 const REQUESTS: u32 = 40;
 
-/// Replies that are lost, and requests that come twice. An upgrade that comes twice and is
-/// answered as the second time is not among them: by the target's own word its attempt had no
-/// effect, and the next one takes over what it finds, as a test of the plugin holds.
+/// Replies that are lost, and requests that come twice.
 fn wires() -> Vec<Row> {
     let all = [
         Fault::LoseReplyBefore,
@@ -158,6 +154,8 @@ fn wires() -> Vec<Row> {
         }
     }
     let upgrade = On::from(Call::Upgrade);
+    let twice = Blow::Wire(upgrade, Fault::TwiceAnsweredLast);
+    rows.extend([Order::After, Order::Before].map(|order| row(order, twice)));
     for fault in [Fault::LoseReplyBefore, Fault::LoseReplyAfter] {
         let blow = Blow::WireAndOutcome(upgrade, fault, "upgrade");
         rows.push(row(Order::After, blow));

@@ -17,7 +17,8 @@ use crate::sign::{self, Dialect, Key, Unsigned};
 use crate::time;
 
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a change is waited for; later than that after it was asked for, nothing is sent.
+pub(crate) const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why a request has no answer that can be used.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use windlass_core::event::Event;
 use windlass_core::outcome::Answer;
 use windlass_tests::binary::windlass_failpoints;
-use windlass_tests::journal::{Story, Watch};
+use windlass_tests::journal::{Recorded, Story, Watch};
 use windlass_tests::life::{Death, Life, Place};
 use windlass_tests::skip::skip;
 
@@ -33,6 +33,10 @@ const LIVES_MAX: usize = 150;
 const EACH: Duration = Duration::from_millis(200);
 /// More than the longest send deadline of the copy and the settle time of its actions.
 const PASSES: Duration = Duration::from_secs(80);
+/// A wait that is no backoff of the copy.
+const LONG_MS: i64 = 20_000;
+/// How the plugin says that an unanswered request may still be carried out.
+const ON_ITS_WAY: &str = "may be on its way";
 /// What is shortened in the copy of the runbook.
 const SHORTENED: [(&str, &str); 9] = [
     ("backoff: 30s", "backoff: 200ms"),
@@ -280,15 +284,21 @@ impl Night {
         waits
     }
 
-    /// Whether the last look found nothing, and only time can say that nothing comes.
+    /// Whether only time can say that nothing comes: the last look found nothing, or not all
+    /// of it, or what may be repeated is not repeated yet.
     fn only_waits(&self, story: &Story) -> bool {
-        let nothing = |event: &Event| {
-            matches!(event, Event::DoubtAnswered { answer, .. }
-                if matches!(answer, Answer::NotHappened { .. }))
+        let waits = |record: &Recorded| match &record.event {
+            Event::DoubtAnswered { answer, .. } => match answer {
+                Answer::NotHappened { .. } => true,
+                Answer::InProgress { note } => note.contains(ON_ITS_WAY),
+                _ => false,
+            },
+            Event::RetryScheduled { at, .. } => at.0 > record.at_ms + LONG_MS,
+            _ => false,
         };
         self.faketime.is_some()
             && Instant::now() > self.held_until
-            && story.events().last().is_some_and(nothing)
+            && story.records.last().is_some_and(waits)
     }
 
     /// The engine cannot tell. Of what is right in any state a person has another attempt

@@ -88,7 +88,7 @@ impl Decider {
         } else {
             backoff(call.retry, node.tries, self.state.run(), &id, attempt)
         };
-        let at = (self.now + wait).max(node.not_before);
+        let at = (self.now + wait).max(node.not_before).max(node.quiet_at);
         Event::RetryScheduled {
             node: id,
             attempt,

@@ -3,7 +3,7 @@
 use crate::evolve::{CODE_INTERRUPTED, Fold, IllegalEvent};
 use crate::id::{Phase, StepId};
 use crate::outcome::{Effected, Failure};
-use crate::plan::StepKind;
+use crate::plan::{EffectClass, StepKind};
 use crate::state::{Key, NodePhase, StepPhase};
 use crate::value::Value;
 
@@ -139,11 +139,18 @@ impl Fold<'_> {
 
     pub(super) fn fail_attempt(&mut self, key: Key, failure: &Failure) {
         let at = self.at;
-        let is_change = self
-            .live
-            .call_of(key)
-            .is_some_and(|(_, effect)| effect.is_change());
+        let call = self.live.call_of(key);
+        let is_change = call.is_some_and(|(_, effect)| effect.is_change());
+        // Nothing is sent any more once the attempt is over, but what was sent may still come.
+        let quiet_at = call
+            .filter(|(_, effect)| *effect == EffectClass::Idempotent)
+            .filter(|_| failure.effect == Effected::Unknown)
+            .map(|(call, _)| at + call.settle);
         self.live.update_node(key, |state| {
+            // A checkpoint is the attempt's word that something was about to leave.
+            if let Some(quiet_at) = quiet_at.filter(|_| state.checkpoint.is_some()) {
+                state.quiet_at = quiet_at;
+            }
             if failure.code == CODE_INTERRUPTED {
                 state.interrupted = true;
                 if !is_change {
@@ -225,7 +232,8 @@ impl Fold<'_> {
     }
 
     pub(super) fn order_retry(&mut self, key: Key) {
-        let Some(not_before) = self.live.nodes.get(&key).map(|state| state.not_before) else {
+        let node = self.live.nodes.get(&key);
+        let Some(not_before) = node.map(|state| state.not_before.max(state.quiet_at)) else {
             // The step failed before it had a node: a gate, or an expression.
             self.live.update_step(key.step, |step| {
                 step.phase = StepPhase::Pending;

@@ -22,6 +22,9 @@ pub struct NodeState {
     pub(crate) interrupted: bool,
     /// No attempt starts before this: an earlier one might still be on its way.
     pub(crate) not_before: Timestamp,
+    /// What an idempotent attempt sent may be carried out until then: the next one is
+    /// scheduled no earlier. Journals of before this rule repeat at once, and stay readable.
+    pub(crate) quiet_at: Timestamp,
     /// How earlier attempts' doubts were settled.
     pub(crate) resolved: Vec<(u32, Resolution)>,
     /// One of `orphans`, for those who show one.
@@ -53,6 +56,7 @@ impl NodeState {
             interruptions: 0,
             interrupted: false,
             not_before: Timestamp(i64::MIN),
+            quiet_at: Timestamp(i64::MIN),
             resolved: Vec::new(),
             orphan: None,
             orphans: Vec::new(),

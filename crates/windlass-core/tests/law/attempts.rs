@@ -1,11 +1,11 @@
 //! At most once, and what every event leaves behind. The formal words are D1's of
 //! `reliability.md`, read as the design's first promise reads them.
 
-use super::{Approval, Fate, History, Lock, Node, effect_of, step_of};
+use super::{Approval, Fate, History, Lock, Node, effect_of, settle_of, step_of};
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::outcome::{Effected, Resolution, Witness};
-use windlass_core::plan::{Plan, StepKind};
+use windlass_core::plan::{EffectClass, Plan, StepKind};
 use windlass_core::time::Timestamp;
 
 /// Attempts come one after another, a change's next one only with a record that the
@@ -155,6 +155,7 @@ impl History {
             Event::AttemptStarted { node, attempt, .. } => {
                 let known = self.nodes.entry(node.clone()).or_default();
                 (known.attempt, known.in_flight, known.no_effect) = (*attempt, true, false);
+                known.kept = false;
                 self.intend(plan, node);
             }
             Event::ManualStepOpened { node, attempt, .. } => {
@@ -165,8 +166,10 @@ impl History {
             Event::ManualStepAttested { node, .. } => self.succeed(plan, node),
             Event::ManualStepDeclined { node, effect, .. } => self.not_done(node, *effect),
             Event::ManualStepExpired { node, .. } => self.not_done(node, Effected::None),
-            Event::AttemptCheckpointed { .. }
-            | Event::RequestRefused { .. }
+            Event::AttemptCheckpointed { node, .. } => {
+                self.nodes.entry(node.clone()).or_default().kept = true;
+            }
+            Event::RequestRefused { .. }
             | Event::RetryScheduled { .. }
             | Event::DoubtAnswered { .. }
             | Event::DoubtEscalated { .. } => {}
@@ -186,6 +189,10 @@ impl History {
                 let known = self.nodes.entry(node.clone()).or_default();
                 known.in_flight = false;
                 known.no_effect = failure.effect == Effected::None;
+                let is_open = known.kept && failure.effect == Effected::Unknown;
+                if is_open && effect_of(plan, node) == EffectClass::Idempotent {
+                    known.quiet_at = Some(at + settle_of(plan, node));
+                }
                 if failure.effect == Effected::None {
                     self.owe_nothing(node);
                 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::plan::{EffectClass, Plan, Step, StepKind};
-use windlass_core::time::Timestamp;
+use windlass_core::time::{Millis, Timestamp};
 
 /// What an event is about.
 pub(crate) enum Subject<'a> {
@@ -105,6 +105,8 @@ struct Node {
     /// A person was asked to do it and has not answered.
     by_hand: bool,
     in_doubt: bool,
+    /// The attempt kept something, so that it may have sent something.
+    kept: bool,
     /// The durable record that the latest attempt did not take effect.
     no_effect: bool,
     /// Before this no attempt starts.
@@ -170,6 +172,14 @@ fn effect_of(plan: &Plan, node: &NodeId) -> EffectClass {
         (_, Phase::Undo) => EffectClass::Reversible,
         (StepKind::Action { effect, .. }, Phase::Do) => *effect,
         (StepKind::Wait { .. } | StepKind::Gate(_), Phase::Do) => EffectClass::Read,
+    }
+}
+
+/// How long what the node's call sent may take to arrive.
+fn settle_of(plan: &Plan, node: &NodeId) -> Millis {
+    match &step_of(plan, &node.step).kind {
+        StepKind::Action { call, .. } => call.settle,
+        StepKind::Wait { .. } | StepKind::Gate(_) => Millis(0),
     }
 }
 

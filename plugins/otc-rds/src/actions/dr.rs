@@ -261,16 +261,28 @@ impl<'a> Both<'a> {
             Ok(response) => response,
             // The side has no relation: what was to be removed is gone.
             Err(failure) if failure.code() == "no_relation" => return Ok(()),
-            Err(failure) => {
-                if failure.is_none() {
-                    *kept = before;
+            Err(failure) if failure.is_none() => {
+                if self.has_changed(look)? {
+                    return Ok(());
                 }
+                *kept = before;
+                attempt.checkpoint(kept)?;
                 return Err(failure);
             }
+            Err(failure) => return Err(failure),
         };
         kept.job_id = job_id(&response);
         attempt.checkpoint(kept)?;
         self.wait_for_job(wanted, kept)
+    }
+
+    /// Whether a refused request was carried out all the same: one that a gateway delivered
+    /// twice is answered as busy, by its own first delivery.
+    fn has_changed(&self, before: &Look) -> Result<bool, Failure> {
+        self.near.pause()?;
+        let health = |look: &Look| look.sides.as_ref().map(Sides::health).ok();
+        let after = self.look().ok();
+        Ok(after.is_some_and(|after| health(&after) != health(before)))
     }
 
     /// Waits until the job is over; one that is not seen is left to the records.

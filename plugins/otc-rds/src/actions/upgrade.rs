@@ -81,13 +81,7 @@ fn run(attempt: &Attempt, input: Input) -> Result<Output, Failure> {
     let path = format!("/instances/{instance_id}/db-upgrade");
     let response = match cloud.change(Method::Post, &path, &json!({"is_delayed": false})) {
         Ok(response) => response,
-        Err(refusal) if refusal.is_none() && is_upgrading(&cloud, &kept) => {
-            attempt.log(&format!(
-                "refused, yet an upgrade began: {}",
-                refusal.message()
-            ));
-            return adopt(&cloud, kept);
-        }
+        Err(refusal) if refusal.is_none() => return refused(&cloud, &kept, refusal),
         Err(failure) => return Err(failure),
     };
     let job_id = job_id(&response);
@@ -104,14 +98,33 @@ fn adopt(cloud: &Cloud<'_>, kept: Kept) -> Result<Output, Failure> {
     wait(cloud, &kept)
 }
 
-/// Whether an upgrade is being done that there was not before: a request that a gateway
-/// delivered twice is answered as busy, by its own first delivery.
-fn is_upgrading(cloud: &Cloud<'_>, kept: &Kept) -> bool {
-    let since = i64::try_from(kept.asked_at).unwrap_or(i64::MAX) - TASKS_SPAN_MS;
-    let tasks = cloud.tasks(&kept.instance_id, since).unwrap_or_default();
-    tasks
-        .iter()
-        .any(|task| task.is_upgrade() && !kept.tasks.contains(&task.id))
+/// What a refusal is worth. A request that a gateway delivered twice is answered as busy, by
+/// its own first delivery: an instance that was at rest before and is at work now is waited
+/// for, and the refusal stands once nothing came of it in two looks, one after the other.
+fn refused(cloud: &Cloud<'_>, kept: &Kept, refusal: Failure) -> Result<Output, Failure> {
+    let mut was_at_rest = false;
+    loop {
+        let note = match judge(kept, &look(cloud, kept)) {
+            Verdict::Happened(version) => return Ok(output(kept, true, version)),
+            Verdict::Settled { code, state } => return Err(went_back(kept, code, &state)),
+            Verdict::InProgress(note) => {
+                was_at_rest = false;
+                note
+            }
+            Verdict::NotHappened(_) | Verdict::Unknown(_) if was_at_rest => return Err(refusal),
+            Verdict::NotHappened(_) | Verdict::Unknown(_) => {
+                was_at_rest = true;
+                refusal.message().to_owned()
+            }
+        };
+        cloud.attempt().progress(&note);
+        cloud.pause()?;
+    }
+}
+
+fn went_back(kept: &Kept, code: &str, state: &Value) -> Failure {
+    let what = format!("the upgrade ended on {} again", kept.version);
+    Failure::settled(code, what).with_evidence(state)
 }
 
 /// What an earlier attempt of this step began although it was refused: since the version that
@@ -205,10 +218,7 @@ fn wait(cloud: &Cloud<'_>, kept: &Kept) -> Result<Output, Failure> {
     loop {
         let note = match judge(kept, &look(cloud, kept)) {
             Verdict::Happened(version) => return Ok(output(kept, true, version)),
-            Verdict::Settled { code, state } => {
-                let what = format!("the upgrade ended on {} again", kept.version);
-                return Err(Failure::settled(code, what).with_evidence(&state));
-            }
+            Verdict::Settled { code, state } => return Err(went_back(kept, code, &state)),
             // The request was taken on, so this can still change.
             Verdict::NotHappened(_) => "nothing is seen of it yet".to_owned(),
             Verdict::InProgress(note) | Verdict::Unknown(note) => note,

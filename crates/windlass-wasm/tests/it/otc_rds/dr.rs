@@ -205,6 +205,34 @@ async fn a_lost_reply_of_a_removal_is_looked_into() {
     assert_eq!(completed(&cloud), ANEW[..2]);
 }
 
+/// Whoever built upon half a relation would be undone by what comes late.
+#[tokio::test]
+async fn half_a_removal_is_no_end_while_the_other_half_may_arrive() {
+    let Some(cloud) = cloud().await else {
+        return;
+    };
+    let second = rds_lab::api::On {
+        skip: 1,
+        ..Call::RemoveDr.into()
+    };
+    let armed = cloud.api.fault(second, Fault::LoseReplyBefore);
+    let ended = remove(&cloud).run().await;
+    ended.failed(Effected::Unknown, "connection_lost");
+    assert_eq!(cloud.api.fired(armed), 1);
+    let kept = ended.kept.last().unwrap();
+    let (answer, _) = remove(&cloud).kept(kept).reconcile().await;
+    let Answer::InProgress { note } = &answer else {
+        panic!("{answer:?}");
+    };
+    assert!(note.contains("may be on its way"), "{note}");
+    // So long ago that nothing of it comes any more.
+    let mut kept: serde_json::Value = serde_json::from_str(kept).unwrap();
+    kept["asked_at"] = json!(1);
+    let long_ago = remove(&cloud).kept(&kept.to_string());
+    let (answer, _) = long_ago.reconcile().await;
+    assert!(matches!(answer, Answer::Settled { .. }), "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_cloud_without_dr_leaves_it_to_people() {
     let mut options = Options::simulated();

@@ -8,8 +8,12 @@ use serde_json::json;
 use windlass_plugin::{Action, Answer, Attempt, Doubt, Effect, Failure, Method};
 
 use super::{Both, Input, Kept, in_the_middle, reads};
-use crate::judge::dr::{Health, Next, remove};
+use crate::cloud::CHANGE_TIMEOUT;
+use crate::judge::dr::{Health, Move, Next, remove};
 use crate::model::Progress;
+
+/// How long after its send deadline a request may still be carried out.
+const SETTLE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
@@ -31,7 +35,7 @@ pub(crate) fn action() -> Action {
     .sends(&[Method::Delete], &format!("{{dr_endpoint}}/{delete}"))
     .reconcile(reconcile)
     .timeout(Duration::from_secs(1800))
-    .settle(Duration::from_secs(60))
+    .settle(SETTLE)
     .observe(Duration::from_secs(1800));
     reads(action)
 }
@@ -114,8 +118,20 @@ fn reconcile(attempt: &Attempt, input: Input, doubt: &Doubt) -> Result<Answer<Ou
             job.said()
         )));
     }
+    let is_seen = match kept.made.last() {
+        Some(Move::RemoveDr) => sides.dr.is_none(),
+        Some(Move::RemovePrimary) => sides.primary.is_none(),
+        Some(Move::BuildPrimary | Move::BuildDr) | None => true,
+    };
+    let is_awaited =
+        kept.job_id.is_none() && both.near.now() < kept.asked_at + millis(CHANGE_TIMEOUT + SETTLE);
     Ok(match sides.health() {
         Health::Absent => Answer::Happened(output(&kept)),
+        // What is half done now is no end: whoever built upon it would be undone by what comes.
+        Health::Half if is_awaited && !is_seen => Answer::InProgress(format!(
+            "a request that nobody answered may be on its way; {}",
+            sides.said()
+        )),
         Health::Building => Answer::InProgress(sides.said()),
         // Only the request of the first move was about to leave, and nothing came of it.
         Health::Normal | Health::Abnormal | Health::Failed
@@ -130,4 +146,8 @@ fn reconcile(attempt: &Attempt, input: Input, doubt: &Doubt) -> Result<Answer<Ou
             Answer::Settled(json!({"what": "one side is removed", "sides": sides.said()}))
         }
     })
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
