@@ -125,6 +125,7 @@ pub(crate) enum Command {
     Decline(command::decline::Args),
     Abandon(command::abandon::Args),
     TakeOver(command::take_over::Args),
+    Override(command::override_window::Args),
     Acknowledge(command::acknowledge::Args),
     Ack(command::ack::Args),
     Outbox(command::outbox::Args),

@@ -6,8 +6,8 @@ use windlass_core::id::RunId;
 use windlass_core::operator::Operator;
 use windlass_server::client::{Client, ClientError};
 use windlass_server::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve,
-    Retry, TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Reject,
+    Resolve, Retry, TakeOver,
 };
 
 /// A command of a person.
@@ -24,6 +24,7 @@ pub(crate) enum Ask {
     Decline(Decline),
     Abandon(Abandon),
     TakeOver(TakeOver),
+    Override(Override),
     Acknowledge(Acknowledge),
 }
 
@@ -91,6 +92,7 @@ impl Ask {
             },
             Ask::Abandon(Abandon { reason }) => Command::Abandon { by, reason },
             Ask::TakeOver(TakeOver { step, reason }) => Command::TakeOver { step, by, reason },
+            Ask::Override(Override { step, reason }) => Command::Override { step, by, reason },
             Ask::Acknowledge(Acknowledge { node, reason }) => {
                 Command::Acknowledge { node, by, reason }
             }
@@ -111,6 +113,7 @@ impl Ask {
             Ask::Decline(ask) => client.decline(run, &ask).await,
             Ask::Abandon(ask) => client.abandon(run, &ask).await,
             Ask::TakeOver(ask) => client.take_over(run, &ask).await,
+            Ask::Override(ask) => client.override_window(run, &ask).await,
             Ask::Acknowledge(ask) => client.acknowledge(run, &ask).await,
         }
     }
@@ -129,6 +132,7 @@ impl Ask {
             Ask::Decline(ask) => format!("declined {}", ask.node),
             Ask::Abandon(_) => "given up".to_owned(),
             Ask::TakeOver(ask) => format!("took over the debt {}", ask.step),
+            Ask::Override(ask) => format!("let {} begin, against its window or a freeze", ask.step),
             Ask::Acknowledge(ask) => format!("acknowledged the contradiction of {}", ask.node),
         }
     }

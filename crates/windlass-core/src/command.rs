@@ -157,6 +157,12 @@ pub enum Command {
         by: Operator,
         reason: String,
     },
+    /// A person lets a step begin that waits for a window or the end of a freeze.
+    Override {
+        step: StepId,
+        by: Operator,
+        reason: String,
+    },
     /// A person has seen that a resolution was contradicted.
     Acknowledge {
         node: NodeId,

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ActionName, NodeId, RunId, StepId};
+use crate::id::{ActionName, NodeId, RunId, StepId, WindowName};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan, Relied};
 use crate::policy::Standing;
 use crate::refusal::Refusal;
+use crate::span::Span;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -111,6 +112,43 @@ pub enum Event {
         step: StepId,
         message: String,
     },
+    /// The segment that the step begins is to begin in this opening.
+    OpeningChosen {
+        step: StepId,
+        opening: Span,
+    },
+    /// The segment did not begin in its opening, and cannot any more.
+    OpeningMissed {
+        step: StepId,
+        reason: String,
+    },
+    /// The step's turn has come but for the time.
+    StepDeferred {
+        step: StepId,
+        /// Nobody knows it where the policy knows of no opening.
+        #[serde(default)]
+        until: Option<Timestamp>,
+        why: Deferral,
+    },
+    /// The time has come that the step waited for.
+    StepDue {
+        step: StepId,
+    },
+    /// The segment that the step began is not at its end, and its opening is.
+    WindowOverrun {
+        step: StepId,
+        /// When the opening ended.
+        ended_at: Timestamp,
+    },
+    /// A person lets the step begin, windows and freezes or not: he breaks the glass.
+    WindowOverridden {
+        step: StepId,
+        by: Operator,
+        reason: String,
+        rule: String,
+        /// What the step waited for.
+        why: Deferral,
+    },
     WaitStarted {
         step: StepId,
         until: Timestamp,
@@ -131,6 +169,9 @@ pub enum Event {
         /// The evidence that it relies on.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         guards: Vec<Relied>,
+        /// The opening that its segment begins in by this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening: Option<Span>,
     },
     AttemptCheckpointed {
         node: NodeId,
@@ -189,6 +230,9 @@ pub enum Event {
         /// The evidence that it relies on.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         guards: Vec<Relied>,
+        /// The opening that its segment begins in by this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening: Option<Span>,
     },
     /// A person states that it is done.
     ManualStepAttested {
@@ -347,6 +391,57 @@ pub struct Ask {
     pub input: Input,
 }
 
+/// What a step waits for whose turn has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferral {
+    /// Its opening has not come.
+    Window { window: WindowName, opening: Span },
+    /// The policy knows of no opening that it fits into, until then.
+    NoOpening {
+        window: WindowName,
+        known_until: Timestamp,
+    },
+    /// Nothing is changed meanwhile.
+    Freeze { freeze: WindowName, reason: String },
+    /// The policy's calendars end, and say nothing of freezes from then on.
+    Unknown { known_until: Timestamp },
+}
+
+impl Deferral {
+    /// `window` or `freeze`: the word of lists.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Deferral::Window { .. } | Deferral::NoOpening { .. } => "window",
+            Deferral::Freeze { .. } => "freeze",
+            Deferral::Unknown { .. } => "policy",
+        }
+    }
+}
+
+impl std::fmt::Display for Deferral {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Deferral::Window { window, opening } => {
+                let Span { from, to } = opening;
+                write!(f, "the window {window}, open from {from} to {to}")
+            }
+            Deferral::NoOpening {
+                window,
+                known_until,
+            } => write!(
+                f,
+                "the window {window}, which has no opening that it fits into until {known_until}"
+            ),
+            Deferral::Freeze { freeze, reason } => write!(f, "the freeze {freeze}: {reason}"),
+            Deferral::Unknown { known_until } => write!(
+                f,
+                "a policy that says something of times after {known_until}"
+            ),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -416,6 +511,7 @@ impl Event {
             | Event::NodeAttested { by, .. }
             | Event::UndoAbandoned { by, .. }
             | Event::DebtTakenOver { by, .. }
+            | Event::WindowOverridden { by, .. }
             | Event::GateApproved { by, .. }
             | Event::GateRejected { by, .. }
             | Event::ManualStepAttested { by, .. }
@@ -432,6 +528,11 @@ impl Event {
             | Event::StepSkipped { .. }
             | Event::StepExpanded { .. }
             | Event::StepRefused { .. }
+            | Event::OpeningChosen { .. }
+            | Event::OpeningMissed { .. }
+            | Event::StepDeferred { .. }
+            | Event::StepDue { .. }
+            | Event::WindowOverrun { .. }
             | Event::WaitStarted { .. }
             | Event::WaitEnded { .. }
             | Event::AttemptStarted { .. }
@@ -479,6 +580,12 @@ impl Event {
             Event::StepSkipped { .. } => "step_skipped",
             Event::StepExpanded { .. } => "step_expanded",
             Event::StepRefused { .. } => "step_refused",
+            Event::OpeningChosen { .. } => "opening_chosen",
+            Event::OpeningMissed { .. } => "opening_missed",
+            Event::StepDeferred { .. } => "step_deferred",
+            Event::StepDue { .. } => "step_due",
+            Event::WindowOverrun { .. } => "window_overrun",
+            Event::WindowOverridden { .. } => "window_overridden",
             Event::WaitStarted { .. } => "wait_started",
             Event::WaitEnded { .. } => "wait_ended",
             Event::AttemptStarted { .. } => "attempt_started",

@@ -9,6 +9,7 @@ mod doubts;
 mod ending;
 mod lock;
 mod policy;
+mod windows;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::id::Phase;
 use crate::outcome::{Effected, Resolution};
 use crate::plan::{IndexedPlan, PlanError, StepKind};
 use crate::state::{
-    Cancellation, Key, Live, Lock, NodePhase, RunState, StepPhase, StepState, Timer,
+    Cancellation, Key, Live, Lock, NodePhase, RunState, StepPhase, StepState, Timer, Windows,
 };
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -173,6 +174,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
             .count() as u32,
         target: None,
         lock: Lock::None,
+        windows: Windows::default(),
         operator_acts: 0,
         paused: None,
         cancelled: None,
@@ -210,6 +212,7 @@ impl Fold<'_> {
             } => {
                 self.live.standing = Some(Arc::from(standing.clone()));
                 self.live.single_user = false;
+                self.live.forget_deferrals();
                 if *voids {
                     self.void_unspent(difference);
                 }
@@ -281,6 +284,12 @@ impl Fold<'_> {
                 let index = self.refusable(step)?;
                 self.set_step(index, StepPhase::Failed, Some(message.clone()));
             }
+            Event::OpeningChosen { step, opening } => self.choose_opening(step, *opening)?,
+            Event::OpeningMissed { step, .. } => self.miss_opening(step)?,
+            Event::StepDeferred { step, until, why } => self.defer(step, *until, why)?,
+            Event::StepDue { step } => self.due(step)?,
+            Event::WindowOverrun { step, ended_at } => self.overrun(step, *ended_at)?,
+            Event::WindowOverridden { step, .. } => self.override_window(step)?,
             Event::WaitStarted { step, until } => {
                 let index = self.pending(step, |kind| matches!(kind, StepKind::Wait { .. }))?;
                 let (at, until) = (self.at, *until);
@@ -300,8 +309,10 @@ impl Fold<'_> {
                 deadline,
                 send_by,
                 guards: _,
+                opening,
             } => {
                 let key = self.startable(node, *attempt)?;
+                self.in_time(node, key, *opening)?;
                 if self.live.manual(key).is_some() {
                     return Err(self.wrong(node.to_string(), "done by hand"));
                 }
@@ -310,7 +321,7 @@ impl Fold<'_> {
                     deadline: *deadline,
                     send_by: *send_by,
                 };
-                self.start_attempt(key, *attempt, phase);
+                self.start_attempt(key, *attempt, phase, *opening);
             }
             Event::AttemptCheckpointed {
                 node,
@@ -378,8 +389,10 @@ impl Fold<'_> {
                 call,
                 expires_at,
                 guards: _,
+                opening,
             } => {
                 let key = self.startable(node, *attempt)?;
+                self.in_time(node, key, *opening)?;
                 if self.live.manual(key).is_none() {
                     return Err(self.wrong(node.to_string(), "not done by hand"));
                 }
@@ -387,7 +400,7 @@ impl Fold<'_> {
                     call: call.clone(),
                     expires_at: *expires_at,
                 };
-                self.start_attempt(key, *attempt, phase);
+                self.start_attempt(key, *attempt, phase, *opening);
             }
             Event::ManualStepAttested {
                 node,
@@ -512,6 +525,7 @@ impl Fold<'_> {
                 ..
             } => {
                 let key = self.failed(node)?;
+                self.live.unbegin_unit(key, *nothing_remains);
                 self.order_retry(key);
                 if *nothing_remains {
                     self.forget_change(key);

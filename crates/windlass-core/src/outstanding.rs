@@ -87,7 +87,7 @@ pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
         .iter()
         .find(|(_, timer)| match timer {
             Timer::Run => live.ending.is_none(),
-            Timer::Step(_) => true,
+            Timer::Step(_) | Timer::Opening(_) => true,
             Timer::Node(key) => match live.nodes.get(key).map(|node| &node.phase) {
                 Some(NodePhase::Backoff { .. } | NodePhase::Polling { .. }) => {
                     !full && has_turn(live, *key) && is_startable(live, *key)

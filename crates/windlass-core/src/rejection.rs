@@ -1,6 +1,6 @@
 //! Rejections: why an operator's or runner's command was refused.
 
-use crate::id::NodeId;
+use crate::id::{NodeId, StepId, WindowName};
 use crate::operator::Operator;
 use crate::time::Timestamp;
 
@@ -61,6 +61,17 @@ pub enum Rejection {
     NothingToDecide,
     #[error("{step} owes nothing")]
     NoDebt { step: String },
+    #[error("{step} waits for no window and for no end of a freeze")]
+    NotDeferred { step: String },
+    #[error(
+        "{step} begins in the window {window}, and {}",
+        if *has_policy { "the policy has none of this name" } else { "there is no policy to say when that is open" }
+    )]
+    NoWindow {
+        step: StepId,
+        window: WindowName,
+        has_policy: bool,
+    },
     #[error("the data is larger than {max} bytes")]
     TooLarge { max: usize },
     #[error("{node} declares its outputs, and {why}")]
@@ -100,6 +111,8 @@ impl Rejection {
             Rejection::OrphanLives { .. } => "orphan_lives",
             Rejection::NothingToDecide => "nothing_to_decide",
             Rejection::NoDebt { .. } => "no_debt",
+            Rejection::NotDeferred { .. } => "not_deferred",
+            Rejection::NoWindow { .. } => "no_window",
             Rejection::TooLarge { .. } => "too_large",
             Rejection::WrongOutputs { .. } => "wrong_outputs",
             Rejection::ManualExpired { .. } => "manual_expired",

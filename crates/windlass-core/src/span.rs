@@ -76,6 +76,11 @@ impl Spans {
         Self(left)
     }
 
+    /// The moments that both sets have.
+    pub fn and(&self, other: &Self) -> Self {
+        self.without(&self.without(other))
+    }
+
     /// The moments of this set within an interval.
     pub fn within(&self, span: Span) -> Self {
         let cut = self.0.iter().map(|own| Span {
@@ -143,6 +148,10 @@ mod tests {
         assert_eq!(
             [9, 10, 20, 30].map(next),
             [Some(10), Some(30), Some(30), None]
+        );
+        assert_eq!(
+            open.and(&spans(&[(15, 35), (39, 60)])),
+            spans(&[(15, 20), (30, 35), (39, 40)])
         );
         assert_eq!(
             open.union(&spans(&[(20, 30), (50, 60)])),

@@ -1,7 +1,7 @@
 //! Points in time and spans of it, as data. Nothing here reads a clock.
 
 use std::fmt;
-use std::ops::Add;
+use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,15 @@ impl Add<Millis> for Timestamp {
 
     fn add(self, span: Millis) -> Timestamp {
         Timestamp(self.0.saturating_add_unsigned(span.0))
+    }
+}
+
+/// Saturates at the beginning of time.
+impl Sub<Millis> for Timestamp {
+    type Output = Timestamp;
+
+    fn sub(self, span: Millis) -> Timestamp {
+        Timestamp(self.0.saturating_sub_unsigned(span.0))
     }
 }
 

@@ -303,6 +303,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Decline { .. }
         | Command::Abandon { .. }
         | Command::TakeOver { .. }
+        | Command::Override { .. }
         | Command::Acknowledge { .. } => true,
         Command::Start { .. }
         | Command::Govern { .. }

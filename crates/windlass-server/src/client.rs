@@ -15,9 +15,9 @@ pub use events::Events;
 
 use crate::wire::{
     API_VERSION, Abandon, Accepted, Ack, Acked, Acknowledge, Approve, Attest, BringSecrets, Cancel,
-    Compact, Decline, OutboxDone, OutboxList, OutboxOrder, OwnerView, Pause, Prune, Pruned, Reject,
-    Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown, ShutdownAnswer, SpaceGiven,
-    StartRun, Started, TakeOver,
+    Compact, Decline, OutboxDone, OutboxList, OutboxOrder, Override, OwnerView, Pause, Prune,
+    Pruned, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown, ShutdownAnswer,
+    SpaceGiven, StartRun, Started, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -163,6 +163,14 @@ impl Client {
     }
 
     /// Takes over the work that a debt demands.
+    pub async fn override_window(
+        &self,
+        run: &RunId,
+        ask: &Override,
+    ) -> Result<Accepted, ClientError> {
+        self.command(run, "override", ask).await
+    }
+
     pub async fn take_over(&self, run: &RunId, ask: &TakeOver) -> Result<Accepted, ClientError> {
         self.command(run, "take-over", ask).await
     }

@@ -17,8 +17,8 @@ use crate::limits::REQUEST_TIME_MAX;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve, Resume, Retry,
-    TakeOver,
+    Abandon, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Reject, Resolve,
+    Resume, Retry, TakeOver,
 };
 
 /// One route.
@@ -83,6 +83,7 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/runs/{run}/decline", Access::Judged, |m| on(m, command::carry_out::<Decline>)),
     post("/v1/runs/{run}/abandon", Access::Direct, |m| on(m, command::carry_out::<Abandon>)),
     post("/v1/runs/{run}/take-over", Access::Direct, |m| on(m, command::carry_out::<TakeOver>)),
+    post("/v1/runs/{run}/override", Access::Judged, |m| on(m, command::carry_out::<Override>)),
     post("/v1/runs/{run}/acknowledge", Access::Direct, |m| on(m, command::carry_out::<Acknowledge>)),
     post("/v1/runs/{run}/secrets", Access::Direct, |m| on(m, secrets::bring)),
     post("/v1/runs/{run}/ack", Access::Direct, |m| on(m, outbox::acknowledge)),
@@ -222,6 +223,7 @@ mod tests {
             "POST /v1/runs/{run}/decline Judged",
             "POST /v1/runs/{run}/abandon Direct",
             "POST /v1/runs/{run}/take-over Direct",
+            "POST /v1/runs/{run}/override Judged",
             "POST /v1/runs/{run}/acknowledge Direct",
             "POST /v1/runs/{run}/secrets Direct",
             "POST /v1/runs/{run}/ack Direct",

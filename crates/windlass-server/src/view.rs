@@ -16,7 +16,7 @@ use windlass_core::state::{Lock as LockState, RunState, RunStatus};
 use windlass_core::time::Timestamp;
 use windlass_engine::{Lacks, ProgressLine, Snapshot};
 
-use crate::wire::{Debt, Lock, Person, RunView};
+use crate::wire::{Debt, Deferred, Lock, Person, RunView};
 
 pub use house::{pruned, space_given};
 pub use list::{list_of, query, summary, waits_for_a_person};
@@ -65,6 +65,14 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         waits_for: waits_for(state, &status, &overlay.lacks, overlay.lock_holder.as_ref()),
         target: state.target().map(str::to_owned),
         lock: lock(state, overlay),
+        deferred: state
+            .deferred()
+            .map(|look| Deferred {
+                step: look.step.clone(),
+                until_ms: ms(look.deferred.until),
+                why: look.deferred.why.to_string(),
+            })
+            .collect(),
         wakes_at_ms: ms(state.next_wake()),
         needs: needs::needs(state, &status, overlay, &shown.by_hand),
         steps: shown.steps,

@@ -22,6 +22,7 @@ pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod logs;
 pub(crate) mod outbox;
+pub(crate) mod override_window;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod plugin;

@@ -116,6 +116,35 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
         Event::StepRefused { step, message } => {
             lasting("failed", format!("{step} failed: {message}"))
         }
+        Event::OpeningChosen { step, opening } => passing(
+            "waiting",
+            format!(
+                "{step} is to begin in the opening from {} to {}",
+                opening.from, opening.to
+            ),
+        ),
+        Event::OpeningMissed { step, reason } => {
+            lasting("waiting", format!("{step} missed its opening: {reason}"))
+        }
+        Event::StepDeferred { step, until, why } => {
+            let until = until.map_or(String::new(), |until| format!(" until {until}"));
+            lasting("waiting", format!("{step} waits{until} for {why}"))
+        }
+        Event::StepDue { step } => passing("running", format!("{step} is due")),
+        Event::WindowOverrun { step, ended_at } => lasting(
+            "in_doubt",
+            format!("the segment of {step} runs past its opening, which ended {ended_at}"),
+        ),
+        Event::WindowOverridden {
+            step,
+            by,
+            reason,
+            why,
+            ..
+        } => lasting(
+            "in_doubt",
+            format!("GLASS BROKEN: {by} let {step} begin against {why}: {reason}"),
+        ),
         Event::WaitStarted { step, until } => {
             passing("waiting", format!("{step} waits for {}", until.since(at)))
         }

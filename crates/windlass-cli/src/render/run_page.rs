@@ -71,6 +71,12 @@ fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {
     if let Some(target) = &run.target {
         lines.extend(paint.labelled("target", &format!("{target}{}", lock(run, now))));
     }
+    for deferred in &run.deferred {
+        let until = deferred.until_ms.map(Timestamp);
+        let until = until.map_or(String::new(), |at| format!(" until {}", time::full(at)));
+        let why = text::line(&deferred.why);
+        lines.extend(paint.labelled("deferred", &format!("{}{until}: {why}", deferred.step)));
+    }
     if let Some(started) = run.started_at_ms.map(Timestamp) {
         let by = match &run.requester {
             Some(person) => format!(" by {}", text::line(&person.to_string())),

@@ -136,10 +136,20 @@ impl Decider {
             match timer {
                 Timer::Run if live.ending.is_none() => return Some(Event::RunTimedOut {}),
                 Timer::Run => {}
+                Timer::Opening(unit) => {
+                    let step = live.plan.step(*unit).id.clone();
+                    return Some(Event::WindowOverrun {
+                        step,
+                        ended_at: *at,
+                    });
+                }
                 Timer::Step(index) => {
                     let step = live.plan.step(*index).id.clone();
                     let state = live.step(*index);
                     match &state.phase {
+                        StepPhase::Pending | StepPhase::Begun => {
+                            return Some(Event::StepDue { step });
+                        }
                         StepPhase::Waiting { .. } => return Some(Event::WaitEnded { step }),
                         StepPhase::GateOpen { .. } => {
                             return Some(Event::GateExpired {
@@ -147,9 +157,7 @@ impl Decider {
                                 attempt: state.gate_attempt,
                             });
                         }
-                        StepPhase::Pending
-                        | StepPhase::Begun
-                        | StepPhase::GateApproved { .. }
+                        StepPhase::GateApproved { .. }
                         | StepPhase::GateWithdrawn
                         | StepPhase::Succeeded
                         | StepPhase::Skipped
@@ -275,7 +283,10 @@ impl Decider {
         let nothing_left = live.is_quiet()
             && live.ready.is_empty()
             && live.eligible_finally.is_empty()
-            && live.timers.iter().all(|(_, timer)| *timer == Timer::Run);
+            && live.timers.iter().all(|(_, timer)| match timer {
+                Timer::Run | Timer::Opening(_) => true,
+                Timer::Node(_) | Timer::Step(_) => false,
+            });
         if nothing_left && !live.debts.is_empty() {
             // What `finally` owes and could not pay in its turn.
             return self.start_debts(live, true);

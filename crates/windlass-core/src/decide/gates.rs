@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Decider;
 use super::operator::{ending_reason, stated};
+use super::windows::WindowEnd;
 use crate::authorise::Act;
 use crate::command::Statement;
 use crate::event::Event;
@@ -20,7 +21,13 @@ pub const GATE_OPENINGS_MAX: u32 = 4;
 impl Decider {
     pub(super) fn open_gate(&self, live: &Live, index: u32) -> Option<Event> {
         let step = live.plan.step(index);
-        let StepKind::Gate(Gate { expires, show, .. }) = &step.kind else {
+        let StepKind::Gate(Gate {
+            expires,
+            window_end,
+            show,
+            ..
+        }) = &step.kind
+        else {
             return None;
         };
         let attempt = live.step(index).gate_attempt + 1;
@@ -47,7 +54,15 @@ impl Decider {
                 Err(error) => return refused(format!("`show: {name}`: {error}")),
             };
         }
-        let expires_at = expires.map(|expires| self.now + expires);
+        let expires_at = if *window_end {
+            match self.window_end(live, index) {
+                WindowEnd::At(at) => Some(at),
+                WindowEnd::First(event) => return Some(event),
+                WindowEnd::Refused(why) => return refused(why),
+            }
+        } else {
+            expires.map(|expires| self.now + expires)
+        };
         Some(Event::GateOpened {
             step: step.id.clone(),
             attempt,

@@ -11,6 +11,7 @@ mod outcome;
 mod policy;
 mod start;
 mod told;
+mod windows;
 
 pub use advance::INTERRUPTIONS_MAX;
 pub use gates::GATE_OPENINGS_MAX;
@@ -136,6 +137,7 @@ impl Decider {
             | Command::Decline { .. }
             | Command::Abandon { .. }
             | Command::TakeOver { .. }
+            | Command::Override { .. }
             | Command::Acknowledge { .. } => self.operate(command),
         }
     }
@@ -163,6 +165,7 @@ impl Decider {
                 why: denial.to_string(),
             });
         }
+        Self::knows_windows(plan, standing.as_deref())?;
         let plan = plan.plan().clone();
         self.emit(Event::RunStarted {
             digest: plan.digest(),

@@ -96,6 +96,7 @@ impl Decider {
                 self.emit(Event::ContradictionAcknowledged { node, by, reason });
                 Ok(())
             }
+            Command::Override { step, by, reason } => self.override_window(step, by, reason),
             Command::Start { .. }
             | Command::Govern { .. }
             | Command::Open { .. }

@@ -44,7 +44,7 @@ impl Decider {
     }
 
     /// When a wait ends; now, when that is over already.
-    fn end_of_wait(&self, live: &Live, span: &Template) -> Result<Timestamp, String> {
+    pub(super) fn end_of_wait(&self, live: &Live, span: &Template) -> Result<Timestamp, String> {
         let until = match span.resolve(&self.scope(live, None)) {
             Ok(Input::Value(Value::Int(ms))) => {
                 let span = u64::try_from(ms).map_err(|_| format!("a wait of {ms} ms"))?;
@@ -167,6 +167,9 @@ impl Decider {
         if let Some(withdrawn) = gates {
             return withdrawn;
         }
+        if let Some(event) = self.barred_by_time(live, index) {
+            return event;
+        }
         if let Some(event) = self.barred_by_lock(live, index) {
             return event;
         }
@@ -223,6 +226,15 @@ impl Decider {
         {
             return event;
         }
+        if key.phase == Phase::Do
+            && let Some(event) = self.barred_by_time(live, key.step)
+        {
+            return event;
+        }
+        let opening = match key.phase {
+            Phase::Do => self.opening_of(live, key.step),
+            Phase::Undo => None,
+        };
         let (call, effect) = live.call_of(key)?;
         let id = live.id_of(key);
         let item = node.map_or(&Value::Null, |node| &node.item);
@@ -273,6 +285,7 @@ impl Decider {
                 call: dispatch,
                 expires_at: manual.expires.map(|expires| self.now + expires),
                 guards,
+                opening,
             });
         }
         Some(Event::AttemptStarted {
@@ -282,6 +295,7 @@ impl Decider {
             send_by: (self.now + call.send_within).min(deadline),
             node: id,
             guards,
+            opening,
         })
     }
 
@@ -306,7 +320,7 @@ fn due_nodes(live: &Live, now: Timestamp) -> impl Iterator<Item = Key> + '_ {
         .take_while(move |(at, _)| *at <= now)
         .filter_map(|(_, timer)| match timer {
             Timer::Node(key) => Some(*key),
-            Timer::Step(_) | Timer::Run => None,
+            Timer::Step(_) | Timer::Run | Timer::Opening(_) => None,
         })
 }
 
@@ -353,6 +367,9 @@ pub(crate) fn is_startable(live: &Live, key: Key) -> bool {
         return false;
     }
     if live.debts.contains_key(&key.step) && !live.doubts.is_empty() {
+        return false;
+    }
+    if key.phase == Phase::Do && live.is_deferred(key.step) {
         return false;
     }
     let limit = match &live.plan.step(key.step).kind {

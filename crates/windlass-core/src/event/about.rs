@@ -68,6 +68,12 @@ impl Event {
             Event::StepSkipped { step: id }
             | Event::StepExpanded { step: id, .. }
             | Event::StepRefused { step: id, .. }
+            | Event::OpeningChosen { step: id, .. }
+            | Event::OpeningMissed { step: id, .. }
+            | Event::StepDeferred { step: id, .. }
+            | Event::StepDue { step: id }
+            | Event::WindowOverrun { step: id, .. }
+            | Event::WindowOverridden { step: id, .. }
             | Event::WaitStarted { step: id, .. }
             | Event::WaitEnded { step: id }
             | Event::DebtTakenOver { step: id, .. } => About::step(id),

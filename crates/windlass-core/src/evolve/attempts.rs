@@ -4,6 +4,7 @@ use crate::evolve::{CODE_INTERRUPTED, Fold, IllegalEvent};
 use crate::id::{Phase, StepId};
 use crate::outcome::{Effected, Failure};
 use crate::plan::{EffectClass, StepKind};
+use crate::span::Span;
 use crate::state::{Key, NodePhase, StepPhase};
 use crate::value::Value;
 
@@ -14,6 +15,7 @@ impl Fold<'_> {
             state.phase = phase;
             state.message = message;
             state.ended_at = Some(at);
+            state.deferred = None;
         });
     }
 
@@ -47,8 +49,17 @@ impl Fold<'_> {
         Ok(())
     }
 
-    pub(super) fn start_attempt(&mut self, key: Key, attempt: u32, phase: NodePhase) {
+    pub(super) fn start_attempt(
+        &mut self,
+        key: Key,
+        attempt: u32,
+        phase: NodePhase,
+        opening: Option<Span>,
+    ) {
         let at = self.at;
+        if key.phase == Phase::Do && self.live.ending.is_none() {
+            self.live.begin_unit(key.step, opening);
+        }
         self.live.update_node(key, |state| {
             state.attempt = attempt;
             state.phase = phase;
@@ -72,7 +83,8 @@ impl Fold<'_> {
         self.open_debt(key);
     }
 
-    /// The first change behind a gate uses its approval up.
+    /// The first change behind a gate uses its approval up; where segments are behind it,
+    /// the first change of one of them: what prepares them does not.
     pub(super) fn spend_gates(&mut self, key: Key) {
         let is_change = self
             .live
@@ -82,7 +94,12 @@ impl Fold<'_> {
             return;
         }
         let plan = self.live.plan.clone();
+        let number = plan.segment_of(key.step);
         for gate in plan.gates_before(key.step) {
+            let mut behind = plan.segments_behind(*gate).peekable();
+            if behind.peek().is_some() && !behind.any(|other| Some(other) == number) {
+                continue;
+            }
             self.live.update_step(*gate, |state| {
                 if let StepPhase::GateApproved { spent, .. } = &mut state.phase {
                     *spent = true;

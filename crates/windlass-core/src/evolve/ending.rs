@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::event::End;
 use crate::evolve::Fold;
 use crate::id::Phase;
-use crate::state::{Ending, Key, NodePhase, StepPhase, Timer};
+use crate::state::{Ending, Key, NodePhase, StepPhase, Timer, Windows};
 use crate::value::Value;
 
 impl Fold<'_> {
@@ -65,6 +65,7 @@ impl Fold<'_> {
     /// Closes open gates, ends waits and drops attempts that were to come, but for
     /// the work of the ending itself: undo, debts, `finally`.
     pub(super) fn stop_what_waits(&mut self) {
+        self.live.forget_deferrals();
         let mut nodes: Vec<Key> = self.live.ready.iter().copied().collect();
         // A change by hand goes on in the world: the ending waits for its person.
         let by_hand = self.live.by_hand.iter().copied();
@@ -75,7 +76,7 @@ impl Fold<'_> {
             match timer {
                 Timer::Node(key) => nodes.push(*key),
                 Timer::Step(index) => steps.push(*index),
-                Timer::Run => {}
+                Timer::Run | Timer::Opening(_) => {}
             }
         }
         for key in nodes {
@@ -102,6 +103,7 @@ impl Fold<'_> {
     pub(super) fn end(&mut self, end: End) {
         self.live.ended = Some((end, self.at));
         self.live.timers = RedBlackTreeSetSync::new_sync();
+        self.live.windows = Windows::default();
         self.live.eligible = RedBlackTreeSetSync::new_sync();
         self.live.eligible_free = RedBlackTreeSetSync::new_sync();
         self.live.eligible_locked = RedBlackTreeSetSync::new_sync();

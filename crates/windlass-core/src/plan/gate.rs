@@ -14,6 +14,9 @@ pub struct Gate {
     /// How long after opening an approval can be given and used.
     #[serde(default)]
     pub expires: Option<Millis>,
+    /// Whether it expires with the opening that the one segment behind it is to begin in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub window_end: bool,
     /// What the approver is shown, in order.
     #[serde(default)]
     pub show: Vec<(String, Template)>,

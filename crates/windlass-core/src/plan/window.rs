@@ -54,6 +54,8 @@ pub struct Segment {
     pub last: u32,
     /// All its steps, each behind those that it needs.
     pub steps: Vec<u32>,
+    /// The steps that prepare it, in ascending order.
+    pub preparation: Vec<u32>,
 }
 
 /// The segments of a plan, and which step has to do with which.
@@ -63,7 +65,7 @@ pub(super) struct Segments {
     /// For each step the number of the segment that it belongs to.
     of: Vec<Option<u32>>,
     /// For each step the number of the segment that it prepares.
-    prepared_by: Vec<Option<u32>>,
+    prepared: Vec<Option<u32>>,
 }
 
 impl IndexedPlan {
@@ -78,9 +80,9 @@ impl IndexedPlan {
     }
 
     /// The number of the segment that a step prepares.
-    pub fn prepared_by(&self, index: u32) -> Option<u32> {
+    pub fn prepares(&self, index: u32) -> Option<u32> {
         self.segments
-            .prepared_by
+            .prepared
             .get(index as usize)
             .copied()
             .flatten()
@@ -124,7 +126,7 @@ impl IndexedPlan {
         let mut found = Segments {
             list: Vec::new(),
             of: vec![None; count],
-            prepared_by: vec![None; count],
+            prepared: vec![None; count],
         };
         for index in 0..count as u32 {
             let step = self.step(index);
@@ -162,6 +164,7 @@ impl IndexedPlan {
                 first: index,
                 last,
                 steps,
+                preparation: Vec::new(),
             });
         }
         self.find_prepared(order, &mut found)?;
@@ -190,10 +193,11 @@ impl IndexedPlan {
                 let named = self.step(first).window.as_ref().map(|window| &window.name);
                 (first == *at && named == Some(&window.name)).then_some(number)
             });
-            if prepared.is_none() {
+            let Some(number) = prepared else {
                 return rule("it has a lead, and no segment of this window is behind it");
-            }
-            found.prepared_by[index as usize] = prepared;
+            };
+            found.list[number as usize].preparation.push(index);
+            found.prepared[index as usize] = prepared;
         }
         Ok(())
     }
@@ -275,7 +279,12 @@ pub fn declared_bound(step: &Step, items: u64) -> Option<Millis> {
             let mut pauses = 0u64;
             let mut pause = call.retry.backoff.0;
             for _ in 0..again {
-                let settle = if effect.is_change() { call.settle.0 } else { 0 };
+                let settle = match effect {
+                    EffectClass::Read => 0,
+                    EffectClass::Idempotent
+                    | EffectClass::Reversible
+                    | EffectClass::Irreversible => call.settle.0,
+                };
                 pauses = pauses.saturating_add(pause.min(call.retry.backoff_max.0).max(settle));
                 pause = pause.saturating_mul(2);
             }

@@ -80,7 +80,8 @@ impl Live {
                 .collect()
         };
         let pending = |index: u32, phase: &StepPhase| {
-            matches!(phase, StepPhase::Pending) && self.step(index).unmet == 0
+            let step = self.step(index);
+            matches!(phase, StepPhase::Pending) && step.unmet == 0 && step.deferred.is_none()
         };
         let action = |index: u32| matches!(self.plan.step(index).kind, StepKind::Action { .. });
         let tables = [
@@ -209,9 +210,10 @@ impl Live {
             let at: Option<Timestamp> = match &step.phase {
                 StepPhase::Waiting { until } => Some(*until),
                 StepPhase::GateOpen { expires_at, .. } => *expires_at,
-                StepPhase::Pending
-                | StepPhase::Begun
-                | StepPhase::GateApproved { .. }
+                StepPhase::Pending | StepPhase::Begun => {
+                    step.deferred.as_ref().and_then(|deferred| deferred.until)
+                }
+                StepPhase::GateApproved { .. }
                 | StepPhase::GateWithdrawn
                 | StepPhase::Succeeded
                 | StepPhase::Skipped
@@ -222,7 +224,10 @@ impl Live {
         });
         let run = self.deadline.filter(|_| !self.timed_out);
         let run = run.map(|at| (at, Timer::Run));
-        let truth = nodes.chain(steps).chain(run);
+        let begun = self.windows.begun.iter();
+        let openings =
+            begun.filter_map(|(unit, begun)| Some((begun.until?, Timer::Opening(*unit))));
+        let truth = nodes.chain(steps).chain(run).chain(openings);
         same(faults, "timers", self.timers.iter().copied(), truth);
     }
 }

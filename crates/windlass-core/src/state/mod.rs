@@ -11,6 +11,7 @@ mod status;
 mod step;
 mod tables;
 mod view;
+mod windows;
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(crate) use scope::NodeScope;
 pub use status::{Need, RunStatus};
 pub use step::{StepPhase, StepState};
 pub use view::{ItemLook, StepLook};
+pub(crate) use windows::Windows;
+pub use windows::{Deferred, DeferredLook};
 
 use crate::event::End;
 use crate::evolve::brief;
@@ -69,10 +72,12 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     Node(Key),
-    /// A wait that ends, or an open gate that expires.
+    /// A wait that ends, an open gate that expires, or the time that a step waits for.
     Step(u32),
     /// The run's own timeout.
     Run,
+    /// The end of the opening that a unit has begun in.
+    Opening(u32),
 }
 
 type Map<K, V> = RedBlackTreeMapSync<K, V>;
@@ -137,6 +142,7 @@ pub(crate) struct Live {
     /// The target's value, once it is fixed.
     pub(crate) target: Option<String>,
     pub(crate) lock: Lock,
+    pub(crate) windows: Windows,
 
     /// How many commands of people have had their way since the start.
     pub(crate) operator_acts: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Deferred;
 use crate::operator::Operator;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -25,6 +26,8 @@ pub struct StepState {
     pub(crate) items_busy: u32,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    /// It waits for nothing but its time.
+    pub deferred: Option<Deferred>,
     /// Why it failed or was skipped.
     pub message: Option<String>,
 }
@@ -103,6 +106,7 @@ impl StepState {
             items_busy: 0,
             started_at: None,
             ended_at: None,
+            deferred: None,
             message: None,
         }
     }

@@ -44,7 +44,10 @@ enum StepTable {
 }
 
 fn step_table(state: &StepState) -> (StepTable, Option<Timestamp>) {
+    let due = state.deferred.as_ref().map(|deferred| deferred.until);
     match &state.phase {
+        // What waits for its time is in nobody's way.
+        StepPhase::Pending | StepPhase::Begun if due.is_some() => (StepTable::None, due.flatten()),
         StepPhase::Pending if state.unmet == 0 => (StepTable::Eligible, None),
         StepPhase::Waiting { until } => (StepTable::None, Some(*until)),
         StepPhase::GateOpen { expires_at, .. } => (StepTable::OpenGates, *expires_at),
@@ -181,6 +184,9 @@ impl Live {
                 self.unfinished += 1;
             }
         }
+        if met {
+            self.end_segment_at(index);
+        }
         let plan = self.plan.clone();
         for successor in plan.successors(index) {
             self.update_step(*successor, |step| {
@@ -188,6 +194,7 @@ impl Live {
                     step.unmet -= 1;
                 } else {
                     step.unmet += 1;
+                    step.deferred = None;
                 }
             });
         }

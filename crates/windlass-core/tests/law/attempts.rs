@@ -97,7 +97,9 @@ impl History {
     /// Takes an event in.
     pub(super) fn take(&mut self, plan: &Plan, event: &Event, at: Timestamp) {
         match event {
-            Event::RunStarted { .. } => self.started = true,
+            Event::RunStarted { standing, .. } => {
+                (self.started, self.standing) = (true, standing.clone());
+            }
             Event::RunEnded { .. } => self.ended = true,
             Event::RunPaused { .. } => self.paused = true,
             Event::RunResumed { .. } => self.paused = false,
@@ -126,7 +128,17 @@ impl History {
                 self.open.remove(step);
                 self.steps.insert(step.clone(), Fate::Failed);
             }
-            Event::PolicyChanged { .. } | Event::WaitStarted { .. } => {}
+            Event::PolicyChanged { standing, .. } => self.standing = Some(standing.clone()),
+            Event::WindowOverridden { step, .. } => {
+                let (first, _) = super::windows::unit(plan, step);
+                self.overridden.insert(first);
+            }
+            Event::OpeningChosen { .. }
+            | Event::OpeningMissed { .. }
+            | Event::StepDeferred { .. }
+            | Event::StepDue { .. }
+            | Event::WindowOverrun { .. }
+            | Event::WaitStarted { .. } => {}
             Event::WaitEnded { step } => {
                 self.steps.insert(step.clone(), Fate::Met);
             }
@@ -284,7 +296,7 @@ impl History {
         }
         for gate in super::ancestors(plan, &node.step) {
             if let Some(approval) = self.approved.get_mut(&gate) {
-                approval.used = true;
+                approval.used |= !super::windows::spares(plan, &gate, &node.step);
             }
         }
         if let Some(owed) = &step.ensure {

@@ -4,12 +4,14 @@
 mod attempts;
 mod locks;
 mod order;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::plan::{EffectClass, Plan, Step, StepKind};
+use windlass_core::policy::Standing;
 use windlass_core::time::{Millis, Timestamp};
 
 /// What an event is about.
@@ -38,6 +40,12 @@ pub(crate) fn subject(event: &Event) -> Subject<'_> {
         Event::StepSkipped { step }
         | Event::StepExpanded { step, .. }
         | Event::StepRefused { step, .. }
+        | Event::OpeningChosen { step, .. }
+        | Event::OpeningMissed { step, .. }
+        | Event::StepDeferred { step, .. }
+        | Event::StepDue { step }
+        | Event::WindowOverrun { step, .. }
+        | Event::WindowOverridden { step, .. }
         | Event::WaitStarted { step, .. }
         | Event::WaitEnded { step }
         | Event::DebtTakenOver { step, .. }
@@ -79,7 +87,8 @@ pub(crate) fn judge(plan: &Plan, events: &[(Event, Timestamp)]) -> Vec<String> {
     for (event, at) in events {
         let fault = attempts::judge(plan, &history, event, *at)
             .and_then(|()| order::judge(plan, &history, event, *at))
-            .and_then(|()| locks::judge(plan, &history, event));
+            .and_then(|()| locks::judge(plan, &history, event))
+            .and_then(|()| windows::judge(plan, &history, event, *at));
         if let Err(fault) = fault {
             faults.push(format!("LAW: {fault}"));
         }
@@ -150,6 +159,10 @@ struct History {
     undone: Vec<NodeId>,
     target: Option<String>,
     lock: Lock,
+    /// What the policy says.
+    standing: Option<Box<Standing>>,
+    /// The first steps of what a person let begin outside of its time.
+    overridden: BTreeSet<StepId>,
 }
 
 /// How the run stands to the lock of its target.

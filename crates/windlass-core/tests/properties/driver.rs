@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::law;
 use crate::notation::command::person;
 use crate::notation::plan::try_plan;
+use crate::notation::policy::named;
 use crate::notation::show;
 use crate::plans;
 use windlass_core::command::{Command, Orphan, Statement, Verdict};
@@ -94,7 +95,7 @@ impl Driver {
             requester: person("ann"),
             owner: person("ann").identity,
             single_user: true,
-            standing: None,
+            standing: driver.line.contains("off").then(|| named("nights")),
         });
         driver
     }
@@ -176,6 +177,15 @@ impl Driver {
         if self.mood == Mood::Nonsense || (wild && self.dice.one_in(5)) {
             let command = self.nonsense();
             return self.give(command);
+        }
+        if wild && self.state.standing().is_some() && self.dice.one_in(12) {
+            let name = ["nights", "nights_frozen"][self.dice.below(2) as usize];
+            let voids = self.dice.one_in(4);
+            return self.give(Command::Govern {
+                standing: named(name),
+                difference: vec![name.to_owned()],
+                voids,
+            });
         }
         if !self.orphans.is_empty() && self.dice.one_in(3) {
             let orphan = self.orphans.remove(0);

@@ -22,9 +22,13 @@ pub(crate) fn line(dice: &mut Dice) -> String {
         statements.push(format!("opts: target={name}"));
     }
     let mut main: Vec<(String, bool)> = Vec::new();
+    let windowed = dice.one_in(2);
     for index in 0..count {
         let name = format!("s{index}");
-        let (suffix, attributes, change) = step(dice, &main);
+        let (suffix, mut attributes, change) = step(dice, &main);
+        if windowed && suffix.contains(['~', '!']) {
+            attributes.extend(window(dice, index));
+        }
         let mut needs: Vec<&str> = Vec::new();
         for (other, _) in main.iter().rev().take(4) {
             if dice.one_in(2) {
@@ -48,6 +52,18 @@ pub(crate) fn line(dice: &mut Dice) -> String {
         statements.push(format!("finally: {before}f{index}{suffix}"));
     }
     statements.join("; ")
+}
+
+/// When a step may begin. The step that it covers need not come after it, and a lead may
+/// prepare nothing: the draw is not valid then.
+fn window(dice: &mut Dice, index: u64) -> Option<String> {
+    let covered = index + 1 + dice.below(3);
+    match dice.below(8) {
+        0..=4 => Some("window=off".to_owned()),
+        5 => Some(format!("window=off:s{covered}")),
+        6 => Some("prepares=off:15".to_owned()),
+        _ => None,
+    }
 }
 
 /// A debt between a change and a step behind it.

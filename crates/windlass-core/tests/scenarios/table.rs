@@ -41,7 +41,13 @@ const STEP: [&str; 8] = [
     "failed",
     "stopped",
 ];
-const STEP_EVENTS: [&str; 6] = [
+const STEP_EVENTS: [&str; 12] = [
+    "opening_chosen",
+    "opening_missed",
+    "step_deferred",
+    "step_due",
+    "window_overrun",
+    "window_overridden",
     "step_skipped",
     "step_expanded",
     "step_refused",
@@ -140,6 +146,16 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
         "lock_forgone",
         &["paused", "needs_operator", "ending"],
     ),
+    ("step", "opening_chosen", &["pending", "running", "skipped"]),
+    ("step", "opening_missed", &["pending", "running", "skipped"]),
+    ("step", "step_deferred", &["pending", "running"]),
+    ("step", "step_due", &["pending", "running"]),
+    (
+        "step",
+        "window_overrun",
+        &["running", "succeeded", "failed", "stopped", "skipped"],
+    ),
+    ("step", "window_overridden", &["pending", "running"]),
     ("step", "step_skipped", &["pending"]),
     ("step", "step_expanded", &["pending"]),
     ("step", "step_refused", &["pending", "withdrawn"]),

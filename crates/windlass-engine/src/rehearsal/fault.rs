@@ -37,7 +37,7 @@ pub enum Fault {
     #[error("{act} was refused with `{}` ({rejection}), expected was `{expected}`", rejection.code())]
     RefusedOtherwise {
         act: String,
-        rejection: Rejection,
+        rejection: Box<Rejection>,
         expected: String,
     },
     #[error("{act} was expected to be refused with `{expected}`, and was accepted")]

@@ -385,6 +385,7 @@ fn gate(
     let units = |node| echoed::units(world, node, once);
     (found.len() == before).then(|| Gate {
         expires,
+        window_end: false,
         show: show.unwrap_or_default(),
         show_units: shown_node.map(units).unwrap_or_default(),
         not_requester,

@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Pause, Reject, Resolve,
-    Resume, Retry, TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Reject,
+    Resolve, Resume, Retry, TakeOver,
 };
 
 /// A request that is one command.
@@ -204,6 +204,20 @@ impl Directive for TakeOver {
 
     fn into_command(self, by: Operator) -> Command {
         Command::TakeOver {
+            step: self.step,
+            by,
+            reason: self.reason,
+        }
+    }
+}
+
+impl Ask for Override {}
+
+impl Directive for Override {
+    const WORD: &'static str = "override";
+
+    fn into_command(self, by: Operator) -> Command {
+        Command::Override {
             step: self.step,
             by,
             reason: self.reason,

@@ -95,6 +95,16 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
         Event::DebtTakenOver { step, by, reason } => {
             format!("{by} took the debt {step} over{}", because(reason))
         }
+        Event::WindowOverridden {
+            step,
+            by,
+            reason,
+            why,
+            ..
+        } => {
+            let because = because(reason);
+            format!("{by} let {step} begin against {why}{because}")
+        }
         Event::ContradictionAcknowledged { node, by, reason } => {
             format!(
                 "{by} acknowledged the contradiction of {}{}",
@@ -110,6 +120,11 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
         | Event::StepSkipped { .. }
         | Event::StepExpanded { .. }
         | Event::StepRefused { .. }
+        | Event::OpeningChosen { .. }
+        | Event::OpeningMissed { .. }
+        | Event::StepDeferred { .. }
+        | Event::StepDue { .. }
+        | Event::WindowOverrun { .. }
         | Event::WaitStarted { .. }
         | Event::WaitEnded { .. }
         | Event::AttemptStarted { .. }

@@ -26,6 +26,8 @@ pub enum Waits {
     Doubt,
     /// Another run, which holds the lock of the target.
     Lock,
+    /// A window, or the end of a freeze.
+    Window,
     /// A time.
     Time,
 }
@@ -184,6 +186,20 @@ fn alone(told: &Telling<'_>) -> Vec<WaitsFor> {
         waits.push(attempts(told, &running));
     }
     waits.extend(lock(told.run));
+    waits.extend(told.run.deferred.iter().map(|deferred| {
+        let (step, why) = (&deferred.step, quoted(&deferred.why));
+        let begins = match deferred.until_ms {
+            Some(at) => format!(", so that {step} begins at {}", (told.at)(at)),
+            None => format!(", before {step} begins"),
+        };
+        let run = &told.run.run;
+        WaitsFor {
+            kind: Waits::Window,
+            text: format!("{why}{begins}"),
+            until_ms: deferred.until_ms,
+            next: vec![format!("windlass override {run} {step} --reason ...")],
+        }
+    }));
     let doubts = told.run.doubts.iter();
     waits.extend(
         doubts

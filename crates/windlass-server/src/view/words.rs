@@ -1,7 +1,7 @@
 //! What a run waits for, in words.
 
 use windlass_core::id::RunId;
-use windlass_core::state::{Need, RunState, RunStatus};
+use windlass_core::state::{DeferredLook, Need, RunState, RunStatus};
 use windlass_engine::Lacks;
 
 /// What a run waits for, in words; empty when it does not wait.
@@ -35,8 +35,16 @@ pub(super) fn waits_for(
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
             let named = |node| format!("manual step {}", state.spelled(node));
             parts.extend(by_hand.iter().map(named));
+            let named = |look: DeferredLook<'_>| {
+                let until = look.deferred.until;
+                let until = until.map_or(String::new(), |until| format!(" until {until}"));
+                format!("{} of {}{until}", look.deferred.why.code(), look.step)
+            };
+            let before = parts.len();
+            parts.extend(state.deferred().map(named));
+            let is_deferred = parts.len() > before;
             let people = !gates.is_empty() || !by_hand.is_empty();
-            if !people && lock.is_none() && until.is_some() {
+            if !people && !is_deferred && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
             }
             if let Some(target) = lock {

@@ -152,6 +152,15 @@ pub struct TakeOver {
     pub reason: String,
 }
 
+/// `POST /v1/runs/{run}/override`: a person lets a step begin that waits for a window or
+/// for the end of a freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    pub step: StepId,
+    pub reason: String,
+}
+
 /// `POST /v1/runs/{run}/acknowledge`: a person has seen a contradicted resolution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

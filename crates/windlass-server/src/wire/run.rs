@@ -132,6 +132,9 @@ pub struct RunView {
     /// How it stands to the lock of its target, from when it first asks to its end.
     #[serde(default)]
     pub lock: Option<Lock>,
+    /// The steps that wait for nothing but their time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
     /// When it goes on by itself, if time alone makes it.
     pub wakes_at_ms: Option<i64>,
     /// Everything that only a person can settle, each with what to type.
@@ -252,6 +255,16 @@ pub struct Lock {
     pub since_ms: Option<i64>,
     /// The other run that has it, where that is known.
     pub held_by: Option<RunId>,
+}
+
+/// A step that waits for a window or for the end of a freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferred {
+    pub step: StepId,
+    /// When that is, where it is known.
+    pub until_ms: Option<i64>,
+    /// A phrase that reads after "waits for".
+    pub why: String,
 }
 
 /// Something that only a person can settle.

@@ -23,6 +23,15 @@ impl Driver {
                 let node = by_hand[0].clone();
                 self.hand_answers(node)
             }
+            RunStatus::Waiting { .. }
+                if self.mood == Mood::Wild && self.state.deferred().next().is_some() =>
+            {
+                let waits = self.state.deferred().next().map(|look| look.step.clone());
+                match waits.filter(|_| self.dice.one_in(5)) {
+                    Some(step) => Command::Override { step, by, reason },
+                    None => return false,
+                }
+            }
             RunStatus::NeedsOperator { needs } => match needs[0].clone() {
                 Need::InDoubt { node } => Command::Resolve {
                     node,
@@ -174,7 +183,7 @@ impl Driver {
         };
         let flag = self.dice.one_in(2);
         let asked_at = Timestamp(self.now.0 - self.dice.below(40_000) as i64);
-        match self.dice.below(26) {
+        match self.dice.below(27) {
             0 => Command::Ended {
                 node,
                 attempt,
@@ -270,6 +279,7 @@ impl Driver {
                 attempt,
                 refusal: self.refusal(),
             },
+            25 => Command::Override { step, by, reason },
             _ => Command::Tick,
         }
     }

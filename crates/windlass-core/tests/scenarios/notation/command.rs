@@ -189,8 +189,8 @@ impl Reader<'_> {
         match verb {
             "start" => Command::Start {
                 plan: self.plan.clone(),
-                standing: self.flag("board").then(policy::board),
                 single_user: !self.flag("policy"),
+                standing: (!self.words.is_empty()).then(|| policy::named(&self.next())),
                 owner: person("ann").identity,
                 requester: by,
             },
@@ -312,6 +312,10 @@ impl Reader<'_> {
             "take_over" => {
                 let (reason, step) = (self.reason(), self.step());
                 Command::TakeOver { step, by, reason }
+            }
+            "override" => {
+                let (reason, step) = (self.reason(), self.step());
+                Command::Override { step, by, reason }
             }
             "acknowledge" => {
                 let (reason, node) = (self.reason(), self.node_word());

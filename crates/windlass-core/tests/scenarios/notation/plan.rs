@@ -13,6 +13,7 @@ use windlass_core::id::StepId;
 use windlass_core::plan::{
     Call, Digest, EffectClass, ForEach, Gate, GuardDemand, IndexedPlan, Manual, OnFailure, Part,
     Plan, PlanError, Provides, Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
+    Window,
 };
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
@@ -196,6 +197,22 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             ]);
             return step.provides = Some(provides(text, Some(Template::Map(claimed))));
         }
+        "window" => {
+            let (name, covers) = match text.split_once(':') {
+                Some((name, covers)) => (name, Some(covers.parse().expect("a step id"))),
+                None => (text, None),
+            };
+            return step.window = Some(window(name, Millis(0), covers));
+        }
+        "prepares" => {
+            let (name, lead) = text.split_once(':').expect("NAME:LEAD");
+            return step.window = Some(window(name, secs_of(lead), None));
+        }
+        "also" => {
+            let window = step.window.as_mut().expect("`window` stands first");
+            window.also.insert(text.parse().expect("a window's name"));
+            return;
+        }
         "guard" => {
             let (guard, max_age) = match text.split_once(':') {
                 Some((guard, secs)) => (guard, Some(secs_of(secs))),
@@ -209,6 +226,7 @@ fn apply(step: &mut Step, key: &str, text: &str) {
     match &mut step.kind {
         StepKind::Gate(gate) => match key {
             "expires" => gate.expires = Some(secs_of(text)),
+            "window_end" => gate.window_end = true,
             "strict" => gate.not_requester = true,
             "show" => gate.show = vec![("fact".to_owned(), Template::Expr(expr(text)))],
             "show_secret" => {
@@ -276,6 +294,15 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             }
             _ => apply_call(call, key, text),
         },
+    }
+}
+
+fn window(name: &str, lead: Millis, covers: Option<StepId>) -> Window {
+    Window {
+        name: name.parse().expect("a window's name"),
+        also: BTreeSet::new(),
+        lead,
+        covers,
     }
 }
 

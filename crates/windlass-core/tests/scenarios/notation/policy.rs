@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::seconds;
-use windlass_core::id::{GroupName, PersonName};
+use windlass_core::id::{GroupName, PersonName, WindowName};
 use windlass_core::plan::Digest;
 use windlass_core::policy::{
-    Deed, Delegation, Group, Member, Permission, Person, Standing, TargetPattern, Way,
+    Deed, Delegation, Freeze, Group, Member, Permission, Person, Standing, TargetPattern, Way,
 };
 use windlass_core::span::{Span, Spans};
+use windlass_core::time::Timestamp;
 
 /// What a word of the notation names.
 pub(crate) fn named(name: &str) -> Box<Standing> {
@@ -34,13 +35,72 @@ pub(crate) fn named(name: &str) -> Box<Standing> {
             }
         }
         "later" => standing.until = seconds("9000"),
-        _ => panic!("a policy: {name}"),
+        _ => windowed(name, &mut standing),
     }
     standing
 }
 
+/// `off` is open from @100 to @300 and from @1000 to @1400, `night` in the second of them
+/// only; bob may break the glass.
+fn windowed(name: &str, standing: &mut Standing) {
+    let off = Spans::of([span("100", "300"), span("1000", "1400")]);
+    let night = Spans::of([span("1100", "1300")]);
+    standing.windows = BTreeMap::from([(window("off"), off), (window("night"), night)]);
+    standing.rules.push(Permission {
+        name: "glass".parse().expect("a rule's name"),
+        may: BTreeSet::from([Deed::Override]),
+        people: BTreeSet::from([self::name("bob")]),
+        groups: BTreeSet::new(),
+        targets: Vec::new(),
+        own_runs: false,
+        from: None,
+    });
+    match name {
+        "windowed" => {}
+        // The first opening of `off` ends early.
+        "shorter" => {
+            let off = Spans::of([span("100", "130"), span("1000", "1400")]);
+            standing.windows.insert(window("off"), off);
+        }
+        // Nobody changes a database until @500.
+        "frozen" => standing.freezes.push(freeze("60", "500", Some("db:*"))),
+        "frozen_late" => standing.freezes.push(freeze("170", "500", None)),
+        "frozen_elsewhere" => standing.freezes.push(freeze("60", "500", Some("rds:*"))),
+        // Nobody says when `off` is open.
+        "closed" => {
+            standing.windows.insert(window("off"), Spans::default());
+        }
+        "ending" => {
+            standing.until = seconds("90");
+            standing.freezes.push(freeze("60", "70", None));
+        }
+        // Everybody may do everything, and `off` is open most of the time.
+        "nights" | "nights_frozen" => {
+            standing.until = seconds("2000000");
+            standing.rules.push(Permission {
+                name: "all".parse().expect("a rule's name"),
+                may: Deed::ALL.into_iter().collect(),
+                people: standing.people.keys().cloned().collect(),
+                own_runs: true,
+                ..standing.rules[0].clone()
+            });
+            let night = |at: i64| Span {
+                from: Timestamp(at * 8_000_000 + 20_000),
+                to: Timestamp(at * 8_000_000 + 7_000_000),
+            };
+            let off = Spans::of((0..200).map(night));
+            standing.windows.insert(window("off"), off);
+            if name == "nights_frozen" {
+                standing.freezes.push(freeze("10", "150", Some("db:main")));
+                standing.freezes.push(freeze("15", "60", None));
+            }
+        }
+        _ => panic!("a policy: {name}"),
+    }
+}
+
 /// Where the change board decides, and somebody on shift for the last word.
-pub(crate) fn board() -> Box<Standing> {
+fn board() -> Box<Standing> {
     let person = |uid| Person {
         ways: vec![Way::Uid { uid }],
         from: None,
@@ -95,6 +155,19 @@ pub(crate) fn board() -> Box<Standing> {
         windows: BTreeMap::new(),
         freezes: Vec::new(),
     })
+}
+
+fn freeze(from: &str, to: &str, target: Option<&str>) -> Freeze {
+    Freeze {
+        name: window("quarter"),
+        reason: "the books are closed".to_owned(),
+        spans: Spans::of([span(from, to)]),
+        targets: target.map(pattern).into_iter().collect(),
+    }
+}
+
+fn window(text: &str) -> WindowName {
+    text.parse().expect("a window's name")
 }
 
 fn span(from: &str, to: &str) -> Span {

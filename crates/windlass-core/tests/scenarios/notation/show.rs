@@ -2,7 +2,7 @@
 //! one short line each, times in seconds.
 
 use windlass_core::effect::{Effect, Look};
-use windlass_core::event::Event;
+use windlass_core::event::{Deferral, Event};
 use windlass_core::outcome::{Answer, Resolution, Witness};
 use windlass_core::plan::Relied;
 use windlass_core::state::{Need, RunState, RunStatus};
@@ -19,6 +19,15 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 fn until(at: &Option<Timestamp>) -> String {
     at.map_or(String::new(), |at| format!(" until {}", time(at)))
+}
+
+fn deferral(why: &Deferral) -> String {
+    match why {
+        Deferral::Window { window, .. } => format!("the window {window}"),
+        Deferral::NoOpening { window, .. } => format!("the window {window}, which does not open"),
+        Deferral::Freeze { freeze, .. } => format!("the freeze {freeze}"),
+        Deferral::Unknown { .. } => "nobody's knowledge".to_owned(),
+    }
 }
 
 fn relied(guards: &[Relied]) -> String {
@@ -92,6 +101,23 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{step} expanded {}", Value::List(items.clone()))
         }
         Event::StepRefused { step, message } => format!("{step} refused: {message}"),
+        Event::OpeningChosen { step, opening } => {
+            let (from, to) = (time(opening.from), time(opening.to));
+            format!("{step} to begin in the opening {from} to {to}")
+        }
+        Event::OpeningMissed { step, reason } => format!("{step} missed its opening: {reason}"),
+        Event::StepDeferred {
+            step,
+            until: at,
+            why,
+        } => format!("{step} deferred{} by {}", until(at), deferral(why)),
+        Event::StepDue { step } => format!("{step} due"),
+        Event::WindowOverrun { step, ended_at } => {
+            format!("{step} runs over its opening, over {}", time(*ended_at))
+        }
+        Event::WindowOverridden { step, by, rule, .. } => {
+            format!("{step} OVERRIDDEN by {} ({rule})", by.name)
+        }
         Event::WaitStarted { step, until } => format!("{step} waits until {}", time(*until)),
         Event::WaitEnded { step } => format!("{step} waited"),
         Event::AttemptStarted {
@@ -155,6 +181,7 @@ pub(crate) fn event(event: &Event) -> String {
             call,
             expires_at,
             guards,
+            opening: _,
         } => {
             let input = call.input.clone().into_value().unwrap_or(Value::Null);
             let (told, until) = (given(&input), until(expires_at));

@@ -96,7 +96,7 @@ impl World<'_> {
             (Err(rejection), Some(expected)) if rejection.code() == expected => return,
             (Err(rejection), Some(expected)) => Fault::RefusedOtherwise {
                 act: said,
-                rejection,
+                rejection: Box::new(rejection),
                 expected: expected.to_owned(),
             },
             (Err(rejection), None) => Fault::Refused {

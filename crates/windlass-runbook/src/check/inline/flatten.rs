@@ -43,6 +43,7 @@ impl Inlining {
             when: self.when.clone(),
             kind: StepKind::Gate(Gate {
                 expires: None,
+                window_end: false,
                 show: show.collect(),
                 show_units: BTreeMap::new(),
                 not_requester: false,

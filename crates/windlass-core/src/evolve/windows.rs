@@ -1,0 +1,161 @@
+//! What the events about windows make of the state, and what they must find in it: a
+//! first change outside of its opening, or in a freeze, is no history of a run.
+
+use super::{Fold, IllegalEvent};
+use crate::event::Deferral;
+use crate::id::{NodeId, Phase, StepId};
+use crate::span::Span;
+use crate::state::{Deferred, Key, StepPhase};
+use crate::time::Timestamp;
+
+impl Fold<'_> {
+    pub(super) fn choose_opening(
+        &mut self,
+        step: &StepId,
+        opening: Span,
+    ) -> Result<(), IllegalEvent> {
+        let number = self.waiting_segment(step)?;
+        let is_new = !self.live.windows.openings.contains_key(&number);
+        if !is_new || opening.from >= opening.to || opening.to <= self.at {
+            return Err(self.wrong(step.to_string(), "without need of this opening"));
+        }
+        self.live.windows.openings.insert_mut(number, opening);
+        Ok(())
+    }
+
+    pub(super) fn miss_opening(&mut self, step: &StepId) -> Result<(), IllegalEvent> {
+        let number = self.waiting_segment(step)?;
+        if self.live.windows.openings.remove_mut(&number) {
+            return Ok(());
+        }
+        Err(self.wrong(step.to_string(), "without an opening"))
+    }
+
+    /// The number of the segment that a step begins, and that has not begun.
+    fn waiting_segment(&self, step: &StepId) -> Result<u32, IllegalEvent> {
+        let index = self.step(step)?;
+        let number = self.live.plan.segment_of(index);
+        let may_begin = match &self.live.step(index).phase {
+            // Where the first step is skipped, another one is the first change.
+            StepPhase::Pending | StepPhase::Begun | StepPhase::Skipped => true,
+            StepPhase::Waiting { .. }
+            | StepPhase::GateOpen { .. }
+            | StepPhase::GateApproved { .. }
+            | StepPhase::GateWithdrawn
+            | StepPhase::Succeeded
+            | StepPhase::Failed
+            | StepPhase::Stopped => false,
+        };
+        let begins = number.filter(|number| self.live.plan.segment(*number).first == index);
+        let begins = begins.filter(|_| may_begin && self.live.ending.is_none());
+        let waits = begins.filter(|_| !self.live.windows.begun.contains_key(&index));
+        waits.ok_or_else(|| self.wrong(step.to_string(), "no segment that is to begin"))
+    }
+
+    pub(super) fn defer(
+        &mut self,
+        step: &StepId,
+        until: Option<Timestamp>,
+        why: &Deferral,
+    ) -> Result<(), IllegalEvent> {
+        let index = self.step(step)?;
+        let state = self.live.step(index);
+        let may_begin = match &state.phase {
+            StepPhase::Pending => state.unmet == 0,
+            StepPhase::Begun => true,
+            StepPhase::Waiting { .. }
+            | StepPhase::GateOpen { .. }
+            | StepPhase::GateApproved { .. }
+            | StepPhase::GateWithdrawn
+            | StepPhase::Succeeded
+            | StepPhase::Skipped
+            | StepPhase::Failed
+            | StepPhase::Stopped => false,
+        };
+        let later = until.is_none_or(|until| until > self.at);
+        let is_bound = self.live.is_bound_by_time(index) && state.deferred.is_none();
+        if !(may_begin && later && is_bound) {
+            return Err(self.wrong(step.to_string(), state.phase.name()));
+        }
+        let why = why.clone();
+        self.live.update_step(index, |state| {
+            state.deferred = Some(Deferred { until, why })
+        });
+        Ok(())
+    }
+
+    pub(super) fn due(&mut self, step: &StepId) -> Result<(), IllegalEvent> {
+        let index = self.step(step)?;
+        let until = self.live.step(index).deferred.as_ref();
+        let until = until.and_then(|deferred| deferred.until);
+        if until.is_none_or(|until| self.at < until) {
+            return Err(self.wrong(step.to_string(), "not due"));
+        }
+        self.live.update_step(index, |state| state.deferred = None);
+        Ok(())
+    }
+
+    pub(super) fn overrun(
+        &mut self,
+        step: &StepId,
+        ended_at: Timestamp,
+    ) -> Result<(), IllegalEvent> {
+        let index = self.step(step)?;
+        let begun = self.live.windows.begun.get(&index);
+        let until = begun.and_then(|begun| begun.until);
+        if until != Some(ended_at) || self.at < ended_at {
+            return Err(self.wrong(step.to_string(), "within its opening"));
+        }
+        self.live.stop_watching(index);
+        Ok(())
+    }
+
+    pub(super) fn override_window(&mut self, step: &StepId) -> Result<(), IllegalEvent> {
+        let index = self.step(step)?;
+        if self.live.step(index).deferred.is_none() {
+            return Err(self.wrong(step.to_string(), "not waiting for its time"));
+        }
+        let unit = self.live.unit_of(index);
+        self.live.windows.overridden.insert_mut(unit);
+        self.live.update_step(index, |state| state.deferred = None);
+        Ok(())
+    }
+
+    /// Whether the intent comes in its time; see the module.
+    pub(super) fn in_time(
+        &self,
+        node: &NodeId,
+        key: Key,
+        opening: Option<Span>,
+    ) -> Result<(), IllegalEvent> {
+        let live = &*self.live;
+        let wrong = |why| Err(self.wrong(node.to_string(), why));
+        if key.phase == Phase::Undo || live.ending.is_some() || !live.is_bound_by_time(key.step) {
+            return match opening {
+                Some(_) => wrong("without need of an opening"),
+                None => Ok(()),
+            };
+        }
+        let standing = live.standing.as_ref();
+        let frozen = |at| {
+            let mut frozen = standing
+                .iter()
+                .flat_map(|s| s.frozen(live.target.as_deref(), at));
+            frozen.next().is_some()
+        };
+        if frozen(self.at) {
+            return wrong("frozen");
+        }
+        let chosen = |number| live.windows.openings.get(&number).copied();
+        match live.plan.segment_of(key.step) {
+            Some(number) if opening.is_none() || opening != chosen(number) => {
+                wrong("without its opening")
+            }
+            Some(_) if !opening.is_some_and(|opening| opening.contains(self.at)) => {
+                wrong("outside of its opening")
+            }
+            None if opening.is_some() => wrong("in no segment"),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
