@@ -70,7 +70,10 @@ impl Story {
     pub fn open_gate(&self) -> Option<String> {
         self.events().fold(None, |open, event| match event {
             Event::GateOpened { step, .. } => Some(step.to_string()),
-            Event::GateApproved { .. }
+            Event::FactsAsked { .. }
+            | Event::FactFetched { .. }
+            | Event::ApprovalGiven { .. }
+            | Event::GateApproved { .. }
             | Event::GateRejected { .. }
             | Event::GateExpired { .. }
             | Event::GateWithdrawn { .. } => None,

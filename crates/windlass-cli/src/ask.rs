@@ -6,14 +6,15 @@ use windlass_core::id::RunId;
 use windlass_core::operator::Operator;
 use windlass_server::client::{Client, ClientError};
 use windlass_server::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Reject,
-    Resolve, Retry, TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
+    Reject, Resolve, Retry, TakeOver,
 };
 
 /// A command of a person.
 #[derive(Clone, Debug)]
 pub(crate) enum Ask {
     Approve(Approve),
+    Refresh(Refresh),
     Reject(Reject),
     Pause(Pause),
     Resume,
@@ -42,6 +43,7 @@ impl Ask {
                 seen: statement.into(),
                 note,
             },
+            Ask::Refresh(Refresh { gate }) => Command::Refresh { gate, by },
             Ask::Reject(Reject { gate, reason }) => Command::Reject { gate, by, reason },
             Ask::Pause(Pause { reason }) => Command::Pause { by, reason },
             Ask::Resume => Command::Resume { by },
@@ -103,6 +105,7 @@ impl Ask {
     pub(crate) async fn send(self, client: &Client, run: &RunId) -> Result<Accepted, ClientError> {
         match self {
             Ask::Approve(ask) => client.approve(run, &ask).await,
+            Ask::Refresh(ask) => client.refresh(run, &ask).await,
             Ask::Reject(ask) => client.reject(run, &ask).await,
             Ask::Pause(ask) => client.pause(run, &ask).await,
             Ask::Resume => client.resume(run).await,
@@ -122,6 +125,7 @@ impl Ask {
     pub(crate) fn done(&self) -> String {
         match self {
             Ask::Approve(ask) => format!("approved gate {}", ask.gate),
+            Ask::Refresh(ask) => format!("the facts of gate {} are read", ask.gate),
             Ask::Reject(ask) => format!("rejected gate {}", ask.gate),
             Ask::Pause(_) => "paused".to_owned(),
             Ask::Resume => "resumed".to_owned(),

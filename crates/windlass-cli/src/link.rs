@@ -4,13 +4,14 @@
 use std::time::{Duration, Instant};
 
 use windlass_core::event::Event;
-use windlass_core::id::RunId;
+use windlass_core::id::{RunId, StepId};
 use windlass_engine::Subscription;
 use windlass_engine::owner::{Owner, Owning, try_own};
 use windlass_engine::state_dir::{StateDir, StateDirError};
 use windlass_server::client::{Client, ClientError, Events};
 use windlass_server::wire::{
-    Accepted, EventLine, OutboxOrder, Prune, Pruned, RunView, SpaceGiven, StreamEnd, StreamLine,
+    Accepted, EventLine, OutboxOrder, Prune, Pruned, Refresh, RunView, SpaceGiven, StreamEnd,
+    StreamLine,
 };
 
 use crate::args::Place;
@@ -23,6 +24,11 @@ use crate::owner::{Manner, Owned};
 const OWNER_WAIT: Duration = Duration::from_secs(5);
 /// How often it is looked at meanwhile.
 const OWNER_LOOK: Duration = Duration::from_millis(50);
+
+/// How long an approver waits for facts that are read; then the gate says what is missing.
+const FACTS_WAIT: Duration = Duration::from_secs(120);
+/// How often they are looked at meanwhile.
+const FACTS_LOOK: Duration = Duration::from_millis(50);
 
 /// Who carries commands out.
 #[derive(Debug)]
@@ -107,7 +113,37 @@ impl Link {
     }
 
     /// Carries a command out; what it made happen is durable when this returns.
+    /// Who approves is not refused for facts that have got old while he read them: they are
+    /// read anew first, and judged by the rules that he saw.
     pub(crate) async fn send(&self, run: &RunId, ask: Ask) -> Result<Accepted, Error> {
+        if let Ask::Approve(approve) = &ask {
+            self.freshen(run, &approve.gate).await?;
+        }
+        self.carry_out(run, ask).await
+    }
+
+    async fn freshen(&self, run: &RunId, gate: &StepId) -> Result<(), Error> {
+        let since = Instant::now();
+        let mut is_asked = false;
+        loop {
+            let view = self.view(run).await?;
+            let open = view.gates.iter().find(|open| open.step == *gate);
+            let facts = open.map_or(&[][..], |open| &open.facts);
+            if facts.is_empty() {
+                return Ok(());
+            }
+            if !is_asked {
+                let gate = gate.clone();
+                self.carry_out(run, Ask::Refresh(Refresh { gate })).await?;
+                is_asked = true;
+            } else if facts.iter().all(|fact| !fact.is_asked) || since.elapsed() > FACTS_WAIT {
+                return Ok(());
+            }
+            tokio::time::sleep(FACTS_LOOK).await;
+        }
+    }
+
+    async fn carry_out(&self, run: &RunId, ask: Ask) -> Result<Accepted, Error> {
         match self {
             Link::Own(owned) => owned.send(run, ask).await,
             Link::Peer(client) => Ok(ask.send(client, run).await?),

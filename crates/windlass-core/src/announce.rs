@@ -166,6 +166,7 @@ fn told(before: &RunState, first_seq: u64, events: &[Event], after: &RunState) -
             expires_at,
             target,
             shown: _,
+            asks: _,
         } = event
         {
             told.push(gate_opened(

@@ -90,6 +90,19 @@ pub enum Command {
         seen: Statement,
         note: String,
     },
+    /// Somebody looks at a gate whose facts may be too old to decide on.
+    Refresh {
+        gate: StepId,
+        by: Operator,
+    },
+    /// A fact of a gate was read, or could not be.
+    Fetched {
+        gate: StepId,
+        attempt: u32,
+        fact: String,
+        asked_at: Timestamp,
+        outcome: Outcome,
+    },
     Reject {
         gate: StepId,
         by: Operator,

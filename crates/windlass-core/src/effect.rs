@@ -3,7 +3,7 @@
 //! has in flight.
 
 use crate::event::{Ask, Dispatch};
-use crate::id::NodeId;
+use crate::id::{NodeId, StepId};
 use crate::plan::{EffectClass, Verb};
 use crate::time::{Millis, Timestamp};
 
@@ -33,6 +33,16 @@ pub enum Effect {
         at: Timestamp,
         timeout: Millis,
         how: Look,
+    },
+    /// Read a fact of a gate, answered with `Command::Fetched`.
+    Fetch {
+        gate: StepId,
+        attempt: u32,
+        fact: String,
+        /// Which of the gate's facts it is.
+        number: u32,
+        ask: Ask,
+        timeout: Millis,
     },
     /// Get the lock of the target for the run: answered with `Command::LockGranted` as soon
     /// as no other run holds it.

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Grounds;
+use crate::fact::Finding;
 use crate::id::{ActionName, NodeId, RunId, StepId, WindowName};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
@@ -348,13 +350,44 @@ pub enum Event {
         /// What the run changes, where its plan has a target.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<String>,
+        /// How its facts are read, by their names.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        asks: BTreeMap<String, Ask>,
     },
+    /// Facts of a gate are read anew: somebody looks, or the change is about to begin.
+    FactsAsked {
+        step: StepId,
+        attempt: u32,
+        asks: BTreeMap<String, Ask>,
+    },
+    /// A fact was read, or could not be.
+    FactFetched {
+        step: StepId,
+        attempt: u32,
+        fact: String,
+        /// When the look began.
+        asked_at: Timestamp,
+        finding: Finding,
+    },
+    /// A person approved; other places of the gate are still to be filled.
+    ApprovalGiven {
+        step: StepId,
+        attempt: u32,
+        by: Operator,
+        note: String,
+        rule: String,
+        #[serde(default, skip_serializing_if = "Grounds::is_empty")]
+        grounds: Grounds,
+    },
+    /// A person approved, and nobody else is needed.
     GateApproved {
         step: StepId,
         attempt: u32,
         by: Operator,
         note: String,
         rule: String,
+        #[serde(default, skip_serializing_if = "Grounds::is_empty")]
+        grounds: Grounds,
     },
     GateRejected {
         step: StepId,
@@ -512,6 +545,7 @@ impl Event {
             | Event::UndoAbandoned { by, .. }
             | Event::DebtTakenOver { by, .. }
             | Event::WindowOverridden { by, .. }
+            | Event::ApprovalGiven { by, .. }
             | Event::GateApproved { by, .. }
             | Event::GateRejected { by, .. }
             | Event::ManualStepAttested { by, .. }
@@ -554,6 +588,8 @@ impl Event {
             | Event::OrphanEnded { .. }
             | Event::ResolutionContradicted { .. }
             | Event::GateOpened { .. }
+            | Event::FactsAsked { .. }
+            | Event::FactFetched { .. }
             | Event::GateExpired { .. }
             | Event::GateWithdrawn { .. }
             | Event::ManualStepOpened { .. }
@@ -613,6 +649,9 @@ impl Event {
             Event::UndoAbandoned { .. } => "undo_abandoned",
             Event::DebtTakenOver { .. } => "debt_taken_over",
             Event::GateOpened { .. } => "gate_opened",
+            Event::FactsAsked { .. } => "facts_asked",
+            Event::FactFetched { .. } => "fact_fetched",
+            Event::ApprovalGiven { .. } => "approval_given",
             Event::GateApproved { .. } => "gate_approved",
             Event::GateRejected { .. } => "gate_rejected",
             Event::GateExpired { .. } => "gate_expired",

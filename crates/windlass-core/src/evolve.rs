@@ -7,6 +7,7 @@ mod checks;
 mod debts;
 mod doubts;
 mod ending;
+mod gates;
 mod lock;
 mod policy;
 mod windows;
@@ -159,6 +160,8 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         timers: RedBlackTreeSetSync::new_sync(),
         open_gates: RedBlackTreeSetSync::new_sync(),
         voided: None,
+        fetching: RedBlackTreeSetSync::new_sync(),
+        refuted: RedBlackTreeSetSync::new_sync(),
         withdrawn_gates: RedBlackTreeSetSync::new_sync(),
         failed: RedBlackTreeSetSync::new_sync(),
         contradicted: RedBlackTreeSetSync::new_sync(),
@@ -578,24 +581,55 @@ impl Fold<'_> {
                 expires_at,
                 shown,
                 target,
+                asks,
             } => {
                 let index = self.openable(step, *attempt, target.as_deref())?;
+                let gate = self.with_facts(index, asks)?;
                 let (at, expires_at, shown) = (self.at, *expires_at, shown.clone());
                 let attempt = *attempt;
                 self.live.update_step(index, |state| {
                     state.phase = StepPhase::GateOpen { expires_at, shown };
                     state.gate_attempt = attempt;
+                    state.gate = Some(Arc::new(gate));
                     state.started_at = Some(at);
                     state.ended_at = None;
                     state.message = None;
                 });
             }
-            Event::GateApproved {
-                step, attempt, by, ..
+            Event::FactsAsked {
+                step,
+                attempt,
+                asks,
+            } => self.ask_facts(step, *attempt, asks)?,
+            Event::FactFetched {
+                step,
+                attempt,
+                fact,
+                asked_at,
+                finding,
+            } => self.fetch_fact(step, *attempt, fact, *asked_at, finding)?,
+            Event::ApprovalGiven {
+                step,
+                attempt,
+                by,
+                note,
+                rule,
+                grounds,
             } => {
-                let (index, expires_at) = self.open_gate(step, *attempt)?;
-                let by = by.clone();
-                let at = self.at;
+                let approval = self.approval(by, note, rule, grounds);
+                self.approve(step, *attempt, approval)?;
+            }
+            Event::GateApproved {
+                step,
+                attempt,
+                by,
+                note,
+                rule,
+                grounds,
+            } => {
+                let approval = self.approval(by, note, rule, grounds);
+                let (index, expires_at) = self.approve(step, *attempt, approval)?;
+                let (by, at) = (by.clone(), self.at);
                 self.live.update_step(index, |state| {
                     state.phase = StepPhase::GateApproved {
                         expires_at,

@@ -3,6 +3,7 @@
 //! I/O, no clock, no randomness and no async, and must stay that way.
 
 pub mod announce;
+pub mod approval;
 pub mod authorise;
 pub mod catalog;
 pub mod command;
@@ -11,6 +12,7 @@ pub mod effect;
 pub mod event;
 mod evolve;
 pub mod expr;
+pub mod fact;
 pub mod id;
 pub mod operator;
 pub mod outcome;

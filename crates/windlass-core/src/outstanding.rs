@@ -2,7 +2,7 @@
 
 use crate::decide::{has_turn, is_startable};
 use crate::effect::{Effect, Look};
-use crate::plan::Reconcile;
+use crate::plan::{Reconcile, StepKind};
 use crate::state::{Key, Live, NodePhase, RunState, Timer};
 use crate::time::Timestamp;
 
@@ -14,13 +14,19 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
     };
     let attempts = live.running.iter().filter_map(|key| attempt(live, *key));
     let looks = live.doubts.iter().filter_map(|key| look(live, *key));
+    let facts = live.fetching.iter().flat_map(|gate| facts(live, *gate));
     let lock = live.wants_lock().map(|wanted| Effect::AcquireLock {
         target: wanted.target.to_owned(),
         since: wanted.since,
         waits: wanted.waits,
     });
     let wake = next_wake(live).map(|at| Effect::WakeAt { at });
-    attempts.chain(looks).chain(lock).chain(wake).collect()
+    attempts
+        .chain(looks)
+        .chain(facts)
+        .chain(lock)
+        .chain(wake)
+        .collect()
 }
 
 fn attempt(live: &Live, key: Key) -> Option<Effect> {
@@ -77,6 +83,30 @@ fn look(live: &Live, key: Key) -> Option<Effect> {
         timeout,
         how,
     })
+}
+
+/// The facts of a gate that are asked for; nobody decides on them once the run halts.
+fn facts(live: &Live, index: u32) -> Vec<Effect> {
+    let step = live.plan.step(index);
+    let StepKind::Gate(gate) = &step.kind else {
+        return Vec::new();
+    };
+    if live.is_halting() || live.ending.is_some() {
+        return Vec::new();
+    }
+    let state = live.step(index);
+    let asked = (0u32..).zip(&gate.facts).filter_map(|(number, fact)| {
+        let ask = state.fact(&fact.name)?.ask.clone()?;
+        Some(Effect::Fetch {
+            gate: step.id.clone(),
+            attempt: state.gate_attempt,
+            fact: fact.name.clone(),
+            number,
+            ask,
+            timeout: fact.timeout,
+        })
+    });
+    asked.collect()
 }
 
 /// The earliest timer that would change something when it comes: an attempt that a

@@ -25,6 +25,28 @@ pub enum Rejection {
     GateNotOpen { gate: String, state: &'static str },
     #[error("the gate {gate} was approved by {by} already")]
     GateAlreadyApproved { gate: String, by: Operator },
+    #[error("{by} has approved the gate {gate} already: another person is needed")]
+    ApprovedTwice { gate: String, by: Operator },
+    #[error("the gate {gate} waits for {missing}: {by} fills no place that is left")]
+    NoPlaceLeft {
+        gate: String,
+        by: Operator,
+        missing: String,
+    },
+    #[error("the fact {fact} of the gate {gate} {why}: look again, then approve what you see")]
+    FactStale {
+        gate: String,
+        fact: String,
+        why: String,
+    },
+    #[error("the gate {gate} cannot be approved: {fact}: {why}")]
+    FactRefused {
+        gate: String,
+        fact: String,
+        why: String,
+    },
+    #[error("nobody asked the gate {gate} for {fact}")]
+    FactNotAsked { gate: String, fact: String },
     #[error("the gate {gate} expired at {at}")]
     GateExpired { gate: String, at: Timestamp },
     #[error(
@@ -98,6 +120,11 @@ impl Rejection {
             Rejection::NotAGate { .. } => "not_a_gate",
             Rejection::GateNotOpen { .. } => "gate_not_open",
             Rejection::GateAlreadyApproved { .. } => "gate_already_approved",
+            Rejection::ApprovedTwice { .. } => "approved_twice",
+            Rejection::NoPlaceLeft { .. } => "no_place_left",
+            Rejection::FactStale { .. } => "fact_stale",
+            Rejection::FactRefused { .. } => "fact_refused",
+            Rejection::FactNotAsked { .. } => "fact_not_asked",
             Rejection::GateExpired { .. } => "gate_expired",
             Rejection::StaleStatement { .. } => "stale_statement",
             Rejection::NotAuthorised { .. } => "not_authorised",

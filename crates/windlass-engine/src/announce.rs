@@ -131,6 +131,7 @@ fn posted(shared: &Shared, before: &Snapshot, events: &[Event]) -> Vec<(NodeId, 
                 } if of == *node && number == *attempt => Some(call),
                 Effect::Attempt { .. }
                 | Effect::Reconcile { .. }
+                | Effect::Fetch { .. }
                 | Effect::AcquireLock { .. }
                 | Effect::WakeAt { .. } => None,
             });

@@ -293,6 +293,7 @@ fn idempotency_key(key: &str) -> Result<IdempotencyKey, CommandError> {
 fn is_for_operators(command: &Command) -> bool {
     match command {
         Command::Approve { .. }
+        | Command::Refresh { .. }
         | Command::Reject { .. }
         | Command::Pause { .. }
         | Command::Resume { .. }
@@ -315,6 +316,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Withdraw { .. }
         | Command::Reconciled { .. }
         | Command::Observed { .. }
+        | Command::Fetched { .. }
         | Command::OrphanFound(_)
         | Command::OrphanEnded(_)
         | Command::LockGranted

@@ -49,7 +49,10 @@ pub fn row(snapshot: &Snapshot) -> Option<RunIndexRow> {
 /// in flight that its own process no longer has.
 fn next_wake(snapshot: &Snapshot) -> Option<Timestamp> {
     let in_flight = |effect: &Effect| match effect {
-        Effect::Attempt { .. } | Effect::Reconcile { .. } | Effect::AcquireLock { .. } => true,
+        Effect::Attempt { .. }
+        | Effect::Reconcile { .. }
+        | Effect::Fetch { .. }
+        | Effect::AcquireLock { .. } => true,
         Effect::WakeAt { .. } => false,
     };
     if outstanding(&snapshot.state).iter().any(in_flight) || !snapshot.lacks.is_nothing() {

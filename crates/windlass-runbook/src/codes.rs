@@ -218,6 +218,8 @@ codes! {
     TEST_EFFECT = "WL0806", "The mocked failure of a change does not say what it did to the world.";
     TEST_EVENT = "WL0807", "A test file names an event that does not exist.";
     TEST_STATE = "WL0808", "A test file expects a state that does not exist.";
+    APPROVAL_GROUPS = "WL0850", "A gate asks for groups in a way that no approvals could fill.";
+    FACTS = "WL0851", "A fact of a gate cannot be what an approval rests on.";
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ pub use events::Events;
 use crate::wire::{
     API_VERSION, Abandon, Accepted, Ack, Acked, Acknowledge, Approve, Attest, BringSecrets, Cancel,
     Compact, Decline, OutboxDone, OutboxList, OutboxOrder, Override, OwnerView, Pause, Prune,
-    Pruned, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown, ShutdownAnswer,
-    SpaceGiven, StartRun, Started, TakeOver,
+    Pruned, Refresh, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown,
+    ShutdownAnswer, SpaceGiven, StartRun, Started, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -115,6 +115,11 @@ impl Client {
     /// Approves a gate as it was seen.
     pub async fn approve(&self, run: &RunId, ask: &Approve) -> Result<Accepted, ClientError> {
         self.command(run, "approve", ask).await
+    }
+
+    /// Has old facts of a gate read anew.
+    pub async fn refresh(&self, run: &RunId, ask: &Refresh) -> Result<Accepted, ClientError> {
+        self.command(run, "refresh", ask).await
     }
 
     /// Rejects a gate.

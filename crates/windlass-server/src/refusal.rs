@@ -83,6 +83,17 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
         ),
         Rejection::GateNotOpen { .. } => (StatusCode::CONFLICT, None),
         Rejection::GateAlreadyApproved { .. } => (StatusCode::CONFLICT, None),
+        Rejection::ApprovedTwice { .. } => (StatusCode::CONFLICT, None),
+        Rejection::NoPlaceLeft { .. } => (StatusCode::CONFLICT, None),
+        Rejection::FactStale { .. } => (
+            StatusCode::CONFLICT,
+            Some("`windlass approve` reads old facts anew before it approves"),
+        ),
+        Rejection::FactRefused { .. } => (
+            StatusCode::CONFLICT,
+            Some("mend what the fact shows, or reject the gate"),
+        ),
+        Rejection::FactNotAsked { .. } => (StatusCode::CONFLICT, None),
         Rejection::GateExpired { .. } => (StatusCode::CONFLICT, None),
         Rejection::StaleStatement { .. } => (
             StatusCode::CONFLICT,

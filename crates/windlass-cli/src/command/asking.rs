@@ -18,6 +18,9 @@ use crate::render::ending;
 use crate::signals::Interrupt;
 use crate::terminal::Screen;
 
+/// The event of an approval that others are still to follow.
+const GIVEN: &str = "approval_given";
+
 /// Asks a run for what `make` makes of its present state. The exit code tells what
 /// became of the command, not of the run.
 pub(super) async fn ask(
@@ -47,8 +50,23 @@ async fn send(
     let before = link.view(run).await?;
     let ask = make(&before)?;
     let done = ask.done();
-    link.send(run, ask).await?;
+    let gate = match &ask {
+        Ask::Approve(approve) => Some(approve.gate.clone()),
+        _ => None,
+    };
+    let accepted = link.send(run, ask).await?;
     output::out(&format!("{done}: run {run}"));
+    if let Some(gate) = gate.filter(|_| accepted.events.iter().any(|kind| kind == GIVEN)) {
+        let view = link.view(run).await?;
+        let open = view.gates.iter().find(|open| open.step == gate);
+        let places = open.map_or(&[][..], |open| &open.places);
+        let missing = places.iter().filter(|place| place.filled_by.is_none());
+        let missing: Vec<&str> = missing.map(|place| place.group.as_str()).collect();
+        output::out(&format!(
+            "the gate still waits for {}",
+            missing.join(" and ")
+        ));
+    }
     Ok(before)
 }
 

@@ -329,6 +329,30 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
         Event::GateOpened { step, attempt, .. } => {
             passing("open", format!("gate {step} opened{}", again(*attempt)))
         }
+        Event::FactsAsked { step, asks, .. } => {
+            let names: Vec<&str> = asks.keys().map(String::as_str).collect();
+            passing("open", format!("gate {step} reads {}", names.join(", ")))
+        }
+        Event::FactFetched {
+            step,
+            fact,
+            finding,
+            ..
+        } => match finding.fault() {
+            None => passing("open", format!("gate {step}: {fact} is accepted")),
+            Some(why) => lasting("withdrawn", format!("gate {step}: {fact}: {why}")),
+        },
+        Event::ApprovalGiven {
+            step,
+            by,
+            note,
+            rule,
+            ..
+        } => {
+            let note = with_note(note);
+            let text = format!("gate {step} has the approval of {by} ({rule}){note}");
+            lasting("approved", text)
+        }
         Event::GateApproved {
             step,
             by,
@@ -336,15 +360,9 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
             rule,
             ..
         } => {
-            let note = if note.is_empty() {
-                String::new()
-            } else {
-                format!(": {note}")
-            };
-            lasting(
-                "approved",
-                format!("gate {step} approved by {by} ({rule}){note}"),
-            )
+            let note = with_note(note);
+            let text = format!("gate {step} approved by {by} ({rule}){note}");
+            lasting("approved", text)
         }
         Event::GateRejected {
             step, by, reason, ..
@@ -368,6 +386,13 @@ fn relied(guards: &[Relied]) -> String {
 
 fn tried(loops: &Loops, node: &NodeId, attempt: u32) -> String {
     format!("{}{}", loops.spelled(node), again(attempt))
+}
+
+fn with_note(note: &str) -> String {
+    match note {
+        "" => String::new(),
+        note => format!(": {note}"),
+    }
 }
 
 fn again(attempt: u32) -> String {

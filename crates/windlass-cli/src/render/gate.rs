@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use windlass_core::plan::{Unit, shown};
-use windlass_core::time::Timestamp;
+use windlass_core::time::{Millis, Timestamp};
 use windlass_core::value::Value;
-use windlass_server::wire::{AskedValue, ByHand, Gate, Need};
+use windlass_server::wire::{AskedValue, ByHand, Fact, Gate, Need};
 
 use super::Paint;
 use crate::time;
@@ -36,6 +36,13 @@ pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
         &gate.statement.plan_digest.to_string(),
     ));
     lines.extend(indented(paint, "rule", &rule(gate)));
+    for fact in &gate.facts {
+        lines.extend(indented(paint, &fact.name, &fact_words(fact, now)));
+    }
+    for place in &gate.places {
+        let filled_by = place.filled_by.as_deref().unwrap_or("nobody yet");
+        lines.extend(indented(paint, place.group.as_str(), filled_by));
+    }
     if let Some(at) = gate.expires_at_ms.map(Timestamp) {
         let left = match time::age(now, at).0 {
             0 => "now".to_owned(),
@@ -100,6 +107,24 @@ fn told(
         indented(paint, caption, &value)
     };
     values.iter().flat_map(line).collect()
+}
+
+/// `value <= 10: holds for {...}, read 3s ago`.
+fn fact_words(fact: &Fact, now: Timestamp) -> String {
+    let read = match fact.asked_at_ms.map(Timestamp) {
+        Some(at) => format!("read {} ago", time::age(at, now)),
+        None => "not read yet".to_owned(),
+    };
+    let what = match (&fact.fault, &fact.outputs) {
+        (Some(fault), _) => fault.clone(),
+        (None, Some(outputs)) => format!("`{}` holds for {outputs}", fact.rule),
+        (None, None) => format!("`{}`", fact.rule),
+    };
+    let again = if fact.is_asked { ", being read" } else { "" };
+    format!(
+        "{what} ({read}{again}; at most {} old)",
+        Millis(fact.max_age_ms)
+    )
 }
 
 fn in_words(value: &AskedValue) -> String {

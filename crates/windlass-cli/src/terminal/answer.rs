@@ -188,6 +188,9 @@ mod tests {
             },
             not_requester: false,
             rule: String::new(),
+            places: Vec::new(),
+            approvals: Vec::new(),
+            facts: Vec::new(),
             next: Vec::new(),
         }
     }

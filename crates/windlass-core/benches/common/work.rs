@@ -105,9 +105,10 @@ pub(crate) fn run_to_end(state: &mut RunState) -> u64 {
             .into_iter()
             .find_map(|effect| match effect {
                 Effect::Attempt { node, attempt, .. } => Some((node, attempt)),
-                Effect::AcquireLock { .. } | Effect::Reconcile { .. } | Effect::WakeAt { .. } => {
-                    None
-                }
+                Effect::AcquireLock { .. }
+                | Effect::Fetch { .. }
+                | Effect::Reconcile { .. }
+                | Effect::WakeAt { .. } => None,
             });
         let Some((node, attempt)) = first else {
             assert!(state.is_ended(), "a run of reads comes to its end");

@@ -36,6 +36,9 @@ impl Decider {
         if live.ended.is_some() {
             return None;
         }
+        if let Some(event) = self.withdraw_refuted(live) {
+            return Some(event);
+        }
         if let Some(event) = self.withdraw_voided(live) {
             return Some(event);
         }

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use super::Decider;
 use super::operator::{ending_reason, stated};
 use super::windows::WindowEnd;
-use crate::authorise::Act;
+use crate::approval::{Approval, Grounds, Seat, missing, places};
+use crate::authorise::{Act, Rule};
 use crate::command::Statement;
 use crate::event::Event;
-use crate::id::StepId;
+use crate::id::{GroupName, StepId};
 use crate::operator::Operator;
-use crate::plan::{Gate, Input, StepKind};
+use crate::plan::{Gate, Input, Quorum, StepKind};
+use crate::policy::Through;
 use crate::rejection::{REASON_BYTES_MAX, Rejection};
-use crate::state::{Live, StepPhase};
+use crate::state::{Live, StepPhase, waits_for};
 
 /// How often a gate may open; the first time and three more.
 pub const GATE_OPENINGS_MAX: u32 = 4;
@@ -25,6 +27,7 @@ impl Decider {
             expires,
             window_end,
             show,
+            facts,
             ..
         }) = &step.kind
         else {
@@ -63,12 +66,17 @@ impl Decider {
         } else {
             expires.map(|expires| self.now + expires)
         };
+        let asks = match self.asks(live, facts) {
+            Ok(asks) => asks,
+            Err(why) => return refused(why),
+        };
         Some(Event::GateOpened {
             step: step.id.clone(),
             attempt,
             expires_at,
             shown,
             target: live.target.clone(),
+            asks,
         })
     }
 
@@ -107,14 +115,14 @@ impl Decider {
         None
     }
 
-    fn gate(&self, id: &StepId) -> Result<(u32, bool), Rejection> {
+    pub(super) fn gate(&self, id: &StepId) -> Result<u32, Rejection> {
         let live = self.live()?;
         let unknown = || Rejection::UnknownStep {
             step: id.to_string(),
         };
         let index = live.plan.index_of(id).ok_or_else(unknown)?;
         match &live.plan.step(index).kind {
-            StepKind::Gate(Gate { not_requester, .. }) => Ok((index, *not_requester)),
+            StepKind::Gate(_) => Ok(index),
             StepKind::Action { .. } | StepKind::Wait { .. } => Err(Rejection::NotAGate {
                 step: id.to_string(),
             }),
@@ -122,7 +130,7 @@ impl Decider {
     }
 
     /// The attempt of an open gate that may still be decided.
-    fn decidable(&self, id: &StepId, index: u32) -> Result<u32, Rejection> {
+    pub(super) fn decidable(&self, id: &StepId, index: u32) -> Result<u32, Rejection> {
         let live = self.live()?;
         if live.ending.is_some() || live.cancelled.is_some() {
             return Err(Rejection::RunEnding {
@@ -162,14 +170,8 @@ impl Decider {
         seen: Statement,
         note: String,
     ) -> Result<(), Rejection> {
-        let (index, not_requester) = self.gate(&step)?;
-        let rule = self.authorised(
-            Act::Decide {
-                not_requester,
-                groups: &[],
-            },
-            &by,
-        )?;
+        let index = self.gate(&step)?;
+        let rule = self.may_decide(index, &by)?;
         let attempt = self.decidable(&step, index)?;
         if seen
             != (Statement {
@@ -187,14 +189,112 @@ impl Decider {
             });
         }
         let rule = rule.to_string();
-        self.emit(Event::GateApproved {
-            step,
-            attempt,
-            by,
-            note,
-            rule,
+        let grounds = Grounds {
+            facts: self.decided_on(index)?,
+            ..self.grounds(index, &by)?
+        };
+        let approval = Approval {
+            by: by.clone(),
+            at: self.now,
+            note: note.clone(),
+            rule: rule.clone(),
+            grounds: grounds.clone(),
+        };
+        self.emit(match self.fills(index, approval)? {
+            Filled::ThePlaceOfOne => Event::ApprovalGiven {
+                step,
+                attempt,
+                by,
+                note,
+                rule,
+                grounds,
+            },
+            Filled::TheLastPlace => Event::GateApproved {
+                step,
+                attempt,
+                by,
+                note,
+                rule,
+                grounds,
+            },
         });
         Ok(())
+    }
+
+    /// What becomes of a gate by one more approval.
+    fn fills(&self, index: u32, approval: Approval) -> Result<Filled, Rejection> {
+        let live = self.live()?;
+        let gate = gate_of(live, index);
+        let given = live.step(index).approvals();
+        let step = || live.plan.step(index).id.to_string();
+        let person = approval.grounds.person.as_ref();
+        if given.iter().any(|one| one.is_by(&approval.by, person)) {
+            return Err(Rejection::ApprovedTwice {
+                gate: step(),
+                by: approval.by,
+            });
+        }
+        if gate.all_of.is_empty() || !live.knows_groups() {
+            return Ok(Filled::TheLastPlace);
+        }
+        let before = missing(gate, given);
+        let all: Vec<Approval> = given.iter().cloned().chain([approval]).collect();
+        match missing(gate, &all) {
+            0 => Ok(Filled::TheLastPlace),
+            after if after < before => Ok(Filled::ThePlaceOfOne),
+            _ => Err(Rejection::NoPlaceLeft {
+                gate: step(),
+                missing: waits_for(gate, given),
+                by: all.last().expect("it was put there").by.clone(),
+            }),
+        }
+    }
+
+    /// As whom an approver counts at this gate, by the policy.
+    fn grounds(&self, index: u32, by: &Operator) -> Result<Grounds, Rejection> {
+        let live = self.live()?;
+        let Some(standing) = live.standing.as_deref() else {
+            return Ok(Grounds::default());
+        };
+        let person = standing.person_of(by).cloned();
+        let seat = |quorum: &Quorum| {
+            let through = standing.is_in(person.as_ref()?, &quorum.group, self.now);
+            let instead_of = match through.ok()? {
+                Through::Membership => None,
+                Through::Delegation { from } => Some(from),
+            };
+            let group = quorum.group.clone();
+            Some(Seat { group, instead_of })
+        };
+        let seats = gate_of(live, index)
+            .all_of
+            .iter()
+            .filter_map(seat)
+            .collect();
+        Ok(Grounds {
+            person,
+            seats,
+            ..Grounds::default()
+        })
+    }
+
+    pub(super) fn may_decide(&self, index: u32, by: &Operator) -> Result<Rule, Rejection> {
+        let live = self.live()?;
+        let gate = gate_of(live, index);
+        // As whose member he decides is told by the first that fits: those come first of
+        // which somebody is still missing.
+        let places = places(gate, live.step(index).approvals());
+        let is_missing = |group: &GroupName| {
+            let mut of_group = places.iter().filter(|place| place.group == group);
+            of_group.any(|place| place.filled_by.is_none())
+        };
+        let mut groups: Vec<GroupName> = gate.all_of.iter().map(|one| one.group.clone()).collect();
+        groups.sort_by_key(|group| !is_missing(group));
+        let act = Act::Decide {
+            not_requester: gate.not_requester,
+            groups: &groups,
+        };
+        self.authorised(act, by)
     }
 
     pub(super) fn reject(
@@ -203,16 +303,10 @@ impl Decider {
         by: Operator,
         reason: String,
     ) -> Result<(), Rejection> {
-        let (index, not_requester) = self.gate(&step)?;
+        let index = self.gate(&step)?;
         // Whoever may approve may reject; the requester may always reject his own.
         if self.direct(&by).is_err() {
-            self.authorised(
-                Act::Decide {
-                    not_requester,
-                    groups: &[],
-                },
-                &by,
-            )?;
+            self.may_decide(index, &by)?;
         }
         let attempt = self.decidable(&step, index)?;
         let reason = stated(reason)?;
@@ -226,36 +320,38 @@ impl Decider {
     }
 
     pub(super) fn withdraw(&mut self, step: StepId, reason: String) -> Result<(), Rejection> {
-        let (index, _) = self.gate(&step)?;
+        let index = self.gate(&step)?;
         let live = self.live()?;
         let state = live.step(index);
         let attempt = state.gate_attempt;
-        match &state.phase {
-            StepPhase::GateApproved { spent: false, .. } if live.ending.is_none() => {
-                let reason = stated(reason)?;
-                self.emit(Event::GateWithdrawn {
-                    step,
-                    attempt,
-                    reason,
-                });
-                Ok(())
-            }
-            StepPhase::GateApproved { .. }
-            | StepPhase::GateOpen { .. }
-            | StepPhase::Pending
-            | StepPhase::Begun
-            | StepPhase::Waiting { .. }
-            | StepPhase::GateWithdrawn
-            | StepPhase::Succeeded
-            | StepPhase::Skipped
-            | StepPhase::Failed
-            | StepPhase::Stopped => {
-                let state = state.phase.name();
-                Err(Rejection::GateNotOpen {
-                    gate: step.to_string(),
-                    state,
-                })
-            }
+        if live.ending.is_some() || !state.has_unspent_approvals() {
+            return Err(Rejection::GateNotOpen {
+                gate: step.to_string(),
+                state: state.phase.name(),
+            });
+        }
+        let reason = stated(reason)?;
+        self.emit(Event::GateWithdrawn {
+            step,
+            attempt,
+            reason,
+        });
+        Ok(())
+    }
+}
+
+/// What an approval does to its gate.
+enum Filled {
+    /// Others are still to approve.
+    ThePlaceOfOne,
+    TheLastPlace,
+}
+
+pub(super) fn gate_of(live: &Live, index: u32) -> &Gate {
+    match &live.plan.step(index).kind {
+        StepKind::Gate(gate) => gate,
+        StepKind::Action { .. } | StepKind::Wait { .. } => {
+            unreachable!("`gate` has seen that it is one")
         }
     }
 }

@@ -2,6 +2,7 @@
 //! Pure: state, command and time in, events out. Nothing here changes the caller's state.
 
 mod advance;
+mod facts;
 mod gates;
 mod guards;
 mod lock;
@@ -121,11 +122,19 @@ impl Decider {
                 asked_at,
                 outcome,
             } => self.observed(node, attempt, asked_at, outcome),
+            Command::Fetched {
+                gate,
+                attempt,
+                fact,
+                asked_at,
+                outcome,
+            } => self.fetched(gate, attempt, fact, asked_at, outcome),
             Command::OrphanFound(orphan) => self.orphan_found(orphan),
             Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
             Command::LockGranted => self.lock_granted(),
             Command::LockHeld { by } => self.lock_held(by),
             Command::Approve { .. }
+            | Command::Refresh { .. }
             | Command::Reject { .. }
             | Command::Withdraw { .. }
             | Command::Pause { .. }

@@ -29,6 +29,7 @@ impl Decider {
                 seen,
                 note,
             } => self.approve(gate, by, seen, note),
+            Command::Refresh { gate, by } => self.refresh(&gate, &by),
             Command::Reject { gate, by, reason } => self.reject(gate, by, reason),
             Command::Withdraw { gate, reason } => self.withdraw(gate, reason),
             Command::Pause { by, reason } => {
@@ -106,6 +107,7 @@ impl Decider {
             | Command::Refused { .. }
             | Command::Reconciled { .. }
             | Command::Observed { .. }
+            | Command::Fetched { .. }
             | Command::OrphanFound(_)
             | Command::OrphanEnded(_)
             | Command::LockGranted

@@ -269,6 +269,10 @@ impl Decider {
                 return Some(Event::NodeFailed { node: id, failure });
             }
         };
+        // Last, so that nothing but the intent comes after it.
+        if let Some(event) = self.facts_before(live, key) {
+            return event;
+        }
         let deadline = self.now + call.timeout;
         let manual = live.manual(key);
         let own_key = effect.is_change().then_some(attempt);

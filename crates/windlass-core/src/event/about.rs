@@ -137,6 +137,15 @@ impl Event {
             Event::GateOpened {
                 step: id, attempt, ..
             }
+            | Event::FactsAsked {
+                step: id, attempt, ..
+            }
+            | Event::FactFetched {
+                step: id, attempt, ..
+            }
+            | Event::ApprovalGiven {
+                step: id, attempt, ..
+            }
             | Event::GateApproved {
                 step: id, attempt, ..
             }

@@ -84,13 +84,13 @@ impl Fold<'_> {
         Ok((index, expires_at))
     }
 
-    /// A gate whose approval no change has used yet.
+    /// A gate with approvals that no change has used yet.
     pub(super) fn unspent_gate(&self, id: &StepId, attempt: u32) -> Checked<u32> {
         let index = self.step(id)?;
         let state = self.live.step(index);
-        let StepPhase::GateApproved { spent: false, .. } = state.phase else {
+        if !state.has_unspent_approvals() {
             return Err(self.wrong(id.to_string(), state.phase.name()));
-        };
+        }
         self.is_attempt(id.to_string(), attempt, state.gate_attempt)?;
         Ok(index)
     }
@@ -312,7 +312,7 @@ impl Fold<'_> {
         Err(self.wrong("the attempt".to_owned(), "taken already"))
     }
 
-    fn is_attempt(&self, name: String, attempt: u32, current: u32) -> Checked<()> {
+    pub(super) fn is_attempt(&self, name: String, attempt: u32, current: u32) -> Checked<()> {
         if attempt == current {
             return Ok(());
         }

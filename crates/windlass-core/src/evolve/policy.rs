@@ -5,7 +5,6 @@ use rpds::RedBlackTreeSetSync;
 
 use super::Fold;
 use crate::rejection::REASON_BYTES_MAX;
-use crate::state::StepPhase;
 
 impl Fold<'_> {
     /// Marks the approvals that do not hold under the new terms; `decide` withdraws them
@@ -16,9 +15,7 @@ impl Fold<'_> {
         }
         let steps = (0u32..).zip(self.live.steps.iter());
         let unspent: RedBlackTreeSetSync<u32> = steps
-            .filter(|(_, state)| {
-                matches!(state.phase, StepPhase::GateApproved { spent: false, .. })
-            })
+            .filter(|(_, state)| state.has_unspent_approvals())
             .map(|(index, _)| index)
             .collect();
         let mut reason = format!("another policy holds: {}", difference.join("; "));

@@ -62,7 +62,12 @@ fn secrets_given(plan: &Plan) -> BTreeSet<SecretName> {
         StepKind::Action { call, undo, .. } => [Some(call), undo.as_ref()],
         StepKind::Wait { .. } | StepKind::Gate(_) => [None, None],
     });
-    let of_steps = calls.flatten().flat_map(Call::secrets);
+    let facts = plan.steps.iter().flat_map(|step| match &step.kind {
+        StepKind::Gate(gate) => gate.facts.as_slice(),
+        StepKind::Action { .. } | StepKind::Wait { .. } => &[],
+    });
+    let of_facts = facts.flat_map(|fact| fact.with.secrets());
+    let of_steps = calls.flatten().flat_map(Call::secrets).chain(of_facts);
     let notices = plan.on.values().flatten();
     let of_notices = notices.flat_map(|notice| notice.with.secrets());
     of_steps.chain(of_notices).cloned().collect()
@@ -401,7 +406,11 @@ fn check_step(step: &Step) -> Result<(), PlanError> {
         StepKind::Gate(_) if step.when.is_some() => {
             return rule("a gate has no `when`: one that can be skipped protects nothing");
         }
-        StepKind::Gate(_) => {}
+        StepKind::Gate(gate) => {
+            if let Some(fault) = gate.fault() {
+                return rule(fault);
+            }
+        }
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use change::{Change, ChangeClass, Risk};
 pub use digest::Digest;
-pub use gate::Gate;
+pub use gate::{APPROVALS_MAX, FACTS_MAX, Fact, Gate, Quorum};
 pub use guard::{EVIDENCE_BYTES_MAX, EVIDENCE_FIELDS, Evidence, GuardDemand, Provides, Relied};
 pub use host::{BadHost, HostPattern, SECRET_HOSTS_MAX, host_in};
 pub use index::{IndexedPlan, PlanError};

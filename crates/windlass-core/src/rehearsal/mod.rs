@@ -9,8 +9,8 @@ mod script;
 pub use expected::{Expected, Rest};
 pub use pattern::{EVENT_KINDS, Pattern, Subject};
 pub use script::{
-    APPROVER, Act, Cue, Decision, Ending, GateReply, GateScript, LookReply, Mock, Moment,
-    REQUESTER, Reply, Said, Script, Series,
+    APPROVER, Act, Cue, Decision, Ending, FactScript, GateReply, GateScript, LookReply, Mock,
+    Moment, REQUESTER, Reply, Said, Script, Series,
 };
 
 /// One case of a test file.

@@ -18,6 +18,7 @@ pub struct Script {
     /// What is looked up first stands first.
     pub mocks: Vec<Mock>,
     pub gates: Vec<GateScript>,
+    pub facts: Vec<FactScript>,
     pub cues: Vec<Cue>,
     /// For how long after the start another run holds the lock of the target.
     pub target_held: Millis,
@@ -115,6 +116,17 @@ pub enum Said {
 pub struct GateScript {
     pub gate: StepId,
     pub replies: Series<GateReply>,
+    /// Whether the case itself states it.
+    pub own: bool,
+}
+
+/// What the readings of a gate's fact come to.
+#[derive(Clone, Debug)]
+pub struct FactScript {
+    pub gate: StepId,
+    pub fact: String,
+    /// One for each reading.
+    pub replies: Series<LookReply>,
     /// Whether the case itself states it.
     pub own: bool,
 }

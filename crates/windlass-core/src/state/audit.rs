@@ -113,6 +113,16 @@ impl Live {
                 of(&|_, p| matches!(p, StepPhase::GateOpen { .. })),
             ),
             (
+                "fetching",
+                &self.fetching,
+                of(&|i, _| self.step(i).is_fetching()),
+            ),
+            (
+                "refuted",
+                &self.refuted,
+                of(&|i, _| self.step(i).is_refuted()),
+            ),
+            (
                 "withdrawn_gates",
                 &self.withdrawn_gates,
                 of(&|_, p| matches!(p, StepPhase::GateWithdrawn)),

@@ -3,6 +3,7 @@
 //! so that a decision can be tried on a copy whatever the size of the plan.
 
 mod audit;
+mod gate;
 mod lock;
 mod node;
 mod scope;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
+pub use gate::GateState;
+pub(crate) use gate::waits_for;
 pub use lock::{Lock, LockWanted};
 pub use node::{Doubt, NodePhase, NodeState};
 pub(crate) use scope::NodeScope;
@@ -123,6 +126,10 @@ pub(crate) struct Live {
     pub(crate) open_gates: Set<u32>,
     /// Gates whose approval another policy takes back, and why; no more than a moment.
     pub(crate) voided: Option<(Set<u32>, String)>,
+    /// Gates of which facts are being read.
+    pub(crate) fetching: Set<u32>,
+    /// Gates whose approvals rest on a fact that does not hold.
+    pub(crate) refuted: Set<u32>,
     /// Gates whose approval was withdrawn and that are to open again.
     pub(crate) withdrawn_gates: Set<u32>,
     /// Steps that failed; those of `finally` are not among them.
@@ -383,6 +390,11 @@ impl Live {
             Phase::Do => self.plan.step(key.step).kind.manual(),
             Phase::Undo => None,
         }
+    }
+
+    /// Whether somebody says who is in which group; otherwise one person is every group.
+    pub(crate) fn knows_groups(&self) -> bool {
+        self.standing.is_some()
     }
 
     /// Whether a main step is owed; those of `finally` are paid within it.

@@ -140,7 +140,8 @@ impl RunState {
 impl Live {
     /// Whether nothing is at work but people.
     fn is_left_to_people(&self) -> bool {
-        self.running.is_empty() && self.doubts.is_empty()
+        let begins = |gate: &u32| matches!(self.step(*gate).phase, StepPhase::GateApproved { .. });
+        self.running.is_empty() && self.doubts.is_empty() && !self.fetching.iter().any(begins)
     }
 
     /// Everything that only a person can settle.

@@ -1,9 +1,11 @@
 //! The state of one step: whether it may begin, and how it ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Deferred;
 use crate::operator::Operator;
+use crate::state::GateState;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -15,6 +17,8 @@ pub struct StepState {
     pub phase: StepPhase,
     /// The gate's attempt, from 1 when it has opened.
     pub gate_attempt: u32,
+    /// What has come of the gate's current attempt; only gates that have opened have it.
+    pub(crate) gate: Option<Arc<GateState>>,
     /// How often an approval of it was withdrawn since it was begun or retried.
     pub(crate) withdrawals: u32,
     /// How many items it has; 1 without `for_each`.
@@ -99,6 +103,7 @@ impl StepState {
             unmet,
             phase: StepPhase::Pending,
             gate_attempt: 0,
+            gate: None,
             withdrawals: 0,
             items: 1,
             items_succeeded: 0,

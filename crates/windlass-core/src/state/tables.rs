@@ -1,7 +1,7 @@
 //! The only two ways to change a node or a step: both keep the state's tables
 //! (who is ready, running, in doubt, due) true to the phases that they index.
 
-use super::{Key, Live, NodePhase, NodeState, StepPhase, StepState, Timer};
+use super::{Key, Live, NodePhase, NodeState, Set, StepPhase, StepState, Timer};
 use crate::plan::StepKind;
 use crate::time::Timestamp;
 
@@ -132,11 +132,16 @@ impl Live {
             .steps
             .get_mut(index as usize)
             .expect("indices come from the plan");
-        let before = (step_table(state), state.phase.is_met());
+        let facts = |state: &StepState| (state.is_fetching(), state.is_refuted());
+        let before = (step_table(state), state.phase.is_met(), facts(state));
         change(state);
-        let after = (step_table(state), state.phase.is_met());
+        let after = (step_table(state), state.phase.is_met(), facts(state));
         if before == after {
             return;
+        }
+        if before.2 != after.2 {
+            put(&mut self.fetching, index, after.2.0);
+            put(&mut self.refuted, index, after.2.1);
         }
         if before.0 != after.0 {
             self.enlist_step(index, before.0.0, before.0.1, false);
@@ -198,5 +203,13 @@ impl Live {
                 }
             });
         }
+    }
+}
+
+fn put(set: &mut Set<u32>, index: u32, is_in: bool) {
+    if is_in {
+        set.insert_mut(index);
+    } else {
+        set.remove_mut(&index);
     }
 }

@@ -146,10 +146,33 @@ impl History {
                 step, expires_at, ..
             } => {
                 self.open.insert(step.clone(), *expires_at);
+                self.given.remove(step);
+                self.facts.remove(step);
+            }
+            Event::FactsAsked { .. } => {}
+            Event::FactFetched {
+                step,
+                fact,
+                asked_at,
+                finding,
+                ..
+            } => {
+                let seen = (*asked_at, finding.fault().is_none());
+                let facts = self.facts.entry(step.clone()).or_default();
+                facts.insert(fact.clone(), seen);
+            }
+            Event::ApprovalGiven {
+                step, by, grounds, ..
+            } => {
+                let given = (by.clone(), grounds.clone());
+                self.given.entry(step.clone()).or_default().push(given);
             }
             Event::GateApproved { step, .. } => {
+                // What the change begins on is read after this.
+                self.facts.remove(step);
                 let expires_at = self.open.remove(step).flatten();
                 let approval = Approval {
+                    at,
                     expires_at,
                     used: false,
                 };
@@ -157,6 +180,7 @@ impl History {
                 self.steps.insert(step.clone(), Fate::Met);
             }
             Event::GateWithdrawn { step, .. } => {
+                self.open.remove(step);
                 self.approved.remove(step);
                 *self.reopened.entry(step.clone()).or_default() += 1;
                 self.steps.insert(step.clone(), Fate::Open);

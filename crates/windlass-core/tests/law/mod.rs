@@ -2,6 +2,7 @@
 //! most once, gates, order, debts, undo, one end. Scenarios and properties ask it.
 
 mod attempts;
+mod gates;
 mod locks;
 mod order;
 mod windows;
@@ -50,6 +51,9 @@ pub(crate) fn subject(event: &Event) -> Subject<'_> {
         | Event::WaitEnded { step }
         | Event::DebtTakenOver { step, .. }
         | Event::GateOpened { step, .. }
+        | Event::FactsAsked { step, .. }
+        | Event::FactFetched { step, .. }
+        | Event::ApprovalGiven { step, .. }
         | Event::GateApproved { step, .. }
         | Event::GateRejected { step, .. }
         | Event::GateExpired { step, .. }
@@ -87,6 +91,7 @@ pub(crate) fn judge(plan: &Plan, events: &[(Event, Timestamp)]) -> Vec<String> {
     for (event, at) in events {
         let fault = attempts::judge(plan, &history, event, *at)
             .and_then(|()| order::judge(plan, &history, event, *at))
+            .and_then(|()| gates::judge(plan, &history, event, *at))
             .and_then(|()| locks::judge(plan, &history, event))
             .and_then(|()| windows::judge(plan, &history, event, *at));
         if let Err(fault) = fault {
@@ -127,6 +132,7 @@ struct Node {
 /// A gate's standing approval.
 #[derive(Clone, Copy)]
 struct Approval {
+    at: Timestamp,
     expires_at: Option<Timestamp>,
     used: bool,
 }
@@ -147,6 +153,10 @@ struct History {
     nodes: BTreeMap<NodeId, Node>,
     items: BTreeMap<StepId, u32>,
     open: BTreeMap<StepId, Option<Timestamp>>,
+    /// The approvals of each open gate.
+    given: BTreeMap<StepId, Vec<gates::Given>>,
+    /// What was read last of each fact, and when.
+    facts: BTreeMap<StepId, BTreeMap<String, (Timestamp, bool)>>,
     approved: BTreeMap<StepId, Approval>,
     reopened: BTreeMap<StepId, u32>,
     orphans: BTreeSet<(StepId, u32)>,

@@ -45,13 +45,15 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
             needs_met(plan, h, step)
         }
         Event::StepSkipped { step } if !h.owes(step) => needs_met(plan, h, step),
-        Event::GateApproved { step, .. } => match h.open.get(step) {
-            Some(Some(expires_at)) if *expires_at <= at => {
-                Err(format!("{step} is approved after it expired"))
+        Event::ApprovalGiven { step, .. } | Event::GateApproved { step, .. } => {
+            match h.open.get(step) {
+                Some(Some(expires_at)) if *expires_at <= at => {
+                    Err(format!("{step} is approved after it expired"))
+                }
+                Some(_) => Ok(()),
+                None => Err(format!("{step} is approved, but not open")),
             }
-            Some(_) => Ok(()),
-            None => Err(format!("{step} is approved, but not open")),
-        },
+        }
         Event::RunEndingBegan { end, .. } => ending(plan, h, *end),
         Event::RunEnded { .. } => ended(plan, h),
         _ => Ok(()),

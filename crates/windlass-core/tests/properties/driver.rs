@@ -360,6 +360,21 @@ impl Driver {
                     self.give(Command::LockHeld { by });
                 }
             }
+            Effect::Fetch {
+                gate,
+                attempt,
+                fact,
+                ..
+            } => {
+                let (asked_at, outcome) = (self.now, self.outcome());
+                self.give(Command::Fetched {
+                    gate,
+                    attempt,
+                    fact,
+                    asked_at,
+                    outcome,
+                });
+            }
             Effect::WakeAt { .. } => {}
         }
     }
@@ -464,6 +479,7 @@ fn changes_in_flight(state: &RunState) -> Vec<(NodeId, u32)> {
         Effect::Attempt { .. }
         | Effect::Reconcile { .. }
         | Effect::AcquireLock { .. }
+        | Effect::Fetch { .. }
         | Effect::WakeAt { .. } => None,
     };
     outstanding(state).into_iter().filter_map(change).collect()

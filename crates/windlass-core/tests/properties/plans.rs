@@ -103,7 +103,10 @@ fn step(dice: &mut Dice, before: &[(String, bool)]) -> (&'static str, Vec<String
         }
     };
     match suffix {
-        "?" => maybe(dice, 2, "expires=40"),
+        "?" => {
+            maybe(dice, 2, "expires=40");
+            maybe(dice, 2, "fact=`lag:60:x < 5`");
+        }
         "%" => maybe(dice, 2, "span=30000"),
         _ => {
             let change = suffix.starts_with('!');

@@ -63,8 +63,11 @@ const GATE: [&str; 6] = [
     "failed",
     "stopped",
 ];
-const GATE_EVENTS: [&str; 5] = [
+const GATE_EVENTS: [&str; 8] = [
     "gate_opened",
+    "facts_asked",
+    "fact_fetched",
+    "approval_given",
     "gate_approved",
     "gate_rejected",
     "gate_expired",
@@ -135,7 +138,7 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
     (
         "run",
         "run_ending_began",
-        &["waiting", "needs_operator", "paused"],
+        &["running", "waiting", "needs_operator", "paused"],
     ),
     ("run", "run_ended", &["ending", "needs_operator", "paused"]),
     ("run", "target_resolved", LIVE),
@@ -163,10 +166,13 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
     ("step", "wait_ended", &["waiting"]),
     ("step", "debt_taken_over", &["pending", "running", "failed"]),
     ("gate", "gate_opened", &["pending", "withdrawn"]),
+    ("gate", "facts_asked", &["open", "approved"]),
+    ("gate", "fact_fetched", &["open", "approved"]),
+    ("gate", "approval_given", &["open"]),
     ("gate", "gate_approved", &["open"]),
     ("gate", "gate_rejected", &["open"]),
     ("gate", "gate_expired", &["open"]),
-    ("gate", "gate_withdrawn", &["approved"]),
+    ("gate", "gate_withdrawn", &["open", "approved"]),
     (
         "node",
         "attempt_started",

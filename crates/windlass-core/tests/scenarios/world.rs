@@ -245,9 +245,10 @@ impl World {
                     });
                     of == node && effect.is_change() && cut_off
                 }
-                Effect::AcquireLock { .. } | Effect::Reconcile { .. } | Effect::WakeAt { .. } => {
-                    false
-                }
+                Effect::AcquireLock { .. }
+                | Effect::Fetch { .. }
+                | Effect::Reconcile { .. }
+                | Effect::WakeAt { .. } => false,
             });
             if again {
                 return Err(format!("{node} is handed over twice"));
@@ -281,11 +282,16 @@ fn cells(state: &RunState, event: &Event) -> Vec<Cell> {
     let step_cell = |step| {
         let look = state.step(step)?;
         let name = look.state.phase.name().to_owned();
-        Some(if kind.starts_with("gate_") {
-            ("gate", name, kind)
-        } else {
-            ("step", name, kind)
-        })
+        Some(
+            if ["gate_", "approval_", "fact"]
+                .iter()
+                .any(|prefix| kind.starts_with(prefix))
+            {
+                ("gate", name, kind)
+            } else {
+                ("step", name, kind)
+            },
+        )
     };
     let node_cell = |node: &NodeId| {
         let look = state.step(&node.step)?;

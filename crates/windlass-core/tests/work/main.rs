@@ -73,9 +73,10 @@ fn per_event(text: &str) -> f64 {
             .into_iter()
             .find_map(|effect| match effect {
                 Effect::Attempt { node, attempt, .. } => Some((node, attempt)),
-                Effect::AcquireLock { .. } | Effect::Reconcile { .. } | Effect::WakeAt { .. } => {
-                    None
-                }
+                Effect::AcquireLock { .. }
+                | Effect::Fetch { .. }
+                | Effect::Reconcile { .. }
+                | Effect::WakeAt { .. } => None,
             });
         let Some((node, attempt)) = attempt else {
             events += step(&mut state, Command::LockGranted);

@@ -31,6 +31,14 @@ pub(super) enum Coming {
         asked_at: Timestamp,
         said: Said,
     },
+    /// A fact of a gate is read.
+    Fetched {
+        gate: StepId,
+        attempt: u32,
+        fact: String,
+        asked_at: Timestamp,
+        outcome: Outcome,
+    },
     OrphanEnded(Orphan),
     /// The lock of the target was asked for.
     Lock {
@@ -61,6 +69,7 @@ impl Coming {
             Coming::Ended { .. }
             | Coming::Crash { .. }
             | Coming::Looked { .. }
+            | Coming::Fetched { .. }
             | Coming::Lock { .. }
             | Coming::OrphanEnded(_) => false,
         }

@@ -25,6 +25,8 @@ pub(super) struct Cast<'a> {
     looked: BTreeMap<(NodeId, u32), u32>,
     /// The highest opening that was answered.
     openings: BTreeMap<StepId, u32>,
+    /// By a fact of a gate: how often it was read.
+    readings: BTreeMap<(StepId, String), u32>,
     people: Vec<String>,
 }
 
@@ -36,6 +38,7 @@ impl<'a> Cast<'a> {
             looks: BTreeMap::new(),
             looked: BTreeMap::new(),
             openings: BTreeMap::new(),
+            readings: BTreeMap::new(),
             people: Vec::new(),
         }
     }
@@ -121,6 +124,23 @@ impl<'a> Cast<'a> {
         Some(reply)
     }
 
+    /// What the next reading of a fact comes to.
+    pub(super) fn fact(&mut self, gate: &StepId, fact: &str) -> Result<&'a LookReply, Fault> {
+        let read = self
+            .readings
+            .entry((gate.clone(), fact.to_owned()))
+            .or_default();
+        *read += 1;
+        let mut scripts = self.script.facts.iter();
+        let script = scripts.find(|script| script.gate == *gate && script.fact == fact);
+        let reply = script.and_then(|script| script.replies.nth(*read));
+        reply.ok_or_else(|| Fault::NoFact {
+            gate: gate.clone(),
+            fact: fact.to_owned(),
+            reading: *read,
+        })
+    }
+
     /// What the case states and nobody asked for.
     pub(super) fn unused(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -138,6 +158,15 @@ impl<'a> Cast<'a> {
                     faults.push(Fault::UnusedGateReplies { gate, stated, used });
                 }
                 (Some(_), Some(_) | None) => {}
+            }
+        }
+        for script in self.script.facts.iter().filter(|script| script.own) {
+            let key = (script.gate.clone(), script.fact.clone());
+            let used = self.readings.get(&key).copied().unwrap_or(0);
+            let stated = script.replies.count().unwrap_or(1);
+            if stated > used as usize {
+                let of = format!("{} of {}", script.fact, script.gate);
+                faults.push(Fault::Unused { of, stated, used });
             }
         }
         faults

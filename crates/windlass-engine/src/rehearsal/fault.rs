@@ -32,8 +32,17 @@ pub enum Fault {
         "the gate {gate} opened (opening {opening}) and `gates` has no answer: approve, reject or leave"
     )]
     NoGateReply { gate: StepId, opening: u32 },
+    #[error("the gate {gate} read its fact {fact} (reading {reading}) and `facts` has no answer")]
+    NoFact {
+        gate: StepId,
+        fact: String,
+        reading: u32,
+    },
     #[error("{act} was refused: {rejection}")]
-    Refused { act: String, rejection: Rejection },
+    Refused {
+        act: String,
+        rejection: Box<Rejection>,
+    },
     #[error("{act} was refused with `{}` ({rejection}), expected was `{expected}`", rejection.code())]
     RefusedOtherwise {
         act: String,

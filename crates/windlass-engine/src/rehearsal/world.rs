@@ -11,7 +11,7 @@ use windlass_core::command::{Command, Orphan, Statement};
 use windlass_core::effect::{Effect, Look};
 use windlass_core::event::{Dispatch, EVENT_VERSION, Event};
 use windlass_core::id::{NodeId, RunId, StepId};
-use windlass_core::outcome::{Answer, Outcome};
+use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::IndexedPlan;
 use windlass_core::rehearsal::{
     APPROVER, Act, Decision, Ending, GateReply, Moment, REQUESTER, Said, Script,
@@ -36,6 +36,8 @@ const FIRST_PID: u32 = 4000;
 enum Stoppable {
     Attempt(NodeId, u32),
     Look(NodeId, u32),
+    /// The reading of a gate's fact.
+    Fact(StepId, String, u32),
     /// The wait for the lock of the target.
     Lock,
 }
@@ -108,6 +110,7 @@ impl<'a> World<'a> {
         });
         if let Err(rejection) = started {
             let act = "the start".to_owned();
+            let rejection = Box::new(rejection);
             self.faults.push(Fault::Refused { act, rejection });
         }
         self.go_on();
@@ -257,6 +260,19 @@ impl<'a> World<'a> {
                         self.look(slot, effect);
                     }
                 }
+                Effect::Fetch {
+                    gate,
+                    attempt,
+                    fact,
+                    timeout,
+                    ..
+                } => {
+                    let slot = Stoppable::Fact(gate.clone(), fact.clone(), attempt);
+                    wanted.insert(slot.clone());
+                    if !self.stoppable.contains_key(&slot) {
+                        self.fetch(slot, gate, attempt, fact, timeout);
+                    }
+                }
                 Effect::AcquireLock { waits, .. } => {
                     wanted.insert(Stoppable::Lock);
                     if !self.stoppable.contains_key(&Stoppable::Lock) {
@@ -396,8 +412,61 @@ impl<'a> World<'a> {
         self.stoppable.insert(slot, place);
     }
 
+    fn fetch(
+        &mut self,
+        slot: Stoppable,
+        gate: StepId,
+        attempt: u32,
+        fact: String,
+        timeout: Millis,
+    ) {
+        let reply = match self.cast.fact(&gate, &fact) {
+            Ok(reply) => reply,
+            Err(fault) => return self.faults.push(fault),
+        };
+        let (takes, outcome) = match &reply.said {
+            Said::Outcome(outcome) if reply.takes <= timeout => (reply.takes, outcome.clone()),
+            Said::Outcome(_) | Said::Answer(_) | Said::Never => {
+                let failure = Failure {
+                    effect: Effected::None,
+                    code: "no_answer".to_owned(),
+                    message: format!("no answer within {timeout}"),
+                    evidence: None,
+                    log: None,
+                };
+                (timeout, Outcome::Failed(failure))
+            }
+        };
+        let coming = Coming::Fetched {
+            gate,
+            attempt,
+            fact,
+            asked_at: self.now,
+            outcome,
+        };
+        let place = self.agenda.put(self.now + takes, coming);
+        self.stoppable.insert(slot, place);
+    }
+
     fn happen(&mut self, coming: Coming) {
         match coming {
+            Coming::Fetched {
+                gate,
+                attempt,
+                fact,
+                asked_at,
+                outcome,
+            } => {
+                self.stoppable
+                    .remove(&Stoppable::Fact(gate.clone(), fact.clone(), attempt));
+                self.told(Command::Fetched {
+                    gate,
+                    attempt,
+                    fact,
+                    asked_at,
+                    outcome,
+                });
+            }
             Coming::Ended {
                 node,
                 attempt,

@@ -68,6 +68,7 @@ impl Lacks {
                 how: Look::Read { ask },
                 ..
             } => Self::for_call(shared, run, state, &ask.uses, &ask.input),
+            Effect::Fetch { ask, .. } => Self::for_call(shared, run, state, &ask.uses, &ask.input),
             // See `for_lock`: an effect does not know which secrets its run has.
             Effect::AcquireLock { .. } | Effect::WakeAt { .. } => Self::default(),
         }

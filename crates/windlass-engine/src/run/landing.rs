@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use windlass_core::command::Command;
 use windlass_core::effect::Effect;
 use windlass_core::id::NodeId;
-use windlass_core::outcome::{Effected, Failure, Outcome};
+use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::outstanding;
-use windlass_core::time::Millis;
+use windlass_core::plan::StepKind;
+use windlass_core::time::{Millis, Timestamp};
 
 use super::flight::{Landed, Report, Slot, SlotKind};
 use super::look::no_answer;
@@ -54,6 +55,21 @@ impl Task {
                 self.ended(node, attempt, outcome).await
             }
             Report::Answered { .. } | Report::Observed { .. } if was_cancelled => Ok(()),
+            Report::Answered { asked_at, answer } if self.fact_of(&node).is_some() => {
+                let message = match answer {
+                    Answer::Failed { message } => message,
+                    Answer::Happened { .. }
+                    | Answer::NotHappened { .. }
+                    | Answer::Settled { .. }
+                    | Answer::InProgress { .. }
+                    | Answer::Unknown { .. } => "no answer".to_owned(),
+                };
+                let outcome = unknown("no_answer", message);
+                self.fetched(node, attempt, asked_at, outcome).await
+            }
+            Report::Observed { asked_at, outcome } if self.fact_of(&node).is_some() => {
+                self.fetched(node, attempt, asked_at, outcome).await
+            }
             Report::Answered { asked_at, answer } => {
                 let command = Command::Reconciled {
                     node: node.clone(),
@@ -116,9 +132,10 @@ impl Task {
                     attempt: number,
                     ..
                 } => of == node && *number == attempt,
-                Effect::Reconcile { .. } | Effect::AcquireLock { .. } | Effect::WakeAt { .. } => {
-                    false
-                }
+                Effect::Reconcile { .. }
+                | Effect::Fetch { .. }
+                | Effect::AcquireLock { .. }
+                | Effect::WakeAt { .. } => false,
             })
     }
 
@@ -132,6 +149,38 @@ impl Task {
             self.look_pauses.remove(&node);
         }
         Ok(())
+    }
+
+    /// The name of the fact that a node of a gate stands for.
+    fn fact_of(&self, node: &NodeId) -> Option<String> {
+        let look = self.snapshot.state.step(&node.step)?;
+        match &look.step.kind {
+            StepKind::Gate(gate) => {
+                let fact = gate.facts.get(usize::try_from(node.item).ok()?)?;
+                Some(fact.name.clone())
+            }
+            StepKind::Action { .. } | StepKind::Wait { .. } => None,
+        }
+    }
+
+    async fn fetched(
+        &mut self,
+        node: NodeId,
+        attempt: u32,
+        asked_at: Timestamp,
+        outcome: Outcome,
+    ) -> Result<(), Refused> {
+        let Some(fact) = self.fact_of(&node) else {
+            return Ok(());
+        };
+        self.command(Command::Fetched {
+            gate: node.step,
+            attempt,
+            fact,
+            asked_at,
+            outcome,
+        })
+        .await
     }
 
     fn forget_progress(&self, slot: &Slot) {

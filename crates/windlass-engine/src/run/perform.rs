@@ -1,7 +1,7 @@
 //! The difference between what should be in flight and what is.
 
-use windlass_core::effect::Effect;
-use windlass_core::id::NodeId;
+use windlass_core::effect::{Effect, Look};
+use windlass_core::id::{NodeId, StepId};
 use windlass_core::outstanding;
 use windlass_core::time::Timestamp;
 
@@ -53,6 +53,7 @@ impl Task {
                     let at = self.perform_look(effect);
                     wake.look = [wake.look, at].into_iter().flatten().min();
                 }
+                Effect::Fetch { .. } => wanted.push(self.perform_fetch(effect)),
                 // Asked for before; see `lock`.
                 Effect::AcquireLock { .. } => {}
                 Effect::WakeAt { at } => {
@@ -117,6 +118,35 @@ impl Task {
         pause.map_or(at, |pause| at.max(pause))
     }
 
+    /// Begins to read a fact, unless it is being read.
+    fn perform_fetch(&mut self, effect: Effect) -> Slot {
+        let lacks = Lacks::for_effect(&self.shared, &self.run, &self.snapshot.state, &effect);
+        let Effect::Fetch {
+            gate,
+            attempt,
+            number,
+            ask,
+            timeout,
+            fact: _,
+        } = effect
+        else {
+            unreachable!("the caller has matched a fact");
+        };
+        let node = fact_node(gate, number);
+        let slot = Slot {
+            kind: SlotKind::Look,
+            node: node.clone(),
+            attempt,
+        };
+        if !self.flight.contains(&slot) && lacks.is_nothing() {
+            match self.shared.phase() {
+                Phase::Running => self.begin_look(node, attempt, timeout, Look::Read { ask }),
+                Phase::Parking { .. } | Phase::Closed | Phase::Failed(_) => {}
+            }
+        }
+        slot
+    }
+
     /// Begins a look whose time has come; answers when it comes otherwise.
     fn perform_look(&mut self, effect: Effect) -> Option<Timestamp> {
         let lacks = Lacks::for_effect(&self.shared, &self.run, &self.snapshot.state, &effect);
@@ -148,5 +178,13 @@ impl Task {
             Phase::Parking { .. } | Phase::Closed | Phase::Failed(_) => {}
         }
         None
+    }
+}
+
+/// A fact's place among what is in flight: the item of the gate's node is its number.
+fn fact_node(gate: StepId, number: u32) -> NodeId {
+    NodeId {
+        item: number,
+        ..NodeId::of(gate)
     }
 }

@@ -311,8 +311,53 @@ fn reconcile_read(
     around: Around<'_>,
     found: &mut Found,
 ) -> Option<Reconcile> {
-    let uses = fields.required("uses", "`reconcile`", found);
     fields.required("happened", "`reconcile`", found);
+    let Read {
+        uses: name,
+        with,
+        timeout,
+        outputs,
+    } = read(world, fields, "`reconcile`", around, found)?;
+    let judge = Around { outputs, ..around };
+    let mut judged = |key: &str| -> Option<Option<_>> {
+        match fields.value(key) {
+            None => Some(None),
+            Some(node) => bare(world, node, key, judge, found).map(Some),
+        }
+    };
+    let happened = judged("happened");
+    let in_progress = judged("in_progress");
+    let settled = judged("settled");
+    let not_happened = judged("not_happened");
+    Some(Reconcile::Read {
+        uses: name,
+        with: with?,
+        timeout: timeout?,
+        happened: happened??,
+        in_progress: in_progress?,
+        settled: settled?,
+        not_happened: not_happened?,
+    })
+}
+
+/// A read that belongs to something else than a step: a look, a fact.
+pub(super) struct Read<'a> {
+    pub(super) uses: ActionName,
+    pub(super) with: Option<Template>,
+    pub(super) timeout: Option<Millis>,
+    /// What it gives, for the expressions that judge it.
+    pub(super) outputs: Outputs<'a>,
+}
+
+/// Reads the keys `uses`, `with` and `timeout` of something that may not change anything.
+pub(super) fn read<'a>(
+    world: &World<'a>,
+    fields: &Fields<'a>,
+    of: &str,
+    around: Around<'_>,
+    found: &mut Found,
+) -> Option<Read<'a>> {
+    let uses = fields.required("uses", of, found);
     let (uses_span, (name, action)) = (
         uses.map(|node| node.span)?,
         action(uses?, world.catalog, found)?,
@@ -346,25 +391,11 @@ fn reconcile_read(
         Some(outputs) => Outputs::Known(outputs),
         None => Outputs::Unknown,
     };
-    let judge = Around { outputs, ..around };
-    let mut judged = |key: &str| -> Option<Option<_>> {
-        match fields.value(key) {
-            None => Some(None),
-            Some(node) => bare(world, node, key, judge, found).map(Some),
-        }
-    };
-    let happened = judged("happened");
-    let in_progress = judged("in_progress");
-    let settled = judged("settled");
-    let not_happened = judged("not_happened");
     action?;
-    Some(Reconcile::Read {
+    Some(Read {
         uses: name,
-        with: with?,
-        timeout: timeout?,
-        happened: happened??,
-        in_progress: in_progress?,
-        settled: settled?,
-        not_happened: not_happened?,
+        with,
+        timeout,
+        outputs,
     })
 }

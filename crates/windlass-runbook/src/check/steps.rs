@@ -2,7 +2,7 @@
 
 use windlass_core::expr::Expr;
 use windlass_core::plan::{
-    Call, EffectClass, ForEach, Gate, ITEMS_MAX, Manual, OnFailure, PARALLEL_MAX, Step, StepKind,
+    Call, EffectClass, ForEach, ITEMS_MAX, Manual, OnFailure, PARALLEL_MAX, Step, StepKind,
     Template, Until, Verb,
 };
 use windlass_core::time::Timestamp;
@@ -12,6 +12,7 @@ use super::calls::{Called, call};
 use super::drafts::action;
 use super::echoed;
 use super::fields::{Fields, Found, wrong_shape};
+use super::gates;
 use super::graph::Before;
 use super::guards;
 use super::keys;
@@ -20,7 +21,7 @@ use super::templates::{Wanted, template};
 use super::typed::{self, Wants};
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
-    KEY_NEEDS_CHANGE, KEYS_CLASH, LATER_KEY, MISSING_PARAM, NO_UNDO, POINT_IN_TIME, UNKNOWN_PARAM,
+    KEY_NEEDS_CHANGE, KEYS_CLASH, MISSING_PARAM, NO_UNDO, POINT_IN_TIME, UNKNOWN_PARAM,
 };
 use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Node, NodeKind};
@@ -50,7 +51,7 @@ pub(super) fn step(
         .and_then(|text| text.parse().ok());
     let kind = match &draft.form {
         Form::Broken | Form::Inlined { .. } => None,
-        Form::Gate => gate(world, fields, once, found).map(StepKind::Gate),
+        Form::Gate => gates::gate(world, fields, once, found).map(StepKind::Gate),
         Form::Wait => wait(world, fields, once, found).map(|span| StepKind::Wait { span }),
         Form::Action { .. } => action_kind(world, draft, fields, once, on_failure, found),
     };
@@ -367,62 +368,4 @@ fn point_in_time(
         return None;
     }
     value
-}
-
-fn gate(
-    world: &World<'_>,
-    fields: &Fields<'_>,
-    once: Around<'_>,
-    found: &mut Found,
-) -> Option<Gate> {
-    let entry = fields.get("approval")?;
-    let before = found.len();
-    let fields = Fields::read(&entry.value, entry.key_span, &keys::APPROVAL, found)?;
-    let expires = expires(&fields, found);
-    let not_requester = fields.boolean("not_requester", found).unwrap_or(false);
-    let shown_node = fields.value("show");
-    let show = shown_node.map(|node| shown(world, node, once, found));
-    let units = |node| echoed::units(world, node, once);
-    (found.len() == before).then(|| Gate {
-        expires,
-        window_end: false,
-        show: show.unwrap_or_default(),
-        show_units: shown_node.map(units).unwrap_or_default(),
-        not_requester,
-    })
-}
-
-fn expires(fields: &Fields<'_>, found: &mut Found) -> Option<windlass_core::time::Millis> {
-    let node = fields.value("expires")?;
-    if node.as_text() == Some("window_end") {
-        let message = "`window_end` is not supported by this version";
-        found.push(
-            Diagnostic::error(LATER_KEY, message)
-                .at(node.span, "not supported yet")
-                .help("write a duration such as 30m"),
-        );
-        return None;
-    }
-    fields.duration("expires", found)
-}
-
-/// What the approver is shown, in the author's order.
-fn shown(
-    world: &World<'_>,
-    node: &Node,
-    once: Around<'_>,
-    found: &mut Found,
-) -> Vec<(String, Template)> {
-    let NodeKind::Map(entries) = &node.kind else {
-        found.push(wrong_shape(node, "`show` is a map from captions to values"));
-        return Vec::new();
-    };
-    entries
-        .iter()
-        .filter_map(|entry| {
-            let wanted = Wanted::any(&entry.key);
-            let value = template(world, &entry.value, wanted, once, found)?;
-            Some((entry.key.clone(), value))
-        })
-        .collect()
 }

@@ -17,7 +17,7 @@ use windlass_core::catalog::Catalog;
 use windlass_core::id::{ActionName, SecretName, StepId};
 use windlass_core::plan::{
     Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, Notice, OnFailure, Plan,
-    Plugin, Risk, SecretSource, StepKind, Target, Template, Topic, Unit,
+    Plugin, Quorum, Risk, SecretSource, StepKind, Target, Template, Topic, Unit,
 };
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
@@ -254,6 +254,9 @@ pub struct GateOutline {
     pub expires_ms: Option<Millis>,
     /// Whether the person who starts the run may not approve.
     pub not_requester: bool,
+    /// Whose approvals it takes; one of anybody when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub all_of: Vec<Quorum>,
     /// The names of what the approver is shown.
     pub show: Vec<String>,
     /// The steps behind it that are no reads, up to the next gate; at most 100.
@@ -512,6 +515,7 @@ fn gate(plan: &IndexedPlan, at: u32, ids: &dyn Fn(Vec<u32>) -> Vec<StepId>) -> O
         step: plan.step(at).id.clone(),
         expires_ms: gate.expires,
         not_requester: gate.not_requester,
+        all_of: gate.all_of.clone(),
         show: gate.show.iter().map(|(name, _)| name.clone()).collect(),
         protects: ids(protects),
         protects_more,

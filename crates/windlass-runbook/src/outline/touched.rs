@@ -28,6 +28,8 @@ pub enum Doing {
     Undo,
     /// The look whether a doubtful attempt took effect.
     Reconcile,
+    /// The reading of what an approval rests on.
+    Fact,
 }
 
 /// One parameter that names a part of the world.
@@ -53,10 +55,21 @@ pub(crate) struct Called<'a> {
     pub(crate) with: &'a Template,
 }
 
-/// All calls of a step: its own, its undo's, and their looks.
+/// All calls of a step: its own, its undo's, and their looks; of a gate its facts.
 pub(crate) fn called(step: &Step) -> Vec<Called<'_>> {
-    let StepKind::Action { call, undo, .. } = &step.kind else {
-        return Vec::new();
+    let (call, undo) = match &step.kind {
+        StepKind::Action { call, undo, .. } => (call, undo),
+        StepKind::Gate(gate) => {
+            let facts = gate.facts.iter();
+            return facts
+                .map(|fact| Called {
+                    doing: Doing::Fact,
+                    uses: &fact.uses,
+                    with: &fact.with,
+                })
+                .collect();
+        }
+        StepKind::Wait { .. } => return Vec::new(),
     };
     let mut found = with_look(Doing::Do, call);
     found.extend(undo.iter().flat_map(|undo| with_look(Doing::Undo, undo)));

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 33] {
+    pub(super) fn all_keys() -> [&'static Keys; 35] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -206,6 +206,8 @@ mod tests {
             &keys::WAIT,
             &keys::GATE,
             &keys::APPROVAL,
+            &keys::QUORUM,
+            &keys::FACT,
             &keys::CHECK,
             &keys::RETRY,
             &keys::PROVIDES,

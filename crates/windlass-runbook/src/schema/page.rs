@@ -6,7 +6,7 @@ use crate::check::keys::{self, Keys};
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 34] {
+fn maps() -> [(&'static str, &'static Keys); 36] {
     [
         ("A runbook", &keys::TOP),
         ("A plugin", &keys::PLUGIN),
@@ -34,6 +34,8 @@ fn maps() -> [(&'static str, &'static Keys); 34] {
         ("A wait", &keys::WAIT),
         ("A gate", &keys::GATE),
         ("A gate's `approval`", &keys::APPROVAL),
+        ("Persons of a group", &keys::QUORUM),
+        ("A fact of a gate", &keys::FACT),
         ("A test file", &tests::TOP),
         ("A case", &tests::CASE),
         ("How an attempt ends", &tests::REPLY),

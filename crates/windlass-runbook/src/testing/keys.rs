@@ -52,6 +52,13 @@ const GATES: Key = key(
     "{go: approve}",
 );
 
+const FACTS: Key = key(
+    "facts",
+    Shape::MapsByStep,
+    "What the readings of each gate's facts come to: one answer, or one for each reading.",
+    "{go: {lag: [{outputs: {value: 3}}, {fails: no route}]}}",
+);
+
 pub(crate) static TOP: Keys = keys(
     "a test file",
     &[
@@ -70,6 +77,7 @@ pub(crate) static TOP: Keys = keys(
         INPUTS,
         MOCKS,
         GATES,
+        FACTS,
         must(
             "cases",
             Shape::Members(&CASE),
@@ -91,6 +99,7 @@ pub(crate) static CASE: Keys = keys(
         INPUTS,
         MOCKS,
         GATES,
+        FACTS,
         key(
             "operator",
             Shape::ListOf(&CUE),

@@ -118,7 +118,7 @@ fn native(node: &Node, gives: &Gives<'_>, found: &mut Found) -> Option<LookReply
 }
 
 /// How the read of a `reconcile:` block ends; its expressions judge the outputs.
-fn read(node: &Node, gives: &Gives<'_>, found: &mut Found) -> Option<LookReply> {
+pub(super) fn read(node: &Node, gives: &Gives<'_>, found: &mut Found) -> Option<LookReply> {
     if let Some(word) = node.as_text() {
         if word == "timeout" {
             return Some(LookReply {

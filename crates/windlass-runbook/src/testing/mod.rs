@@ -4,6 +4,7 @@
 
 mod book;
 mod expect;
+mod facts;
 pub(crate) mod keys;
 mod looks;
 mod mocks;
@@ -213,6 +214,7 @@ impl TestFile {
             inputs: fields.get("inputs"),
             mocks: fields.get("mocks"),
             gates: fields.get("gates"),
+            facts: fields.get("facts"),
         };
         let entry = fields
             .required("cases", "a test file", found)
@@ -254,6 +256,7 @@ struct Shared<'a> {
     inputs: Option<&'a Entry>,
     mocks: Option<&'a Entry>,
     gates: Option<&'a Entry>,
+    facts: Option<&'a Entry>,
 }
 
 impl Shared<'_> {
@@ -285,6 +288,11 @@ impl Shared<'_> {
                 script
                     .gates
                     .extend(operator::gates(entry, own, &book, found));
+            }
+        }
+        for (entry, own) in [(fields.get("facts"), true), (self.facts, false)] {
+            if let Some(entry) = entry {
+                script.facts.extend(facts::facts(entry, own, &book, found));
             }
         }
         if let Some(entry) = fields.get("operator") {

@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Reject,
-    Resolve, Resume, Retry, TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
+    Reject, Resolve, Resume, Retry, TakeOver,
 };
 
 /// A request that is one command.
@@ -67,6 +67,19 @@ impl Directive for Approve {
             by,
             seen: self.statement.into(),
             note: self.note,
+        }
+    }
+}
+
+impl Ask for Refresh {}
+
+impl Directive for Refresh {
+    const WORD: &'static str = "refresh";
+
+    fn into_command(self, by: Operator) -> Command {
+        Command::Refresh {
+            gate: self.gate,
+            by,
         }
     }
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use windlass_core::catalog::{Action, Catalog};
-use windlass_core::id::StepId;
+use windlass_core::id::{ActionName, StepId};
 use windlass_core::plan::{Call, EffectClass, IndexedPlan, Plan, Reconcile, Step, StepKind, Verb};
 use windlass_engine::Start;
 
@@ -83,7 +83,11 @@ fn step_fits(step: &Step, catalog: &Catalog) -> Result<(), Refusal> {
         StepKind::Action {
             effect, call, undo, ..
         } => (*effect, call, undo.as_ref()),
-        StepKind::Wait { .. } | StepKind::Gate(_) => return Ok(()),
+        StepKind::Wait { .. } => return Ok(()),
+        StepKind::Gate(gate) => {
+            let mut facts = gate.facts.iter();
+            return facts.try_for_each(|fact| read_fits(&step.id, &fact.uses, catalog));
+        }
     };
     let action = call_fits(&step.id, call, catalog)?;
     if let Some(least) = action.effect
@@ -106,14 +110,7 @@ fn step_fits(step: &Step, catalog: &Catalog) -> Result<(), Refusal> {
 
 fn call_fits<'a>(step: &StepId, call: &Call, catalog: &'a Catalog) -> Result<&'a Action, Refusal> {
     let uses = &call.uses;
-    let unknown = |uses| {
-        Refusal::unprocessable(
-            "unknown_action",
-            format!("{step}: there is no action {uses} here"),
-        )
-        .help("the owner must be started with the same plugins")
-    };
-    let action = catalog.get(uses).ok_or_else(|| unknown(uses))?;
+    let action = catalog.get(uses).ok_or_else(|| unknown(step, uses))?;
     let cannot = |what| {
         let message = format!("{step}: {uses} has no {what} of its own");
         Err(Refusal::unprocessable("action_cannot", message))
@@ -125,18 +122,25 @@ fn call_fits<'a>(step: &StepId, call: &Call, catalog: &'a Catalog) -> Result<&'a
     match &call.reconcile {
         Reconcile::Native { .. } if !action.reconciles => return cannot("reconcile"),
         Reconcile::None | Reconcile::Native { .. } => {}
-        Reconcile::Read { uses, .. } => {
-            let read = catalog.get(uses).ok_or_else(|| unknown(uses))?;
-            match read.effect {
-                None | Some(EffectClass::Read) => {}
-                Some(
-                    EffectClass::Idempotent | EffectClass::Reversible | EffectClass::Irreversible,
-                ) => {
-                    let message = format!("{step}: {uses} reconciles and is no read");
-                    return Err(Refusal::unprocessable("effect_lowered", message));
-                }
-            }
-        }
+        Reconcile::Read { uses, .. } => read_fits(step, uses, catalog)?,
     }
     Ok(action)
+}
+
+/// Whether a look, or what reads a fact, is there and changes nothing.
+fn read_fits(step: &StepId, uses: &ActionName, catalog: &Catalog) -> Result<(), Refusal> {
+    let action = catalog.get(uses).ok_or_else(|| unknown(step, uses))?;
+    match action.effect {
+        None | Some(EffectClass::Read) => Ok(()),
+        Some(EffectClass::Idempotent | EffectClass::Reversible | EffectClass::Irreversible) => {
+            let message = format!("{step}: {uses} is used to look and is no read");
+            Err(Refusal::unprocessable("effect_lowered", message))
+        }
+    }
+}
+
+fn unknown(step: &StepId, uses: &ActionName) -> Refusal {
+    let message = format!("{step}: there is no action {uses} here");
+    Refusal::unprocessable("unknown_action", message)
+        .help("the owner must be started with the same plugins")
 }

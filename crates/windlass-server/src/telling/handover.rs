@@ -33,7 +33,8 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
         reason => format!(" ({reason})"),
     };
     Some(match event {
-        Event::GateApproved { step, by, note, .. } => {
+        Event::ApprovalGiven { step, by, note, .. }
+        | Event::GateApproved { step, by, note, .. } => {
             format!("{by} approved gate {step}{}", because(note))
         }
         Event::GateRejected {
@@ -152,6 +153,8 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
         | Event::LockAcquired { .. }
         | Event::LockForgone { .. }
         | Event::GateOpened { .. }
+        | Event::FactsAsked { .. }
+        | Event::FactFetched { .. }
         | Event::GateExpired { .. }
         | Event::GateWithdrawn { .. } => return None,
     })

@@ -116,12 +116,23 @@ fn approval(told: &Telling<'_>, gate: &Gate) -> WaitsFor {
         Some(command) => format!(" (`{command}`)"),
         None => String::new(),
     };
+    let who = match missing(gate) {
+        missing if missing.is_empty() => who,
+        missing => missing,
+    };
     WaitsFor {
         kind: Waits::Gate,
         text: format!("an approval of gate {} by {who}{command}{until}", gate.step),
         until_ms: gate.expires_at_ms,
         next: gate.next.clone(),
     }
+}
+
+/// The groups of which somebody is still to approve.
+fn missing(gate: &Gate) -> String {
+    let empty = gate.places.iter().filter(|place| place.filled_by.is_none());
+    let groups: Vec<&str> = empty.map(|place| place.group.as_str()).collect();
+    groups.join(" and ")
 }
 
 fn by_hand(told: &Telling<'_>, asked: &ByHand) -> WaitsFor {

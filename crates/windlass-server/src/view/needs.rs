@@ -35,7 +35,7 @@ pub(super) fn needs(
         RunStatus::Ended(_) => return Vec::new(),
     };
     let run = state.run();
-    needs.extend(state.steps().filter_map(|look| open_gate(run, &look)));
+    needs.extend(state.steps().filter_map(|look| open_gate(state, &look)));
     needs.extend(shown.iter().map(by_hand));
     if let Some((by, reason)) = state.paused() {
         needs.push(Need {
@@ -56,15 +56,18 @@ pub(super) fn for_gate(run: &RunId, gate: &StepId) -> Vec<String> {
     ]
 }
 
-fn open_gate(run: &RunId, look: &StepLook<'_>) -> Option<Need> {
+fn open_gate(state: &RunState, look: &StepLook<'_>) -> Option<Need> {
     let StepPhase::GateOpen { .. } = &look.state.phase else {
         return None;
     };
     let gate = &look.step.id;
     Some(Need {
         code: "gate".to_owned(),
-        text: format!("gate {gate} waits for an approval"),
-        next: for_gate(run, gate),
+        text: match state.gate_waits_for(gate) {
+            Some(missing) => format!("gate {gate} waits for approvals of {missing}"),
+            None => format!("gate {gate} waits for an approval"),
+        },
+        next: for_gate(state.run(), gate),
     })
 }
 

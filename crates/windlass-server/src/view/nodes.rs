@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use windlass_core::approval;
 use windlass_core::authorise::Rule;
-use windlass_core::id::{NodeId, Phase};
+use windlass_core::id::{NodeId, Phase, StepId};
+use windlass_core::operator::Operator;
 use windlass_core::outcome::Effected;
-use windlass_core::plan::{Gate as PlannedGate, Step as PlannedStep, StepKind};
+use windlass_core::plan::{
+    Fact as PlannedFact, Gate as PlannedGate, Step as PlannedStep, StepKind,
+};
 use windlass_core::state::{
-    Doubt as DoubtState, ItemLook, NodePhase, RunState, StepLook, StepPhase,
+    Doubt as DoubtState, ItemLook, NodePhase, RunState, StepLook, StepPhase, StepState,
 };
 use windlass_core::value::Value;
 
 use super::budget::Budget;
 use super::{Overlay, by_hand, needs};
-use crate::wire::{ByHand, Doubt, Gate, Item, NodeName, Statement, Step};
+use crate::wire::{ByHand, Doubt, Fact, Gate, Given, Item, NodeName, Place, Statement, Step};
 
 /// What is shown of a run's steps.
 #[derive(Debug, Default)]
@@ -72,7 +76,7 @@ fn step(look: &StepLook<'_>, lines: &BTreeMap<(&NodeId, u32), &str>, budget: &mu
     }
     let only = look.items.first().filter(|_| !for_each);
     let approved = match &state.phase {
-        StepPhase::GateApproved { by, .. } => Some(format!("approved by {by}")),
+        StepPhase::GateApproved { by, .. } => Some(approved_by(state, by)),
         StepPhase::Pending
         | StepPhase::Begun
         | StepPhase::Waiting { .. }
@@ -181,12 +185,27 @@ fn orphan(look: &ItemLook<'_>) -> Option<u32> {
     look.state.orphan.map(|(_, pid)| pid)
 }
 
+/// All who approved it; of an old journal the last one is known.
+fn approved_by(state: &StepState, last: &Operator) -> String {
+    let all: Vec<String> = state
+        .approvals()
+        .iter()
+        .map(|approval| approval.by.to_string())
+        .collect();
+    match all.as_slice() {
+        [] => format!("approved by {last}"),
+        all => format!("approved by {}", all.join(", ")),
+    }
+}
+
 fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
-    let StepKind::Gate(PlannedGate {
-        not_requester,
-        show_units,
-        ..
-    }) = &look.step.kind
+    let StepKind::Gate(
+        planned @ PlannedGate {
+            not_requester,
+            show_units,
+            ..
+        },
+    ) = &look.step.kind
     else {
         return None;
     };
@@ -208,19 +227,67 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
             attempt: look.state.gate_attempt,
         },
         not_requester: *not_requester,
-        rule: who_decides(state, *not_requester),
+        rule: who_decides(state, planned),
+        places: places(state, &look.step.id),
+        approvals: look.state.approvals().iter().map(given).collect(),
+        facts: planned
+            .facts
+            .iter()
+            .map(|fact| shown_fact(look.state, fact))
+            .collect(),
         next: needs::for_gate(state.run(), &look.step.id),
     })
 }
 
-/// Who may decide a gate, in the words of `authorise`.
-fn who_decides(state: &RunState, not_requester: bool) -> String {
-    if state.is_single_user() && !not_requester {
-        return Rule::SingleUser.to_string();
+fn places(state: &RunState, gate: &StepId) -> Vec<Place> {
+    let place = |place: approval::Place<'_>| Place {
+        group: place.group.clone(),
+        filled_by: place.filled_by.map(|approval| approval.by.to_string()),
+    };
+    state.gate_places(gate).into_iter().map(place).collect()
+}
+
+fn shown_fact(state: &StepState, planned: &PlannedFact) -> Fact {
+    let known = state.fact(&planned.name);
+    let latest = known.and_then(|known| known.latest.as_ref());
+    let finding = latest.map(|latest| &latest.finding);
+    Fact {
+        name: planned.name.clone(),
+        rule: planned.rule.clone(),
+        max_age_ms: planned.max_age.0,
+        is_asked: known.is_some_and(|known| known.is_asked()),
+        asked_at_ms: latest.map(|latest| latest.asked_at.0),
+        outputs: finding.and_then(|finding| finding.outputs().cloned()),
+        fault: finding.and_then(|finding| finding.fault().map(str::to_owned)),
     }
+}
+
+fn given(approval: &approval::Approval) -> Given {
+    Given {
+        by: approval.by.to_string(),
+        at_ms: approval.at.0,
+        note: approval.note.clone(),
+        rule: approval.rule.clone(),
+    }
+}
+
+/// Who may decide a gate, in the words of `authorise`.
+fn who_decides(state: &RunState, gate: &PlannedGate) -> String {
+    let groups = gate.quorums_in_words();
+    let of_groups = match (groups.as_str(), state.knows_groups()) {
+        ("", _) => String::new(),
+        (groups, true) => return format!("{groups}, each another person"),
+        (groups, false) => {
+            format!("; asks for {groups}, and without a policy one person is every group")
+        }
+    };
+    if state.is_single_user() && !gate.not_requester {
+        return format!("{}{of_groups}", Rule::SingleUser);
+    }
+    let rule = Rule::SecondPerson;
     match state.requester() {
-        Some(requester) => format!("{}: anybody but {requester}", Rule::SecondPerson),
-        None => Rule::SecondPerson.to_string(),
+        Some(requester) => format!("{rule}: anybody but {requester}{of_groups}"),
+        None => format!("{rule}{of_groups}"),
     }
 }
 

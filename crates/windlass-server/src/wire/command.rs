@@ -36,6 +36,13 @@ pub struct Approve {
     pub note: String,
 }
 
+/// `POST /v1/runs/{run}/refresh`: facts of a gate that are too old to decide on are read anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    pub gate: StepId,
+}
+
 /// `POST /v1/runs/{run}/reject`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

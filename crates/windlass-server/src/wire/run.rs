@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use windlass_core::id::{NodeId, RunId, SecretName, StepId};
+use windlass_core::id::{GroupName, NodeId, RunId, SecretName, StepId};
 use windlass_core::plan::{Digest, SecretSource, Unit, shown};
 use windlass_core::refusal::Refusal;
 use windlass_core::types::Type;
@@ -388,8 +388,52 @@ pub struct Gate {
     pub not_requester: bool,
     /// Who may decide, in words, such as `single-user: no second person`.
     pub rule: String,
+    /// The places that it takes, where a policy says who is in which group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+    /// The approvals that it has got since it opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Given>,
+    /// What an approval rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
     /// What an approver types, then what a rejecter types.
     pub next: Vec<String>,
+}
+
+/// What an approval rests on: read when somebody looks, and again before the change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    pub name: String,
+    /// What must hold, as the author wrote it.
+    pub rule: String,
+    pub max_age_ms: u64,
+    /// Whether it is being read now.
+    pub is_asked: bool,
+    /// When the reading that is shown here began.
+    pub asked_at_ms: Option<i64>,
+    /// What was read.
+    pub outputs: Option<Value>,
+    /// Why nothing can rest on it.
+    pub fault: Option<String>,
+}
+
+/// A place of a gate: one person of a group approves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub group: GroupName,
+    /// Who approved; nobody yet when absent.
+    pub filled_by: Option<String>,
+}
+
+/// An approval that others are still to follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    pub by: String,
+    pub at_ms: i64,
+    pub note: String,
+    /// The rule that let him.
+    pub rule: String,
 }
 
 /// Work that a person was asked to do by hand.

@@ -24,9 +24,17 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
         } else {
             ""
         };
+        let asked: Vec<String> = gate.all_of.iter().map(ToString::to_string).collect();
+        let asked = match asked.as_slice() {
+            [] => String::new(),
+            asked => format!("; takes {}, each another person", asked.join(", ")),
+        };
         lines.extend(paint.labelled(
             "gate",
-            &format!("{}: {expires}; protects {protects}{requester}", gate.step),
+            &format!(
+                "{}: {expires}; protects {protects}{requester}{asked}",
+                gate.step
+            ),
         ));
     }
     if !plan.gates.is_empty() {

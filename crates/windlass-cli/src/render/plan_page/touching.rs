@@ -37,6 +37,7 @@ pub(super) fn touching(plan: &Outline, paint: &Paint) -> Vec<String> {
                 Doing::Do => "    ",
                 Doing::Undo => "    undo: ",
                 Doing::Reconcile => "    in doubt: ",
+                Doing::Fact => "    facts: ",
             };
             lines.extend(paint.hanging(label, "      ", &touches.join("; ")));
         }

@@ -151,11 +151,18 @@ impl Driver {
             .step(&gate)
             .map_or(0, |look| look.state.gate_attempt);
         let plan = self.state.digest().unwrap_or(Digest::of(b""));
-        Command::Approve {
-            gate,
-            by: person("bob"),
+        let by = person("bob");
+        let approve = Command::Approve {
+            gate: gate.clone(),
+            by: by.clone(),
             seen: Statement { plan, attempt },
             note: String::new(),
+        };
+        // Who finds old facts looks anew.
+        let refused = decide(&self.state, approve.clone(), self.now).err();
+        match refused.map(|rejection| rejection.code()) {
+            Some("fact_stale" | "fact_refused") => Command::Refresh { gate, by },
+            Some(_) | None => approve,
         }
     }
 

@@ -238,6 +238,31 @@ impl Reader<'_> {
                     note,
                 }
             }
+            "refresh" => Command::Refresh {
+                gate: self.step(),
+                by,
+            },
+            // `fact g lag {x: 1}`, `fact g lag nothing`.
+            "fact" => {
+                let asked_at = self.pair("asked").map_or(self.at, |at| seconds(&at));
+                let attempt = self.pair("attempt").map(|n| n.parse().expect("an attempt"));
+                let (gate, fact) = (self.step(), self.next());
+                let look = self.state.step(&gate);
+                let current = look.map_or(0, |look| look.state.gate_attempt);
+                Command::Fetched {
+                    gate,
+                    attempt: attempt.unwrap_or(current),
+                    fact,
+                    asked_at,
+                    outcome: match self.flag("nothing") {
+                        true => self.failure(Effected::None),
+                        false => Outcome::Succeeded {
+                            outputs: self.value(),
+                            log: None,
+                        },
+                    },
+                }
+            }
             "reject" => {
                 let (reason, gate) = (self.reason(), self.step());
                 Command::Reject { gate, by, reason }

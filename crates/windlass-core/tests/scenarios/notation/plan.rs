@@ -11,9 +11,9 @@ use super::expr::expr;
 use super::words;
 use windlass_core::id::StepId;
 use windlass_core::plan::{
-    Call, Digest, EffectClass, ForEach, Gate, GuardDemand, IndexedPlan, Manual, OnFailure, Part,
-    Plan, PlanError, Provides, Reconcile, Retry, Step, StepKind, Target, Template, Until, Verb,
-    Window,
+    Call, Digest, EffectClass, Fact, ForEach, Gate, GuardDemand, IndexedPlan, Manual, OnFailure,
+    Part, Plan, PlanError, Provides, Quorum, Reconcile, Retry, Step, StepKind, Target, Template,
+    Until, Verb, Window,
 };
 use windlass_core::time::Millis;
 use windlass_core::types::Type;
@@ -228,6 +228,27 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             "expires" => gate.expires = Some(secs_of(text)),
             "window_end" => gate.window_end = true,
             "strict" => gate.not_requester = true,
+            // `lag:60:x < 3` may be 60 s old and has an `x` below 3.
+            "fact" => {
+                let mut parts = text.splitn(3, ':');
+                let mut part = || parts.next().expect("NAME:SECONDS:EXPR");
+                let (name, max_age, rule) = (part(), part(), part());
+                gate.facts.push(Fact {
+                    name: name.to_owned(),
+                    uses: "test/look".parse().expect("an action"),
+                    with: Template::Literal(windlass_core::value::Value::Null),
+                    timeout: secs_of("5"),
+                    accept: expr(rule),
+                    rule: rule.to_owned(),
+                    max_age: secs_of(max_age),
+                });
+            }
+            "fact_with" => {
+                let fact = gate.facts.last_mut().expect("`fact` stands first");
+                fact.with = Template::Expr(expr(text));
+            }
+            // `a:1+b:2` are one of a and two of b.
+            "all_of" => gate.all_of = text.split('+').map(quorum).collect(),
             "show" => gate.show = vec![("fact".to_owned(), Template::Expr(expr(text)))],
             "show_secret" => {
                 let secret = Template::Secret(text.parse().expect("a secret's name"));
@@ -303,6 +324,14 @@ fn window(name: &str, lead: Millis, covers: Option<StepId>) -> Window {
         also: BTreeSet::new(),
         lead,
         covers,
+    }
+}
+
+fn quorum(text: &str) -> Quorum {
+    let (group, count) = text.split_once(':').expect("GROUP:COUNT");
+    Quorum {
+        group: group.parse().expect("a group"),
+        count: count.parse().expect("a count"),
     }
 }
 

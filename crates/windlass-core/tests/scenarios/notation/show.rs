@@ -1,8 +1,11 @@
 //! How events, effects and a run's status are written in the scenarios' expectations:
 //! one short line each, times in seconds.
 
+use std::collections::BTreeMap;
+
 use windlass_core::effect::{Effect, Look};
-use windlass_core::event::{Deferral, Event};
+use windlass_core::event::{Ask, Deferral, Event};
+use windlass_core::fact::Finding;
 use windlass_core::outcome::{Answer, Resolution, Witness};
 use windlass_core::plan::Relied;
 use windlass_core::state::{Need, RunState, RunStatus};
@@ -288,13 +291,47 @@ pub(crate) fn event(event: &Event) -> String {
             expires_at,
             shown,
             target,
+            asks,
         } => {
             let shown = shown.get("fact").map_or(String::new(), given);
             let of = target
                 .as_ref()
                 .map_or(String::new(), |of| format!(" for {of}"));
-            format!("{step}#{attempt} open{of}{}{shown}", until(expires_at))
+            let asks = match asks.is_empty() {
+                true => String::new(),
+                false => format!(" asking {}", names(asks)),
+            };
+            format!(
+                "{step}#{attempt} open{of}{}{shown}{asks}",
+                until(expires_at)
+            )
         }
+        Event::FactsAsked {
+            step,
+            attempt,
+            asks,
+        } => format!("{step}#{attempt} asks {}", names(asks)),
+        Event::FactFetched {
+            step,
+            attempt,
+            fact,
+            finding,
+            ..
+        } => {
+            let finding = match finding {
+                Finding::Accepted { outputs } => format!("accepted{}", given(outputs)),
+                Finding::Refused { why, .. } => format!("refused: {why}"),
+                Finding::Failed { message } => format!("failed: {message}"),
+            };
+            format!("{step}#{attempt} {fact} {finding}")
+        }
+        Event::ApprovalGiven {
+            step,
+            attempt,
+            by,
+            rule,
+            ..
+        } => format!("{step}#{attempt} has the approval of {} ({rule})", by.name),
         Event::GateApproved {
             step,
             attempt,
@@ -312,6 +349,13 @@ pub(crate) fn event(event: &Event) -> String {
             reason,
         } => format!("{step}#{attempt} withdrawn: {reason}"),
     }
+}
+
+fn names(asks: &BTreeMap<String, Ask>) -> String {
+    asks.keys()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn answer(answer: &Answer) -> &'static str {
@@ -372,6 +416,7 @@ fn effect(effect: &Effect) -> String {
             };
             format!("look at {node}#{attempt} {}{kept}", time(*at))
         }
+        Effect::Fetch { gate, fact, .. } => format!("read {gate}.{fact}"),
         Effect::AcquireLock {
             target,
             since,

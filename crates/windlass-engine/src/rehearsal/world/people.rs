@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How often an approver looks whether the facts are there.
+const FACTS_LOOK: Millis = Millis::from_secs(1);
+
 impl World<'_> {
     pub(super) fn gate_opened(&mut self, gate: &StepId, opening: u32) {
         match self.cast.gate(gate, opening) {
@@ -63,11 +66,43 @@ impl World<'_> {
         if !open || ending {
             return;
         }
+        if self.waits_for_facts(&gate, &decision, by) {
+            let coming = Coming::Decide {
+                gate,
+                opening,
+                decision,
+                by: by.to_owned(),
+            };
+            self.agenda.put(self.now + FACTS_LOOK, coming);
+            return;
+        }
         let act = match decision {
             Decision::Approve { note } => Act::Approve { gate, note },
             Decision::Reject { reason } => Act::Reject { gate, reason },
         };
         self.act(&act, by, None);
+    }
+
+    /// An approver has old facts read anew, and decides when they are there.
+    fn waits_for_facts(&mut self, gate: &StepId, decision: &Decision, by: &str) -> bool {
+        let Decision::Approve { note } = decision else {
+            return false;
+        };
+        let (gate, note) = (gate.clone(), note.clone());
+        let by = self.cast.person(by);
+        let act = Act::Approve {
+            gate: gate.clone(),
+            note,
+        };
+        let Some(command) = self.command(&act, by.clone()) else {
+            return false;
+        };
+        let refused = decide(&self.state, command, self.now).err();
+        let is_stale = refused.is_some_and(|rejection| rejection.code() == "fact_stale");
+        if is_stale {
+            self.told(Command::Refresh { gate, by });
+        }
+        is_stale
     }
 
     pub(super) fn cue(&mut self, number: usize) {
@@ -101,7 +136,7 @@ impl World<'_> {
             },
             (Err(rejection), None) => Fault::Refused {
                 act: said,
-                rejection,
+                rejection: Box::new(rejection),
             },
         };
         self.faults.push(fault);

@@ -42,11 +42,8 @@ impl Inlining {
             needs: self.needs.clone(),
             when: self.when.clone(),
             kind: StepKind::Gate(Gate {
-                expires: None,
-                window_end: false,
                 show: show.collect(),
-                show_units: BTreeMap::new(),
-                not_requester: false,
+                ..Gate::default()
             }),
             ensure: None,
             provides: None,

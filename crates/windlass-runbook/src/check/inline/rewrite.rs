@@ -4,7 +4,7 @@
 
 use windlass_core::expr::{Expr, Kind};
 use windlass_core::plan::{
-    Call, ForEach, Gate, Part, Provides, Reconcile, Step, StepKind, Template, Until,
+    Call, Fact, ForEach, Gate, Part, Provides, Reconcile, Step, StepKind, Template, Until,
 };
 use windlass_core::value::Value;
 
@@ -233,6 +233,17 @@ pub(super) fn step(source: Step, names: &dyn Names) -> Rewritten<Step> {
                 .show
                 .iter()
                 .map(|(caption, value)| Ok((caption.clone(), template(value, names)?)))
+                .collect::<Rewritten<_>>()?,
+            facts: gate
+                .facts
+                .into_iter()
+                .map(|fact| {
+                    Ok(Fact {
+                        with: template(&fact.with, names)?,
+                        accept: expr(&fact.accept, names)?,
+                        ..fact
+                    })
+                })
                 .collect::<Rewritten<_>>()?,
             ..gate
         }),

@@ -1,6 +1,6 @@
 //! The keys of steps: actions, waits and gates, and the maps inside of them.
 
-use windlass_core::plan::{ATTEMPTS_MAX, ITEMS_MAX, PARALLEL_MAX};
+use windlass_core::plan::{APPROVALS_MAX, ATTEMPTS_MAX, ITEMS_MAX, PARALLEL_MAX};
 
 use super::{Key, Keys, OUTPUT, Shape, key, must};
 
@@ -276,7 +276,7 @@ pub(crate) static GATE: Keys = Keys {
         NEEDS,
         TITLE,
     ],
-    later: &["window", "facts", "all_of"],
+    later: &["window"],
     refused: &["when"],
 };
 
@@ -301,8 +301,73 @@ pub(crate) static APPROVAL: Keys = Keys {
             "Whether the person who asked for the run may not approve it.",
             "true",
         ),
+        key(
+            "all_of",
+            Shape::ListOf(&QUORUM),
+            "Whose approvals it takes, each another person's; one of anybody when left out.",
+            "[{group: dba_leads}, {group: change_managers, count: 2}]",
+        ),
+        key(
+            "facts",
+            Shape::Members(&FACT),
+            "What an approval rests on, read when people look and again before the change.",
+            "{lag: {uses: shell, with: {argv: [lag]}, accept: stdout.size() == 0, max_age: 1m}}",
+        ),
     ],
-    later: &["all_of", "any_of", "facts", "message", "count"],
+    later: &["any_of", "message", "count"],
+    refused: &[],
+};
+
+pub(crate) static FACT: Keys = Keys {
+    of: "a fact",
+    known: &[
+        must(
+            "uses",
+            Shape::Reads,
+            "The action that reads it.",
+            "postgres/query",
+        ),
+        key(
+            "with",
+            Shape::With,
+            "The parameters of the action.",
+            "{argv: [lag]}",
+        ),
+        must(
+            "accept",
+            Shape::Expression,
+            "Must hold over what it reads: otherwise nothing is approved on it, and nothing begins.",
+            "value <= inputs.max_lag",
+        ),
+        must(
+            "max_age",
+            Shape::Duration,
+            "How old it may be when somebody decides, and when the change begins.",
+            "1m",
+        ),
+        key(
+            "timeout",
+            Shape::Duration,
+            "How long it is waited for: 1m when left out, and never longer than `max_age`.",
+            "20s",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
+pub(crate) static QUORUM: Keys = Keys {
+    of: "a place of `all_of`",
+    known: &[
+        must("group", Shape::Name, "A group of the policy.", "dba_leads"),
+        key(
+            "count",
+            Shape::Count(1, APPROVALS_MAX),
+            "How many of its members, 1 when left out.",
+            "2",
+        ),
+    ],
+    later: &[],
     refused: &[],
 };
 

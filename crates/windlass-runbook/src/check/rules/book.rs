@@ -137,6 +137,9 @@ pub(super) fn expressions(step: &Step) -> Vec<&Expr> {
             for (_, shown) in &gate.show {
                 in_template(shown, &mut found);
             }
+            for fact in &gate.facts {
+                in_template(&fact.with, &mut found);
+            }
         }
     }
     found

@@ -33,7 +33,10 @@ pub(in super::super) fn check(
         requests::check(world, fields, *action, *effect, found);
     }
     match &step.form {
-        Form::Gate => gate(fields, found),
+        Form::Gate => {
+            gate(fields, found);
+            requests::facts(world, fields, found);
+        }
         Form::Action {
             effect: Some(effect),
             ..

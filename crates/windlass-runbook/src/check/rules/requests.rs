@@ -49,6 +49,31 @@ pub(super) fn check(
     }
 }
 
+/// Checks what the facts of a gate request.
+pub(super) fn facts(world: &World<'_>, gate: &Fields<'_>, found: &mut Found) {
+    for fact in facts_of(gate) {
+        let of = |key: &str| fact.iter().find(|entry| entry.key == key);
+        let uses = of("uses").and_then(|entry| entry.value.as_text());
+        let name = uses.and_then(|uses| uses.to_owned().try_into().ok());
+        let action = name.and_then(|name| world.catalog.get(&name));
+        if let (Some(action), Some(uses)) = (action, uses) {
+            Call::of(world, uses, action, of("with")).check(Some(EffectClass::Read), found);
+        }
+    }
+}
+
+/// The entries of each fact of a gate, whether they are right or not.
+pub(super) fn facts_of<'a>(gate: &Fields<'a>) -> Vec<&'a [Entry]> {
+    let entries = |node: &'a Node| match &node.kind {
+        NodeKind::Map(entries) => entries.as_slice(),
+        _ => &[],
+    };
+    let approval = gate.value("approval").map_or(&[][..], entries);
+    let facts = approval.iter().find(|entry| entry.key == "facts");
+    let facts = facts.map_or(&[][..], |entry| entries(&entry.value));
+    facts.iter().map(|fact| entries(&fact.value)).collect()
+}
+
 /// What a call is given, the defaults of its family behind its own.
 struct Call<'a> {
     world: &'a World<'a>,

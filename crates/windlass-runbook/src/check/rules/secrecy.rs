@@ -8,6 +8,7 @@ use super::super::fields::Found;
 use super::super::place::Located;
 use super::super::world::Form;
 use super::book::Book;
+use super::requests::facts_of;
 use crate::codes::{SECRET_AS_INPUT, SECRET_IN_TEXT};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, Node, NodeKind};
@@ -88,10 +89,14 @@ pub(super) fn step(book: &Book<'_>, index: usize, found: &mut Found) {
     {
         call(book, entry, &action.params, found);
     }
-    for key in ["reconcile", "undo"] {
-        let Some(NodeKind::Map(entries)) = fields.value(key).map(|node| &node.kind) else {
-            continue;
-        };
+    let others =
+        ["reconcile", "undo"]
+            .into_iter()
+            .filter_map(|key| match &fields.value(key)?.kind {
+                NodeKind::Map(entries) => Some(entries.as_slice()),
+                _ => None,
+            });
+    for entries in others.chain(facts_of(fields)) {
         let of = |key: &str| entries.iter().find(|entry| entry.key == key);
         let name = of("uses").and_then(|entry| entry.value.as_text()?.to_owned().try_into().ok());
         let action = name.and_then(|name| book.world.catalog.get(&name));
