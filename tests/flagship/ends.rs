@@ -2,7 +2,6 @@
 //! must come to the state that its row says, tell those whom it names what it says, offer the command
 //! that it names, and go on by that command as the row tells.
 
-mod mailbox;
 mod page;
 pub(crate) mod stage;
 mod verification;

@@ -10,10 +10,17 @@ use rds_lab::{RoleName, Server};
 use serde_json::{Value, json};
 use windlass_tests::binary::windlass;
 use windlass_tests::life::{Life, Place};
+use windlass_tests::mailbox::Mailbox;
 use windlass_tests::skip::skip;
+
+use crate::page::Row;
 
 /// How long an operation of the cloud takes at least.
 const EACH: Duration = Duration::from_millis(300);
+/// How long one process may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// What a person says where a reason is asked for.
+const REASON: &str = "seen on the console";
 /// Waits in the copy of the runbook.
 const SHORTENED: &[(&str, &str)] = &[
     ("backoff: 30s", "backoff: 1s"),
@@ -53,12 +60,12 @@ impl City {
         })
     }
 
-    pub(crate) fn night(&self, what: &'static str) -> Night<'_> {
+    pub(crate) fn night(&self, what: &'static str, row: Option<Row>) -> Night<'_> {
         self.api
             .settings(|settings| *settings = self.settings.clone());
         self.api.restore().unwrap();
         let endpoints = self.api.endpoints();
-        let inputs = json!({
+        let mut inputs = json!({
             "instance": "orders",
             "interruption": "off_peak",
             "endpoint": endpoints.rds_eu_de,
@@ -78,9 +85,15 @@ impl City {
             "sslmode": "disable",
             "insecure_reason": "a lab on this machine",
         });
+        let mailbox = Mailbox::new();
+        mailbox.name_in(&mut inputs);
         Night {
             city: self,
             what,
+            row,
+            came: false,
+            shortened: Vec::new(),
+            mailbox,
             place: Place::below(&std::env::temp_dir(), windlass()),
             inputs,
             run: String::new(),
@@ -93,6 +106,12 @@ impl City {
 pub(crate) struct Night<'a> {
     city: &'a City,
     what: &'static str,
+    /// What the page says of it.
+    row: Option<Row>,
+    /// Whether the run was seen in the row's state.
+    came: bool,
+    shortened: Vec<(&'static str, &'static str)>,
+    mailbox: Mailbox,
     place: Place,
     pub(crate) inputs: Value,
     run: String,
@@ -127,12 +146,17 @@ impl Night<'_> {
 
     // --- What people do. ----------------------------------------------------------------
 
+    /// Writes another time into the copy of the runbook.
+    pub(crate) fn shorten(&mut self, from: &'static str, to: &'static str) {
+        self.shortened.push((from, to));
+    }
+
     /// Runs until the end or until a person is needed; it must end with this code.
     #[track_caller]
     pub(crate) fn run(&mut self, code: i32) {
         let runbooks = root().join("runbooks");
         let mut text = std::fs::read_to_string(runbooks.join("rds_pg_minor_upgrade.yaml")).unwrap();
-        for (from, to) in SHORTENED {
+        for (from, to) in SHORTENED.iter().chain(&self.shortened) {
             assert!(text.contains(from), "{from}");
             text = text.replace(from, to);
         }
@@ -179,13 +203,13 @@ impl Night<'_> {
         output.status.code().unwrap()
     }
 
-    /// Goes on, and is killed as soon as the cloud's log has this effect.
-    pub(crate) fn kill_at(&mut self, effect: &str) {
+    /// Goes on, and is killed as soon as that is due.
+    pub(crate) fn kill_when(&mut self, is_due: impl Fn(&Self) -> bool) {
         let run = self.run.clone();
         let command = self.secrets_for(&["resume", &run, "--no-wait"]);
         let life = Life::begin(command);
-        let death = life.wait(Duration::from_secs(120), |life| {
-            if self.count(effect) > 0 {
+        let death = life.wait(PATIENCE, |life| {
+            if is_due(self) {
                 life.kill();
             }
         });
@@ -197,7 +221,7 @@ impl Night<'_> {
         let run = self.run.clone();
         let life = Life::begin(self.secrets_for(&["resume", &run, "--no-wait"]));
         let mut told = false;
-        let death = life.wait(Duration::from_secs(120), |_| {
+        let death = life.wait(PATIENCE, |_| {
             if !told && self.count(effect) > 0 {
                 told = true;
                 self.tell(&["cancel", "RUN", "--reason", "wrong night"]);
@@ -245,6 +269,7 @@ impl Night<'_> {
                 .arg(format!("{name}=env:{variable}"));
             command.env(variable, value);
         }
+        command.args(self.mailbox.secrets(self.place.beside()));
         command
     }
 
@@ -256,7 +281,47 @@ impl Night<'_> {
         output
     }
 
+    /// Types what the page's row names.
+    #[track_caller]
+    pub(crate) fn obeys_its_row(&mut self) {
+        let row = self.row.clone().unwrap();
+        let next = row
+            .next
+            .unwrap_or_else(|| panic!("{} names no command", row.what));
+        let words = next.replace("'...'", "REASON").replace('\'', "");
+        let mut words = words.split(' ');
+        assert_eq!(words.next(), Some("windlass"), "{next}");
+        let words: Vec<&str> = words
+            .map(|word| if word == "REASON" { REASON } else { word })
+            .collect();
+        self.tell(&words);
+    }
+
     // --- What must be true. ---------------------------------------------------------------
+
+    /// The run is in the state that the page's row names.
+    #[track_caller]
+    pub(crate) fn comes_to_its_row(&mut self) {
+        let row = self.row.clone().unwrap();
+        let runs = self.place.command(["runs", "--json"]).output().unwrap();
+        let text = String::from_utf8_lossy(&runs.stdout).into_owned();
+        let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(first["state"], row.state.as_str(), "{}: {first}", self.what);
+        self.came = true;
+    }
+
+    /// It was looked whether it is so, where the page says something.
+    pub(crate) fn came_to_its_row(&self) {
+        assert_eq!(self.came, self.row.is_some(), "{}", self.what);
+    }
+
+    /// The webhook was told of the gate, of what a person is needed for, and of the end; a
+    /// person was paged, and is told that nobody is needed any more.
+    #[track_caller]
+    pub(crate) fn told_and_paged(&self) {
+        let opened = ["gate_opened go".to_owned()];
+        self.mailbox.ends(&opened, true, "ended succeeded");
+    }
 
     /// It was printed, by the run or by a look at it.
     #[track_caller]

@@ -92,12 +92,21 @@ fn shipped_runbooks_pass_check() {
     }
 }
 
+/// False after it was said.
+fn rds_plugin_is_built() -> bool {
+    let component = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_built = component
+        .join("../plugins/otc-rds/build/plugin.wasm")
+        .exists();
+    if !is_built {
+        skip("plugins/otc-rds is not built: `cargo xtask plugins` builds it");
+    }
+    is_built
+}
+
 /// Only the program itself has the host of plugins.
 fn passes_with_its_plugins(file: &Path, example: &Path) {
-    let component = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let component = component.join("../plugins/otc-rds/build/plugin.wasm");
-    if !component.exists() {
-        skip("plugins/otc-rds is not built: `cargo xtask plugins` builds it");
+    if !rds_plugin_is_built() {
         return;
     }
     let mut check = std::process::Command::new(windlass());
@@ -111,6 +120,44 @@ fn passes_with_its_plugins(file: &Path, example: &Path) {
         output.status.success() && printed.contains(": ok, ") && !printed.contains("warning"),
         "{printed}"
     );
+}
+
+/// Whoever starts the vendor's procedure says why an interruption is acceptable.
+#[test]
+fn an_upgrade_without_a_reason_for_its_interruption_is_refused() {
+    if !rds_plugin_is_built() {
+        return;
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/rds_pg_minor_upgrade.yaml");
+    let example = std::fs::read_to_string(file.with_extension("inputs.json")).unwrap();
+    let example: serde_json::Value = serde_json::from_str(&example).unwrap();
+    let planned = |interruption: Option<&str>| {
+        let mut inputs = example.clone();
+        let named = inputs.as_object_mut().unwrap();
+        named.remove("interruption");
+        named.extend(interruption.map(|word| ("interruption".to_owned(), word.into())));
+        let folder = tempfile::tempdir().unwrap();
+        let given = folder.path().join("inputs.json");
+        std::fs::write(&given, inputs.to_string()).unwrap();
+        let mut plan = std::process::Command::new(windlass());
+        plan.arg("plan")
+            .arg(&file)
+            .arg("--input-file")
+            .arg(&given)
+            .env("XDG_STATE_HOME", folder.path());
+        let output = plan.output().expect("the program can be started");
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        (output.status.success(), printed)
+    };
+    for acceptable in ["off_peak", "applications_reconnect"] {
+        let (is_planned, printed) = planned(Some(acceptable));
+        assert!(is_planned, "{printed}");
+    }
+    for unacceptable in [None, Some("it will be all right")] {
+        let (is_planned, printed) = planned(unacceptable);
+        assert!(!is_planned && printed.contains("interruption"), "{printed}");
+    }
 }
 
 /// The first record of a run holds its plan: what can be checked can be started.

@@ -4,6 +4,7 @@ pub mod binary;
 pub mod golden;
 pub mod journal;
 pub mod life;
+pub mod mailbox;
 pub mod orphans;
 pub mod other_user;
 pub mod postgres;

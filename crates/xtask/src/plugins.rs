@@ -82,11 +82,8 @@ pub(crate) fn run_command(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the plugins in Rust where this one is not built yet.
-pub(crate) fn ensure(name: &str) -> anyhow::Result<()> {
-    if component(name).is_file() {
-        return Ok(());
-    }
+/// Builds the plugins in Rust that are older than their sources, which cargo knows.
+pub(crate) fn ensure() -> anyhow::Result<()> {
     run_command(&Options {
         without_target: false,
         rust: true,

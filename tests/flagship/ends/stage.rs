@@ -13,10 +13,10 @@ use rds_lab::{Lab, RoleName, Server};
 use serde_json::{Value, json};
 use windlass_tests::binary::windlass;
 use windlass_tests::life::{Death, Life, Place};
+use windlass_tests::mailbox::Mailbox;
 use windlass_tests::orphans::end_orphans;
 use windlass_tests::skip::skip;
 
-use super::mailbox::Mailbox;
 use super::page::Row;
 use crate::bench::Bench;
 

@@ -20,7 +20,7 @@ const RUNBOOK: &str = "runbooks/rds_pg_minor_upgrade.yaml";
 const EACH: Duration = Duration::from_secs(2);
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
-    plugins::ensure("otc-rds")?;
+    plugins::ensure()?;
     println!(
         "preparing the cloud{}",
         match options.simulate {

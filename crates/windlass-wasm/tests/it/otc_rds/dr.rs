@@ -85,6 +85,22 @@ async fn after_an_upgrade_it_is_built_anew_however_it_fared() {
     }
 }
 
+/// A person said that the upgrade happened, and not when.
+#[tokio::test]
+async fn after_an_upgrade_of_unknown_time_it_is_built_anew() {
+    let Some(cloud) = cloud().await else {
+        return;
+    };
+    let wrong = establish(&cloud, json!({"upgraded_after": "yesterday"}));
+    wrong.run().await.failed(Effected::None, "bad_input");
+    let after = |time: &str| establish(&cloud, json!({"upgraded_after": time}));
+    let ended = after("2001-01-01T00:00:00Z").run().await;
+    assert!(!flag(ended.outputs(), "changed"), "it is younger than that");
+    let ended = after("2300-01-01T00:00:00Z").run().await;
+    assert!(flag(ended.outputs(), "changed"));
+    assert_eq!(completed(&cloud), ANEW);
+}
+
 #[tokio::test]
 async fn an_upgrade_that_is_refused_under_dr_goes_after_its_removal() {
     let mut options = Options::simulated();

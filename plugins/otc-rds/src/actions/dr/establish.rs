@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use windlass_plugin::{Action, Attempt, Effect, Failure, Method};
 
 use super::{Both, Kept, Look, Relation, in_the_middle, reads};
-use crate::access::{Access, Far};
+use crate::access::{Access, Far, bad_input};
 use crate::judge::dr::{Next, Wish, establish};
 use crate::judge::upgrade::GRACE_MS;
 use crate::model::said;
+use crate::time;
 
 /// How often one move that was refused as busy is tried again within an attempt.
 const BUSY_MAX: u32 = 30;
@@ -28,6 +29,24 @@ pub(crate) struct Input {
     dr_subnet: String,
     /// When this run asked for an upgrade that succeeded: `asked_at_ms` of `upgrade_minor`. The relation is built anew unless it is younger.
     upgraded_at_ms: Option<u64>,
+    /// Where an upgrade succeeded and nobody knows when: a time before it, after RFC 3339.
+    upgraded_after: Option<String>,
+}
+
+impl Input {
+    fn upgraded_at(&self) -> Result<Option<u64>, Failure> {
+        if self.upgraded_at_ms.is_some() {
+            return Ok(self.upgraded_at_ms);
+        }
+        let Some(text) = &self.upgraded_after else {
+            return Ok(None);
+        };
+        let at = time::parse(text).and_then(|at| u64::try_from(at).ok());
+        match at {
+            Some(at) => Ok(Some(at)),
+            None => Err(bad_input("`upgraded_after` is no time after RFC 3339")),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -77,6 +96,7 @@ fn run(attempt: &Attempt, input: Input) -> Result<Output, Failure> {
 
 fn go(both: &Both<'_>, input: &Input, kept: &mut Kept) -> Result<Option<Relation>, Failure> {
     let begun = both.near.now();
+    let upgraded_at = input.upgraded_at()?;
     let mut busy = 0;
     loop {
         let look = match both.look() {
@@ -93,7 +113,7 @@ fn go(both: &Both<'_>, input: &Input, kept: &mut Kept) -> Result<Option<Relation
             return Err(Failure::none("not_found", what));
         };
         let wish = Wish {
-            upgraded_at: input.upgraded_at_ms,
+            upgraded_at,
             versions_equal: primary.version() == dr.version(),
             waited: both.near.now() > begun + GRACE_MS,
         };

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::receiver::{KEY, Received, Receiver, SECRET, TAKEN};
 use serde_json::{Value, json};
-use windlass_tests::receiver::{KEY, Received, Receiver, SECRET, TAKEN};
 
 /// How long a message may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,27 +16,36 @@ const PAGER: &str = "/v2/enqueue";
 const ROUTING_KEY: &str = "a-routing-key-of-these-tests";
 
 /// The two receivers of one run.
-pub(crate) struct Mailbox(Receiver);
+#[derive(Debug)]
+pub struct Mailbox(Receiver);
 
 impl Mailbox {
-    pub(crate) fn new() -> Self {
+    /// Two receivers that take everything.
+    #[expect(clippy::new_without_default, reason = "it listens from here on")]
+    pub fn new() -> Self {
         Self(Receiver::start(|_, _| TAKEN))
     }
 
     /// Gives a run the addresses.
-    pub(crate) fn name_in(&self, inputs: &mut Value) {
+    ///
+    /// # Panics
+    /// The inputs are no map.
+    pub fn name_in(&self, inputs: &mut Value) {
         inputs["webhook"] = json!(self.0.url(WEBHOOK));
         inputs["pager"] = json!(self.0.url(PAGER));
         inputs["receivers_at"] = json!(["127.0.0.0/8"]);
     }
 
     /// Where the two secrets are, as a command line says it.
-    pub(crate) fn secrets(&self, dir: &Path) -> Vec<String> {
+    ///
+    /// # Panics
+    /// They cannot be written there.
+    pub fn secrets(&self, dir: &Path) -> Vec<String> {
         let secrets = [("webhook_secret", SECRET), ("pager_key", ROUTING_KEY)];
         let words = secrets.map(|(name, value)| {
             let file = dir.join(name);
-            fs::write(&file, value).unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::write(&file, value).expect("a place for a secret");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
             [
                 "--secret".to_owned(),
                 format!("{name}=file:{}", file.display()),
@@ -47,8 +56,11 @@ impl Mailbox {
 
     /// Once the webhook was sent these messages of the run and no other, and a person was
     /// paged or not.
+    ///
+    /// # Panics
+    /// It was told otherwise.
     #[track_caller]
-    pub(crate) fn holds(&self, run: &str, sent: &[String], paged: bool) {
+    pub fn holds(&self, run: &str, sent: &[String], paged: bool) {
         let came = self.0.once(PATIENCE, |came| {
             told(came).len() >= sent.len() && (!paged || !calls(came).is_empty())
         });
@@ -61,8 +73,11 @@ impl Mailbox {
 
     /// Once the webhook was sent these messages, others after them, and `end` at last; who
     /// was paged is told that nobody is needed any more.
+    ///
+    /// # Panics
+    /// It was told otherwise.
     #[track_caller]
-    pub(crate) fn ends(&self, sent: &[String], paged: bool, end: &str) {
+    pub fn ends(&self, sent: &[String], paged: bool, end: &str) {
         let came = self.0.once(PATIENCE, |came| {
             told(came).last().is_some_and(|last| last == end)
                 && (!paged || calls(came).last().is_some_and(|last| last == "resolve"))
@@ -101,7 +116,7 @@ fn calls(came: &[Received]) -> Vec<String> {
         .map(|message| {
             let body = message.json();
             assert_eq!(body["routing_key"], ROUTING_KEY, "{message:#?}");
-            body["event_action"].as_str().unwrap().to_owned()
+            body["event_action"].as_str().expect("a text").to_owned()
         })
         .collect()
 }
