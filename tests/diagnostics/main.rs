@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use windlass_core::catalog::Catalog;
+use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
 use windlass_engine::ports::CatalogSource as _;
 use windlass_runbook::codes::{CODES, Code};
 use windlass_runbook::diagnostic::Diagnostic;
+use windlass_runbook::policy;
 use windlass_runbook::render::Style;
 use windlass_runbook::testing::{Lack, RunbookText, TestFile};
-use windlass_runbook::{Checked, Files, Given, NoPlugin, Plugin, check_with};
+use windlass_runbook::{Checked, Files, Given, NoPlugin, Plugin, check_under};
 use windlass_steps::NativeSteps;
 
 /// Codes that no text is known to yield, or that are of what is no text, so that their pages have no wrong example.
@@ -23,6 +25,9 @@ const WITHOUT_EXAMPLE: &[&str] = &["WL0109", "WL0610"];
 
 /// Codes of what is declared and never used.
 const UNUSED: &[&str] = &["WL0622", "WL0623", "WL0624", "WL0710"];
+
+/// When the policies of the pages are read: 2026-11-22.
+const NOW: Timestamp = Timestamp(1_795_305_600_000);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/diagnostics")
@@ -118,8 +123,13 @@ impl Said {
     }
 }
 
-/// A runbook is checked by itself, a test file against the runbook that it names.
+/// A runbook is checked by itself or under the policy beside it, a test file against the
+/// runbook that it names.
 fn said(example: &Example, catalog: &Catalog) -> Said {
+    if policy::is_policy(&example.text) {
+        let checked = policy::read("policy.yaml", &example.text, NOW).checked;
+        return Said::new(&checked.diagnostics, checked.render(Style::Plain));
+    }
     if !example.text.starts_with("windlass_test:") {
         let checked = checked(example, catalog);
         return Said::new(&checked.diagnostics, checked.render(Style::Plain));
@@ -143,12 +153,17 @@ fn checked(example: &Example, catalog: &Catalog) -> Checked {
         values.into_iter().map(given).collect()
     });
     let files = &example.files;
-    check_with(
+    let policy = files.0.get("policy.yaml").map(|text| {
+        let read = policy::read("policy.yaml", text, NOW);
+        read.policy.expect("the policy beside it is right")
+    });
+    check_under(
         "runbook.yaml",
         &example.text,
         given.as_ref(),
         catalog,
         files,
+        policy.as_ref(),
     )
 }
 

@@ -40,6 +40,16 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     state_dir: Option<PathBuf>,
+    /// The policy that says who may do what [default: $WINDLASS_POLICY, then policy.yaml in the
+    /// state directory]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "Global options"
+    )]
+    policy: Option<PathBuf>,
     /// The form of windlass's own log on standard error
     #[arg(
         long,
@@ -67,6 +77,8 @@ pub(crate) struct Global {
 pub(crate) struct Place {
     pub(crate) root: PathBuf,
     filesystem: FilesystemRule,
+    /// The policy's file, when the command line names one.
+    pub(crate) policy: Option<PathBuf>,
 }
 
 impl Global {
@@ -74,6 +86,7 @@ impl Global {
     pub(crate) fn place(&self) -> Result<Place, Error> {
         Ok(Place {
             root: place::state_dir(self.state_dir.clone())?,
+            policy: self.policy.clone(),
             filesystem: if self.allow_volatile_state {
                 FilesystemRule::AllowVolatile
             } else {
@@ -106,6 +119,7 @@ pub(crate) enum Command {
     Actions(command::actions::Args),
     Plugin(command::plugin::Args),
     Schema(command::schema::Args),
+    Policy(command::policy::Args),
     Run(command::run::Args),
     Resume(command::resume::Args),
     Serve(command::serve::Args),

@@ -235,7 +235,9 @@ fn of_engine(error: &windlass_engine::OpenError) -> Exit {
         | windlass_engine::OpenError::NoRunner(_) => Exit::Internal,
         windlass_engine::OpenError::Epoch(WriteError::Storage(error))
         | windlass_engine::OpenError::Index(error) => of_storage(error),
-        windlass_engine::OpenError::Epoch(_) | windlass_engine::OpenError::Orphans(_) => Exit::Io,
+        windlass_engine::OpenError::Epoch(_)
+        | windlass_engine::OpenError::Orphans(_)
+        | windlass_engine::OpenError::PolicyNotRecorded(_) => Exit::Io,
     }
 }
 
@@ -287,11 +289,13 @@ impl From<ClientError> for Error {
 impl From<CommandError> for Error {
     fn from(error: CommandError) -> Self {
         let exit = match &error {
-            CommandError::Rejected(Rejection::NotAuthorised { .. }) => Exit::NotAllowed,
+            CommandError::Rejected(
+                Rejection::NotAuthorised { .. } | Rejection::UnderPolicy { .. },
+            ) => Exit::NotAllowed,
             CommandError::Rejected(_)
             | CommandError::UnknownRun(_)
             | CommandError::Erased { .. }
-            | CommandError::NotErased(_)
+            | CommandError::NotRecorded(_)
             | CommandError::StillInFlight { .. }
             | CommandError::TooLarge(_) => Exit::Rejected,
             CommandError::Quarantined { .. }
@@ -330,7 +334,7 @@ fn help_of(error: &CommandError) -> Option<&'static str> {
         }
         CommandError::Erased { .. } => Some(HELP_WHEN_ERASED),
         CommandError::Rejected(_)
-        | CommandError::NotErased(_)
+        | CommandError::NotRecorded(_)
         | CommandError::Faulted { .. }
         | CommandError::StillInFlight { .. }
         | CommandError::TooLarge(_)

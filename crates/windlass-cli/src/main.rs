@@ -22,6 +22,7 @@ mod owner;
 mod parting;
 mod place;
 mod plugins;
+mod policy;
 mod private;
 mod rehearse;
 mod render;
@@ -90,7 +91,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
     // What needs no state directory needs no home for one either.
     let place = || global.place();
     match command {
-        Command::Check(args) => command::check::perform(args),
+        Command::Check(args) => command::check::perform(args, place),
         Command::Explain(args) => command::explain::perform(args),
         Command::Fmt(args) => command::fmt::perform(&args),
         Command::Plan(args) => command::plan::perform(args, place).await,
@@ -98,6 +99,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Preflight(args) => command::preflight::perform(args).await,
         Command::Actions(args) => command::actions::perform(&args),
         Command::Plugin(args) => command::plugin::perform(&args).await,
+        Command::Policy(args) => command::policy::perform(&args, place),
         Command::Schema(args) => Ok(command::schema::perform(&args)),
         Command::Run(args) => command::run::perform(args, &place()?).await,
         Command::Resume(args) => command::resume::perform(args, &place()?).await,

@@ -28,6 +28,7 @@ use crate::args::Place;
 use crate::ask::Ask;
 use crate::error::{Error, io};
 use crate::plugins;
+use crate::policy;
 use crate::sources::sources;
 use crate::time;
 
@@ -41,7 +42,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// How often that is looked at.
 const CLOSE_LOOK: Duration = Duration::from_millis(2);
 
-/// A policy file is not read by this version: one person is every group.
+/// Without a policy one person is every group.
 const SINGLE_USER: bool = true;
 
 /// The owner: engine and socket, for as long as this lives.
@@ -102,11 +103,13 @@ impl Owned {
         let store = Arc::new(SqliteStore::open(&journal, &options)?);
         let by = operator(manner.door);
         let clock = Arc::new(SystemClock::default());
+        let governing = policy::load(place, &*store, &by)?;
         let options = Options {
             clock: clock.clone(),
             plugins: Some(plugins::kept(lock.dir(), clock)),
             go_on: manner.go_on,
             messenger: Some(Arc::new(Notifier)),
+            governing,
             ..Options::new(lock, Arc::clone(&store) as Arc<dyn Store>, sources())
         };
         let engine = Engine::open(options).await?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use windlass_core::catalog::Catalog;
 use windlass_core::plan::{IndexedPlan, Plan};
+use windlass_core::policy::Policy;
 use windlass_runbook::render::{COLUMNS, Style};
 use windlass_runbook::{Checked, Files, Given, NoFiles, NoPlugin, Plugin, TEXT_BYTES_MAX};
 
@@ -25,6 +26,8 @@ pub(crate) struct Runbook {
     pub(crate) text: String,
     /// Where the runbooks are that it inlines; nowhere for the standard input.
     directory: Option<PathBuf>,
+    /// The policy that it is checked under.
+    policy: Option<Policy>,
 }
 
 /// The files of a runbook's directory and of those around it.
@@ -98,14 +101,21 @@ impl Runbook {
             name,
             text,
             directory,
+            policy: None,
         })
+    }
+
+    /// The same, to be checked under a policy.
+    pub(crate) fn under(self, policy: Option<Policy>) -> Self {
+        Self { policy, ..self }
     }
 
     /// Checks it against the actions of this program.
     pub(crate) fn checked(&self, inputs: Option<&BTreeMap<String, Given>>) -> Checked {
         let catalog = catalog();
         let check = |files: &dyn Files| {
-            windlass_runbook::check_with(&self.name, &self.text, inputs, &catalog, files)
+            let policy = self.policy.as_ref();
+            windlass_runbook::check_under(&self.name, &self.text, inputs, &catalog, files, policy)
         };
         match &self.directory {
             Some(directory) => check(&Beside {

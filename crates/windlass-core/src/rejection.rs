@@ -55,6 +55,8 @@ pub enum Rejection {
     StaleStatement { gate: String },
     #[error("{by} may not do this: {why}")]
     NotAuthorised { by: Operator, why: String },
+    #[error("the policy does not let the plan run: {why}")]
+    UnderPolicy { why: String },
     #[error("{node} is {state}: {expected}")]
     WrongState {
         node: NodeId,
@@ -128,6 +130,7 @@ impl Rejection {
             Rejection::GateExpired { .. } => "gate_expired",
             Rejection::StaleStatement { .. } => "stale_statement",
             Rejection::NotAuthorised { .. } => "not_authorised",
+            Rejection::UnderPolicy { .. } => "under_policy",
             Rejection::WrongState { .. } => "wrong_state",
             Rejection::StaleAttempt { .. } => "stale_attempt",
             Rejection::AlreadyPaused { .. } => "already_paused",

@@ -17,6 +17,7 @@ use windlass_core::rejection::Rejection;
 use windlass_journal::IdempotencyKey;
 
 use crate::error::{CommandError, OpenError};
+use crate::facts::{self, Fact};
 use crate::options::Options;
 use crate::run::{self, CommandAnswer, Message};
 use crate::run_ids::run_id;
@@ -76,6 +77,11 @@ impl Engine {
     /// The journal, `/proc` or the sources cannot be used.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let shared = options.take_over().await?;
+        let governing = shared.governing.as_ref();
+        if let Some(load) = governing.and_then(|it| it.load.clone()) {
+            let recorded = facts::record(&shared, &Fact::PolicyLoaded(load)).await;
+            recorded.map_err(|error| OpenError::PolicyNotRecorded(error.to_string()))?;
+        }
         tokio::spawn(crate::turning::turn(Arc::clone(&shared)));
         if let Some(messenger) = shared.messenger.clone() {
             tokio::spawn(crate::outbox::send(Arc::clone(&shared), messenger));
@@ -129,6 +135,7 @@ impl Engine {
     /// See [`CommandError`].
     pub async fn start(&self, start: Start) -> Result<RunId, CommandError> {
         let key = start.idempotency_key.as_deref().map(idempotency_key);
+        let standing = self.admitted(&start.plan, &start.requester).await?;
         let random = self.shared.ids.random();
         let random =
             random.map_err(|error| CommandError::NoRandomness(error.to_string().into()))?;
@@ -136,12 +143,13 @@ impl Engine {
         runbooks::keep(&self.shared.dir, start.plan.plan(), start.runbook).await?;
         let secrets = Arc::new(RunSecrets::new(start.secrets));
         self.shared.registry().secrets.insert(run.clone(), secrets);
+        let (plan, requester) = (Arc::clone(&start.plan), start.requester.clone());
         let command = Command::Start {
             plan: start.plan,
             requester: start.requester,
             owner: self.shared.owner.clone(),
             single_user: start.single_user,
-            standing: None,
+            standing,
         };
         let answer = self.ask(&run, command, key.transpose()?).await;
         match answer {
@@ -152,6 +160,9 @@ impl Engine {
             }
             Err(error) => {
                 self.shared.registry().forget(&run);
+                if let CommandError::Rejected(why @ Rejection::NotAuthorised { .. }) = &error {
+                    self.start_refused(plan.plan(), &requester, why).await;
+                }
                 Err(error)
             }
         }
@@ -190,7 +201,11 @@ impl Engine {
         key: Option<IdempotencyKey>,
     ) -> Result<CommandAnswer, CommandError> {
         if is_for_operators(&command) {
-            self.ask(run, command, key).await
+            let answer = self.ask(run, command, key).await;
+            if let Err(CommandError::Rejected(Rejection::NotAuthorised { by, why })) = &answer {
+                self.refused(Some(run.clone()), by, why).await;
+            }
+            answer
         } else {
             Err(CommandError::NotForCallers)
         }

@@ -20,6 +20,8 @@ pub enum OpenError {
     Index(#[from] StorageError),
     #[error("look for processes of earlier attempts in /proc: {0}")]
     Orphans(std::io::Error),
+    #[error("record the load of the policy: {0}")]
+    PolicyNotRecorded(String),
 }
 
 /// Why a command was not carried out. Nothing was recorded, except that after
@@ -32,9 +34,9 @@ pub enum CommandError {
     UnknownRun(RunId),
     #[error("the bodies of run {run} were erased{}", erased_how(.erased.as_ref()))]
     Erased { run: RunId, erased: Option<Erased> },
-    /// Bodies that were to be erased are all there.
-    #[error("erase bodies: {0}")]
-    NotErased(Arc<str>),
+    /// A fact that belongs to no run.
+    #[error("record it: {0}")]
+    NotRecorded(Arc<str>),
     /// Its records cannot be trusted or understood; the other runs go on.
     #[error("run {run} is quarantined: {reason}")]
     Quarantined { run: RunId, reason: Arc<str> },

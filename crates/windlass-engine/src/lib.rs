@@ -15,8 +15,10 @@ pub mod attempt;
 mod clock;
 mod engine;
 mod error;
+pub mod facts;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod governing;
 mod index;
 pub mod limits;
 mod list;
@@ -53,6 +55,7 @@ mod wheel;
 pub use clock::SystemClock;
 pub use engine::{Engine, Start};
 pub use error::{CommandError, Erased, Fatal, OpenError};
+pub use governing::Governing;
 pub use index::row as index_row;
 pub use list::{Labels, Listed};
 pub use looking::ProgressLine;

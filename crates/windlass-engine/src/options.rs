@@ -11,6 +11,7 @@ use windlass_journal::{RunOrder, RunQuery, RunState, StorageError, Store};
 
 use crate::clock::SystemClock;
 use crate::error::OpenError;
+use crate::governing::Governing;
 use crate::limits::RUNS_LOADING_MAX;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
@@ -43,6 +44,8 @@ pub struct Options {
     pub go_on: GoOn,
     /// Who sends messages to the outside; without one they wait for the next owner.
     pub messenger: Option<Arc<dyn Messenger>>,
+    /// The policy that holds; without one the owner is every group.
+    pub governing: Option<Governing>,
 }
 
 impl std::fmt::Debug for Options {
@@ -67,6 +70,7 @@ impl Options {
             plugins: None,
             go_on: GoOn::All,
             messenger: None,
+            governing: None,
         }
     }
 
@@ -90,6 +94,8 @@ impl Options {
         Ok(Arc::new(Shared {
             dir: self.lock.dir().clone(),
             owner: self.lock.identity(),
+            governing: self.governing,
+            refusals: Mutex::default(),
             store: self.store,
             clock: self.clock,
             ids: self.ids,

@@ -12,12 +12,13 @@ use windlass_core::operator::Operator;
 use windlass_core::rejection::Rejection;
 use windlass_core::time::Timestamp;
 use windlass_journal::{
-    Append, AppendError, Compacted, Erasure, Fence, ReadError, RunIndexRow, RunKey, RunQuery,
-    RunState, StorageError, Store, WriteError, erasures,
+    Compacted, Erasure, ReadError, RunIndexRow, RunKey, RunQuery, RunState, StorageError, Store,
+    WriteError, erasures,
 };
 
 use crate::engine::Engine;
-use crate::error::{CommandError, Fatal};
+use crate::error::CommandError;
+use crate::facts::{self, stopped};
 use crate::replay::{run_key, storage_failed};
 use crate::shared::Shared;
 use crate::state_dir::StateDir;
@@ -30,8 +31,6 @@ const RUNS_PER_APPEND: usize = 16;
 /// How many records at the end of a run its end is looked for in: only contradictions can
 /// come after it.
 const END_RECORDS: u64 = 64;
-/// How often an append to the store's stream is tried when others append to it, too.
-const CONFLICTS_MAX: u32 = 8;
 
 /// Which runs to prune.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,41 +274,8 @@ impl Engine {
             by: by.to_string(),
             at_ms: shared.clock.now().0,
         };
-        let mut expected_seq = 0;
-        for _ in 0..CONFLICTS_MAX {
-            let fence = Fence {
-                epoch: shared.epoch,
-                expected_seq,
-            };
-            let mut append = Append::new(RunKey::store(), fence, vec![order.record()]);
-            append.erase_bodies_of = runs.clone();
-            match shared.store.append(append).await {
-                Ok(_) => return Ok(()),
-                // Where the stream ends is learnt from the store itself.
-                Err(AppendError::Conflict { actual, .. }) => expected_seq = actual,
-                Err(AppendError::Write(WriteError::Busy(_))) => return Err(CommandError::Busy),
-                Err(error @ AppendError::Fenced { .. }) => {
-                    return Err(stopped(shared, &error.to_string(), true));
-                }
-                Err(error @ AppendError::Write(WriteError::Storage(_) | WriteError::ReadOnly)) => {
-                    return Err(stopped(shared, &error.to_string(), false));
-                }
-                Err(
-                    error @ (AppendError::TooLarge { .. }
-                    | AppendError::Invalid { .. }
-                    | AppendError::Quarantined { .. }),
-                ) => return Err(CommandError::NotErased(error.to_string().into())),
-            }
-        }
-        Err(CommandError::Busy)
+        facts::append(shared, vec![order.record()], runs).await
     }
-}
-
-fn stopped(shared: &Shared, reason: &str, fenced: bool) -> CommandError {
-    let reason = reason.into();
-    let fatal = Fatal { reason, fenced };
-    shared.fail(fatal.clone());
-    CommandError::Fatal(fatal)
 }
 
 /// Work on a thread that may block.

@@ -13,6 +13,7 @@ use windlass_core::plan::Plan;
 use windlass_journal::Store;
 
 use crate::error::{CommandError, Fatal};
+use crate::governing::{Governing, Refusals};
 use crate::options::GoOn;
 use crate::orphans::OrphanSurvey;
 use crate::owner::OwnerLock;
@@ -44,6 +45,9 @@ pub(crate) struct Shared {
     pub(crate) runners: BTreeMap<ActionName, Arc<dyn StepRunner>>,
     pub(crate) plugins: Option<Arc<dyn Plugins>>,
     pub(crate) owner: Identity,
+    /// The policy that holds, if any.
+    pub(crate) governing: Option<Governing>,
+    pub(crate) refusals: Mutex<Refusals>,
     /// The fence of every append.
     pub(crate) epoch: u64,
     /// Who sends messages to the outside.

@@ -218,6 +218,12 @@ codes! {
     TEST_EFFECT = "WL0806", "The mocked failure of a change does not say what it did to the world.";
     TEST_EVENT = "WL0807", "A test file names an event that does not exist.";
     TEST_STATE = "WL0808", "A test file expects a state that does not exist.";
+    POLICY_NAME = "WL0820", "A policy names a person, a group or a window that it does not have.";
+    POLICY_CALENDAR = "WL0821", "When something is on or open is not written as a calendar.";
+    POLICY_WAY = "WL0822", "A way in is none, or leads to two persons.";
+    POLICY_TARGET = "WL0823", "Targets are not written as targets.";
+    POLICY_IDLE = "WL0824", "Something in a policy has no effect.";
+    UNDER_POLICY = "WL0825", "The policy does not let the runbook run.";
     APPROVAL_GROUPS = "WL0850", "A gate asks for groups in a way that no approvals could fill.";
     FACTS = "WL0851", "A fact of a gate cannot be what an approval rests on.";
 }

@@ -12,6 +12,7 @@ mod node;
 pub mod outline;
 pub mod picture;
 mod plugin;
+pub mod policy;
 pub mod preflight;
 pub mod proof;
 pub mod render;
@@ -24,7 +25,8 @@ mod yaml;
 mod yaml_hints;
 
 pub use check::{
-    Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_with, is_runbook, stated_value,
+    Checked, DIAGNOSTICS_MAX, Files, Given, NoFiles, check, check_under, check_with, is_runbook,
+    stated_value,
 };
 pub use plugin::{NoPlugin, Plugin};
 pub use yaml::{TEXT_BYTES_MAX, mistakes as yaml_mistakes};

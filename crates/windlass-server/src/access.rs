@@ -3,8 +3,8 @@
 
 use windlass_core::authorise::{Act, Circumstances, authorise};
 use windlass_core::operator::Operator;
+use windlass_core::policy::Policy;
 use windlass_core::rejection::Rejection;
-use windlass_core::time::Timestamp;
 
 use crate::context::Context;
 use crate::refusal::Refusal;
@@ -19,8 +19,10 @@ pub(crate) enum Access {
     Judged,
     /// Who may start runs.
     Start,
-    /// Who may direct runs and the owner itself.
+    /// Who may direct runs; `decide` judges again with the run before its eyes.
     Direct,
+    /// Whose directory it is.
+    Own,
 }
 
 impl Access {
@@ -30,15 +32,17 @@ impl Access {
             Access::Look | Access::Judged => return Ok(()),
             Access::Start => Act::Start,
             Access::Direct => Act::Direct,
+            Access::Own => Act::Own,
         };
         let owner = context.owner();
+        let standing = context.engine.policy().map(Policy::standing_of_all);
         let circumstances = Circumstances {
             owner: &owner,
             requester: None,
             single_user: context.single_user,
-            standing: None,
+            standing: standing.as_ref(),
             target: None,
-            now: Timestamp(context.started_at_ms),
+            now: context.engine.now(),
         };
         match authorise(act, by, circumstances) {
             Ok(_rule) => Ok(()),

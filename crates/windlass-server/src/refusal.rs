@@ -43,6 +43,11 @@ impl Refusal {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }
 
+    /// What is wrong, in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.body.message
+    }
+
     pub(crate) fn body(self) -> ErrorBody {
         self.body
     }
@@ -100,6 +105,10 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
             Some("`windlass show RUN` prints the gate as it stands now"),
         ),
         Rejection::NotAuthorised { .. } => (StatusCode::FORBIDDEN, None),
+        Rejection::UnderPolicy { .. } => (
+            StatusCode::FORBIDDEN,
+            Some("`windlass check --policy FILE` says more, with the owner's policy"),
+        ),
         Rejection::WrongState { .. } => (StatusCode::CONFLICT, None),
         Rejection::StaleAttempt { .. } => (StatusCode::CONFLICT, None),
         Rejection::AlreadyPaused { .. } => (StatusCode::CONFLICT, None),
@@ -145,7 +154,7 @@ impl From<CommandError> for Refusal {
                 with(StatusCode::NOT_FOUND, "unknown_run").help("`windlass runs` lists the runs")
             }
             CommandError::Erased { .. } => with(StatusCode::GONE, "erased").help(HELP_WHEN_ERASED),
-            CommandError::NotErased(_) => with(StatusCode::CONFLICT, "not_erased"),
+            CommandError::NotRecorded(_) => with(StatusCode::CONFLICT, "not_recorded"),
             CommandError::Quarantined { .. } => with(StatusCode::CONFLICT, "quarantined")
                 .help("`windlass journal verify` names the first bad record"),
             CommandError::Faulted { .. } => with(StatusCode::INTERNAL_SERVER_ERROR, "faulted"),

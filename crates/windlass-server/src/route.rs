@@ -88,10 +88,10 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/runs/{run}/acknowledge", Access::Direct, |m| on(m, command::carry_out::<Acknowledge>)),
     post("/v1/runs/{run}/secrets", Access::Direct, |m| on(m, secrets::bring)),
     post("/v1/runs/{run}/ack", Access::Direct, |m| on(m, outbox::acknowledge)),
-    post("/v1/outbox", Access::Direct, |m| on(m, outbox::order)),
-    post("/v1/prune", Access::Direct, |m| on(m, prune::prune)),
-    post("/v1/compact", Access::Direct, |m| on(m, prune::compact)),
-    post("/v1/shutdown", Access::Direct, |m| on(m, owner::shutdown)),
+    post("/v1/outbox", Access::Own, |m| on(m, outbox::order)),
+    post("/v1/prune", Access::Own, |m| on(m, prune::prune)),
+    post("/v1/compact", Access::Own, |m| on(m, prune::compact)),
+    post("/v1/shutdown", Access::Own, |m| on(m, owner::shutdown)),
 ];
 
 /// The router of the table.
@@ -149,7 +149,10 @@ async fn guard(
                 .await
                 .unwrap_or_else(|_| too_slow(route).into_response())
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            context.engine.refused(None, &by, refusal.message()).await;
+            refusal.into_response()
+        }
     };
     let (status, ms) = (answer.status().as_u16(), began.elapsed().as_millis());
     // The table's path, not the request's: nothing that a client chose is logged here.
@@ -229,10 +232,10 @@ mod tests {
             "POST /v1/runs/{run}/acknowledge Direct",
             "POST /v1/runs/{run}/secrets Direct",
             "POST /v1/runs/{run}/ack Direct",
-            "POST /v1/outbox Direct",
-            "POST /v1/prune Direct",
-            "POST /v1/compact Direct",
-            "POST /v1/shutdown Direct",
+            "POST /v1/outbox Own",
+            "POST /v1/prune Own",
+            "POST /v1/compact Own",
+            "POST /v1/shutdown Own",
         ];
         assert_eq!(lines, expected);
         for route in ROUTES {

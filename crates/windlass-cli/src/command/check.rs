@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use windlass_core::policy::Policy;
 use windlass_runbook::diagnostic::Severity;
 use windlass_runbook::report::sarif;
 use windlass_runbook::{Checked, Given, is_runbook};
 
+use crate::args::Place;
 use crate::error::Error;
 use crate::exit_codes::Exit;
 use crate::given::{self, NamedText};
 use crate::output;
 use crate::rehearse::{held, is_test_file};
 use crate::runbook::{self, Runbook};
-use crate::{text, walk};
+use crate::{policy, text, walk};
 
 /// Check runbooks and show their mistakes
 #[derive(Debug, clap::Args)]
@@ -75,7 +77,11 @@ impl Found {
     }
 }
 
-pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
+pub(crate) fn perform(
+    args: Args,
+    place: impl FnOnce() -> Result<Place, Error>,
+) -> Result<Exit, Error> {
+    let policy = policy::at(place().ok().as_ref())?;
     let given = !args.input.is_empty() || args.input_file.is_some();
     let inputs = given::inputs(args.input, args.input_file)?;
     let paths = files(&args.runbooks)?;
@@ -86,7 +92,7 @@ pub(crate) fn perform(args: Args) -> Result<Exit, Error> {
     let mut told = Told::default();
     let mut all = Vec::with_capacity(paths.len());
     for path in &paths {
-        let mut found = check(path, given.then_some(&inputs))?;
+        let mut found = check(path, given.then_some(&inputs), policy.as_ref())?;
         match args.format {
             Format::Json => output::json(&found.checked.report()),
             Format::Text | Format::Sarif => told.tell_once(&mut found.checked),
@@ -148,9 +154,13 @@ fn is_ours(path: &Path) -> bool {
     is_test_file(path) || Runbook::read(path).map_or(true, |book| is_runbook(&book.text))
 }
 
-fn check(path: &Path, inputs: Option<&BTreeMap<String, Given>>) -> Result<Found, Error> {
+fn check(
+    path: &Path,
+    inputs: Option<&BTreeMap<String, Given>>,
+    policy: Option<&Policy>,
+) -> Result<Found, Error> {
     let runbook = match Runbook::read(path) {
-        Ok(runbook) => runbook,
+        Ok(runbook) => runbook.under(policy.cloned()),
         Err(Error::Unreadable { name, why }) => {
             return Ok(Found::of(Checked::unreadable(&name, &why), None));
         }

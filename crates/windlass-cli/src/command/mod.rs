@@ -26,6 +26,7 @@ pub(crate) mod override_window;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod plugin;
+pub(crate) mod policy;
 pub(crate) mod preflight;
 pub(crate) mod prune;
 pub(crate) mod reject;

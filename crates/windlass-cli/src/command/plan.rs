@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use windlass_core::event::Event;
 use windlass_core::id::RunId;
 use windlass_core::plan::Plan;
+use windlass_core::policy::Policy;
 use windlass_runbook::outline::Outline;
 use windlass_runbook::{Given, picture};
 
@@ -17,6 +18,7 @@ use crate::exit_codes::Exit;
 use crate::given::{self, NamedText};
 use crate::look::Look;
 use crate::output;
+use crate::policy;
 use crate::render::{Paint, plan_difference, plan_page};
 use crate::runbook::Runbook;
 
@@ -83,18 +85,19 @@ enum Format {
     Digest,
 }
 
-/// `place` is asked for only when a run is looked at.
 pub(crate) async fn perform(
     args: Args,
     place: impl FnOnce() -> Result<Place, Error>,
 ) -> Result<Exit, Error> {
-    let runbook = Runbook::read(&args.runbook)?;
+    let place = place();
+    let policy = policy::at(place.as_ref().ok())?;
+    let runbook = Runbook::read(&args.runbook)?.under(policy.clone());
     let inputs = given::inputs(args.input, args.input_file)?;
     let (plan, actions) = runbook.planned(&inputs)?;
     if let Some(other) = &args.diff {
         let before = match Path::new(other) {
-            path if path.exists() => of_file(path, &inputs)?,
-            _ => of_run(other, &place()?).await?,
+            path if path.exists() => of_file(path, &inputs, policy)?,
+            _ => of_run(other, &place?).await?,
         };
         let paint = Paint::of_stdout();
         let lines = plan_difference(&before, other, plan.plan(), &paint);
@@ -144,7 +147,11 @@ pub(crate) async fn perform(
 }
 
 /// The plan of a file: one that `--format record` wrote, or a runbook's.
-fn of_file(path: &Path, inputs: &BTreeMap<String, Given>) -> Result<Plan, Error> {
+fn of_file(
+    path: &Path,
+    inputs: &BTreeMap<String, Given>,
+    policy: Option<Policy>,
+) -> Result<Plan, Error> {
     let file = std::fs::File::open(path).map_err(io("open", path))?;
     let mut bytes = Vec::new();
     file.take(RECORD_BYTES_MAX)
@@ -159,7 +166,7 @@ fn of_file(path: &Path, inputs: &BTreeMap<String, Given>) -> Result<Plan, Error>
             ))
         });
     }
-    let (plan, _) = Runbook::read(path)?.planned(inputs)?;
+    let (plan, _) = Runbook::read(path)?.under(policy).planned(inputs)?;
     Ok(plan.plan().clone())
 }
 

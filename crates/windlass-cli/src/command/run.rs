@@ -15,6 +15,7 @@ use crate::link::Link;
 use crate::output;
 use crate::owner::Manner;
 use crate::plugins;
+use crate::policy;
 use crate::runbook::Runbook;
 use crate::secrets;
 use crate::signals::Interrupt;
@@ -61,7 +62,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let interrupt = Interrupt::listen()?;
-    let runbook = Runbook::read(&args.runbook)?;
+    let runbook = Runbook::read(&args.runbook)?.under(policy::of(place)?);
     let inputs = given::inputs(args.input, args.input_file)?;
     let plan = runbook.plan(&inputs)?;
     let typed = secrets::typed(&args.secret)?;

@@ -6,7 +6,7 @@ use crate::exit_codes::Exit;
 use crate::output;
 use crate::sources::catalog;
 
-/// Print the JSON Schema of runbooks or their tests, with which editors complete and explain
+/// Print the JSON Schema of runbooks, their tests or policies, with which editors complete and explain
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Keep it beside your runbooks and name it in their first line:
@@ -22,11 +22,16 @@ pub(crate) struct Args {
     /// The schema of test files, `*.test.yaml`, instead
     #[arg(long)]
     test: bool,
+    /// The schema of policy files instead
+    #[arg(long, conflicts_with = "test")]
+    policy: bool,
 }
 
 pub(crate) fn perform(args: &Args) -> Exit {
     let schema = if args.test {
         schema::test_file()
+    } else if args.policy {
+        schema::policy_file()
     } else {
         schema::runbook(&catalog())
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::glob;
 use crate::id::{GroupName, PersonName, RuleName};
 use crate::plan::TARGET_BYTES_MAX;
 use crate::time::Timestamp;
@@ -100,42 +101,12 @@ impl TargetPattern {
 
     /// Whether this is one of the targets.
     pub fn matches(&self, target: &str) -> bool {
-        self.after(target).last().copied().unwrap_or(false)
+        glob::matches(&self.0, target)
     }
 
     /// Whether a target that begins so can be one of them.
     pub fn may_match(&self, beginning: &str) -> bool {
-        self.after(beginning).contains(&true)
-    }
-
-    /// The places in the pattern that a text leads to.
-    fn after(&self, text: &str) -> Vec<bool> {
-        let pattern = self.0.as_bytes();
-        let mut places = vec![false; pattern.len() + 1];
-        places[0] = true;
-        open(&mut places, pattern);
-        for byte in text.bytes() {
-            let mut next = vec![false; pattern.len() + 1];
-            for (at, wanted) in pattern.iter().enumerate().filter(|(at, _)| places[*at]) {
-                match wanted {
-                    b'*' => next[at] = true,
-                    _ if *wanted == byte => next[at + 1] = true,
-                    _ => {}
-                }
-            }
-            open(&mut next, pattern);
-            places = next;
-        }
-        places
-    }
-}
-
-/// A `*` may stand for nothing.
-fn open(places: &mut [bool], pattern: &[u8]) {
-    for (at, wanted) in pattern.iter().enumerate() {
-        if *wanted == b'*' && places[at] {
-            places[at + 1] = true;
-        }
+        glob::may_match(&self.0, beginning)
     }
 }
 

@@ -24,7 +24,7 @@ use windlass_core::value::Value;
 use windlass_core::{decide, evolve, outstanding};
 
 /// A small generator (SplitMix64): the same numbers for the same seed, everywhere.
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {

@@ -11,6 +11,7 @@ mod law;
 #[path = "../scenarios/notation/mod.rs"]
 mod notation;
 mod plans;
+mod policy;
 
 use driver::{Driver, Mood};
 use windlass_core::state::RunStatus;

@@ -43,7 +43,23 @@ impl Task {
         self.is_opened = true;
         self.command(Command::Open { orphans: living }).await?;
         self.orphans = self.known_orphans();
-        Ok(())
+        self.govern().await
+    }
+
+    /// Brings the run under the policy that holds, where it holds another one.
+    async fn govern(&mut self) -> Result<(), Refused> {
+        let now = self.shared.clock.now();
+        let governing = self.shared.governing.as_ref();
+        let news = governing.and_then(|governing| governing.news(&self.snapshot.state, now));
+        let Some(news) = news else {
+            return Ok(());
+        };
+        self.command(Command::Govern {
+            standing: news.standing,
+            difference: news.difference,
+            voids: news.voids,
+        })
+        .await
     }
 
     /// The living processes of the run's attempts, those in flight among them. Unless they

@@ -45,6 +45,7 @@ use windlass_core::id::StepId;
 use windlass_core::plan::{
     Digest, IndexedPlan, OnFailure, PARALLEL_MAX, Plan, PlanError, STEPS_MAX, Step,
 };
+use windlass_core::policy::{Policy, apply};
 use windlass_core::value::Value;
 
 use crate::codes::{BAD_NAME, BAD_VALUE, PLAN_RULE, UNREADABLE, YAML_LIMIT};
@@ -176,6 +177,19 @@ pub fn check_with(
     catalog: &Catalog,
     files: &dyn Files,
 ) -> Checked {
+    check_under(source_name, text, inputs, catalog, files, None)
+}
+
+/// As [`check_with`], under a policy: its terms are written into the plan, and what it does
+/// not let run is a mistake.
+pub fn check_under(
+    source_name: &str,
+    text: &str,
+    inputs: Option<&BTreeMap<String, Given>>,
+    catalog: &Catalog,
+    files: &dyn Files,
+    policy: Option<&Policy>,
+) -> Checked {
     let (node, mut found) = yaml::read(text);
     let source = Source {
         name: source_name.to_owned(),
@@ -190,6 +204,7 @@ pub fn check_with(
             inputs,
             &mut actions,
             &mut loader,
+            policy,
             &mut found,
         )
     });
@@ -226,6 +241,7 @@ fn runbook(
     given: Option<&BTreeMap<String, Given>>,
     actions: &mut Actions,
     loader: &mut Loader<'_>,
+    policy: Option<&Policy>,
     found: &mut Found,
 ) -> Option<Plan> {
     let start = crate::diagnostic::Span::default();
@@ -290,18 +306,16 @@ fn runbook(
     if let Some(flat) = &mut steps {
         grants::check(&world, &world.secret_hosts, &flat.steps, found);
         guards::of_databases(target.as_ref(), &mut flat.steps);
-        proved::check(&world, &flat.steps, found);
     }
     let lowered = steps.as_ref().map(|flat| flat.steps.as_slice());
     let plugins = plugins::pins(&plugins, &world, &graph, lowered, found);
-    let name = name?;
-    let plan = Plan {
-        title: title.unwrap_or_else(|| name.clone()),
-        name,
+    let mut plan = Plan {
+        title: title.or_else(|| name.clone()).unwrap_or_default(),
+        name: name.clone().unwrap_or_default(),
         owner: owner.unwrap_or_default(),
         labels,
         source: Digest::of(source.text.as_bytes()),
-        inputs: inputs?,
+        inputs: inputs.clone().unwrap_or_default(),
         input_units: inputs::units(&declared),
         secrets: world.secrets.clone(),
         secret_sources: secrets.sources,
@@ -320,6 +334,16 @@ fn runbook(
         timeout,
         max_parallel: max_parallel.unwrap_or(PARALLEL_MAX),
     };
+    let mut under = proved::Under::default();
+    if let Some(policy) = policy {
+        let applied = apply(policy, plan);
+        plan = applied.plan;
+        under = proved::Under::policy(policy, &plan, applied.objections);
+    }
+    proved::check(&world, &plan.steps, &under, found);
+    // Without them there is no plan; the proof stands all the same.
+    name?;
+    inputs?;
     if found
         .iter()
         .all(|found| found.severity == Severity::Warning)

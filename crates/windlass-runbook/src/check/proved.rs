@@ -1,11 +1,14 @@
 //! What the proof lacks, as findings: each with a run that gets past, told step by step in
 //! the runbook's lines. The proof itself is `crate::proof`.
 
-use windlass_core::plan::Step;
+use windlass_core::plan::{Plan, Step};
+use windlass_core::policy::{Objection, Policy, Relaxation};
 
 use super::fields::{DIAGNOSTICS_MAX, Found};
 use super::world::World;
-use crate::codes::{DEBT_WITHOUT_EVIDENCE, GUARD_MISSING, OWED_UNAPPROVED, UNAPPROVED};
+use crate::codes::{
+    Code, DEBT_WITHOUT_EVIDENCE, GUARD_MISSING, OWED_UNAPPROVED, UNAPPROVED, UNDER_POLICY,
+};
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::proof::{self, Demand, Fact, Gap, Happening, Lack, Passed, Way};
 
@@ -14,7 +17,7 @@ const GATES_TRIED_MAX: usize = 8;
 
 /// Proves the steps of the whole run, all that is inlined among them. What is wrong
 /// otherwise comes first: a step that was not understood proves nothing.
-pub(super) fn check(world: &World<'_>, steps: &[Step], found: &mut Found) {
+pub(super) fn check(world: &World<'_>, steps: &[Step], under: &Under, found: &mut Found) {
     if found.iter().any(|found| found.severity == Severity::Error) {
         return;
     }
@@ -23,7 +26,11 @@ pub(super) fn check(world: &World<'_>, steps: &[Step], found: &mut Found) {
         world,
         steps,
         facts: &facts,
+        under,
     };
+    for objection in &under.objections {
+        found.extend(telling.objection(objection));
+    }
     for gap in proof::prove(&facts) {
         // A story is as long as the runbook, and nobody reads a thousand of them.
         let story = (found.len() < DIAGNOSTICS_MAX).then(|| gap.story(&facts));
@@ -36,6 +43,25 @@ struct Telling<'a> {
     world: &'a World<'a>,
     steps: &'a [Step],
     facts: &'a [Fact],
+    under: &'a Under,
+}
+
+/// What the policy says, where there is one.
+#[derive(Default)]
+pub(super) struct Under {
+    objections: Vec<Objection>,
+    /// Whether an irreversible step without an approval is a mistake.
+    demands_approval: bool,
+}
+
+impl Under {
+    pub(super) fn policy(policy: &Policy, plan: &Plan, objections: Vec<Objection>) -> Self {
+        let relaxed = |relaxation: &Relaxation| relaxation.on.is_about(plan);
+        Self {
+            objections,
+            demands_approval: !policy.relaxations.iter().any(relaxed),
+        }
+    }
 }
 
 impl Telling<'_> {
@@ -49,7 +75,7 @@ impl Telling<'_> {
             }
             (Lack::Demand(Demand::Approval), Way::Needs) => {
                 let message = format!("`{step}` is irreversible, and nobody approves it");
-                let diagnostic = Diagnostic::warning(UNAPPROVED, message);
+                let diagnostic = self.unapproved(UNAPPROVED, message);
                 (diagnostic, self.gate_before(gap.step))
             }
             (Lack::Demand(Demand::Approval), Way::Debt { change }) => {
@@ -60,7 +86,7 @@ impl Telling<'_> {
                 let help = format!(
                     "a debt is paid without waiting for what it needs: put a gate before `{change}`"
                 );
-                (Diagnostic::warning(OWED_UNAPPROVED, message), help)
+                (self.unapproved(OWED_UNAPPROVED, message), help)
             }
             (Lack::Evidence(evidence), Way::Debt { .. } | Way::Needs) => {
                 let evidence = self.id(*evidence);
@@ -73,6 +99,28 @@ impl Telling<'_> {
             }
         };
         self.told(diagnostic, gap, story).help(help)
+    }
+
+    /// Advice without a policy; a mistake where one demands approvals.
+    fn unapproved(&self, code: Code, message: String) -> Diagnostic {
+        match self.under.demands_approval {
+            true => Diagnostic::error(code, message),
+            false => Diagnostic::warning(code, message),
+        }
+    }
+
+    /// What a policy has against a step. That nobody approves it, the proof says.
+    fn objection(&self, objection: &Objection) -> Option<Diagnostic> {
+        let label = match objection {
+            Objection::Unapproved { .. } => return None,
+            Objection::NoTarget { .. } => "evidence of nothing",
+            Objection::Claimed { .. } => "only claimed",
+            Objection::Action { .. } => "not allowed here",
+        };
+        let mut steps = self.steps.iter();
+        let step = steps.position(|step| step.id == *objection.step())?;
+        let diagnostic = Diagnostic::error(UNDER_POLICY, objection.to_string());
+        Some(diagnostic.at(self.span(step), label))
     }
 
     /// The step itself first, so that the finding stands at its place; then the story before it.

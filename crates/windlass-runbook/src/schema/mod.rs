@@ -15,6 +15,7 @@ use windlass_core::catalog::Catalog;
 use crate::check::keys::{self, Key, Keys, Shape};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, NodeKind};
+use crate::policy;
 use crate::testing;
 use crate::yaml;
 
@@ -37,6 +38,15 @@ pub fn test_file() -> Value {
         &testing::keys::TOP,
         "Tests of a windlass runbook",
         "Cases with mocked work, answered gates and what the run must come to.",
+    )
+}
+
+/// The schema of a policy file.
+pub fn policy_file() -> Value {
+    Schema::new(&Catalog::default()).document(
+        &policy::keys::TOP,
+        "A windlass policy",
+        "Who may start, approve and direct what, and what is demanded of plans.",
     )
 }
 
@@ -186,7 +196,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 35] {
+    pub(super) fn all_keys() -> [&'static Keys; 49] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -223,6 +233,20 @@ mod tests {
             &testing::keys::GATE,
             &testing::keys::CUE,
             &testing::keys::EXPECT,
+            &policy::keys::TOP,
+            &policy::keys::PERSON,
+            &policy::keys::SSH_KEY,
+            &policy::keys::GROUP,
+            &policy::keys::SHIFT,
+            &policy::keys::DELEGATION,
+            &policy::keys::RULE,
+            &policy::keys::DEMAND,
+            &policy::keys::GUARD,
+            &policy::keys::RELAXATION,
+            &policy::keys::WINDOW,
+            &policy::keys::OPENING,
+            &policy::keys::FREEZE,
+            &policy::keys::LOADS,
         ]
     }
 

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::check::keys::{self, Keys};
+use crate::policy::keys as policy;
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 36] {
+fn maps() -> [(&'static str, &'static Keys); 50] {
     [
         ("A runbook", &keys::TOP),
         ("A plugin", &keys::PLUGIN),
@@ -44,6 +45,20 @@ fn maps() -> [(&'static str, &'static Keys); 36] {
         ("How a gate is answered", &tests::GATE),
         ("What a person does", &tests::CUE),
         ("What a case expects", &tests::EXPECT),
+        ("A policy", &policy::TOP),
+        ("A person", &policy::PERSON),
+        ("A key of a person", &policy::SSH_KEY),
+        ("A group", &policy::GROUP),
+        ("A shift", &policy::SHIFT),
+        ("A delegation", &policy::DELEGATION),
+        ("A rule", &policy::RULE),
+        ("A demand", &policy::DEMAND),
+        ("A guard that is demanded", &policy::GUARD),
+        ("A relaxation", &policy::RELAXATION),
+        ("A window", &policy::WINDOW),
+        ("When a window is open", &policy::OPENING),
+        ("A freeze", &policy::FREEZE),
+        ("The loads of a policy", &policy::LOADS),
     ]
 }
 
@@ -51,7 +66,7 @@ fn maps() -> [(&'static str, &'static Keys); 36] {
 pub fn keys_page() -> String {
     let mut page = String::from(
         "# Every key\n\n\
-         Each kind of map in a runbook and in a test file, its keys and an example of each value.\n\
+         Each kind of map in a runbook, in a test file and in a policy, its keys and an example of each value.\n\
          The page is made from the grammar that `windlass check` reads with, \
          as is the schema that `windlass schema` prints for editors.\n\
          An expression is bare text such as `rows.size() == 1`; \
