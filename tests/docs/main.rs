@@ -10,6 +10,7 @@ mod blocks;
 mod language;
 mod over_ssh;
 mod pages;
+mod policies;
 mod session;
 mod sessions;
 #[path = "../../crates/windlass-steps/tests/it/sshd.rs"]

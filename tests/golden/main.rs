@@ -17,6 +17,7 @@ mod operators;
 mod owners;
 mod plans;
 mod plugins;
+mod policy;
 mod preflights;
 mod refusals;
 mod runbooks;

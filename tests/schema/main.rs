@@ -89,6 +89,10 @@ fn the_committed_schema_and_list_of_keys_are_fresh() {
         "docs/test.schema.json",
         &format!("{:#}\n", schema::test_file()),
     );
+    is_fresh(
+        "docs/policy.schema.json",
+        &format!("{:#}\n", schema::policy_file()),
+    );
     is_fresh("docs/keys.md", &schema::keys_page());
 }
 

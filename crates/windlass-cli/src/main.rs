@@ -30,6 +30,7 @@ mod replace;
 mod runbook;
 mod secrets;
 mod signals;
+mod signatures;
 mod sources;
 mod tell;
 mod terminal;

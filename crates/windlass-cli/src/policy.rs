@@ -18,6 +18,7 @@ use windlass_runbook::policy::CheckedPolicy;
 use crate::args::Place;
 use crate::error::{Error, io};
 use crate::runbook::{self, Runbook};
+use crate::signatures;
 use crate::time;
 
 /// The variable that names the file when the command line does not.
@@ -36,6 +37,18 @@ const LINE_CHARS_MAX: usize = 400;
 pub(crate) struct Named {
     pub(crate) from: String,
     pub(crate) text: String,
+    path: Option<PathBuf>,
+}
+
+impl Named {
+    /// A policy that is only looked at.
+    pub(crate) fn of(file: Runbook) -> Self {
+        Self {
+            from: file.name,
+            text: file.text,
+            path: None,
+        }
+    }
 }
 
 /// The policy's text, by the first of: the option, `WINDLASS_POLICY`, the state directory's
@@ -59,8 +72,8 @@ pub(crate) fn chosen(option: Option<&Path>, root: Option<&Path>) -> Result<Optio
 fn file(path: &Path) -> Result<Named, Error> {
     let read = Runbook::read(path)?;
     Ok(Named {
-        from: read.name,
-        text: read.text,
+        path: Some(path.to_owned()),
+        ..Named::of(read)
     })
 }
 
@@ -137,7 +150,7 @@ pub(crate) fn load(
         }));
     }
     let before = read(&file(&copy_of(&kept, &load.policy))?, now)?;
-    let signers = signers(&before, &named)?;
+    let signers = signers(&before, &named, &kept)?;
     let demanded = before.loads.require_signatures;
     if signers.len() < demanded as usize {
         return Err(Error::Usage(format!(
@@ -171,8 +184,12 @@ pub(crate) fn load(
 }
 
 /// Who of the policy before has signed the file.
-fn signers(_before: &Policy, _named: &Named) -> Result<BTreeSet<PersonName>, Error> {
-    Ok(BTreeSet::new())
+fn signers(before: &Policy, named: &Named, kept: &Path) -> Result<BTreeSet<PersonName>, Error> {
+    let Some(path) = &named.path else {
+        return Ok(BTreeSet::new());
+    };
+    let found = signatures::beside(path)?;
+    signatures::signers(&before.standing_of_all(), &named.text, &found, kept)
 }
 
 /// What a policy says otherwise than another, in lines of a bounded length.

@@ -58,6 +58,7 @@ pub(super) fn windows(
         let Some(window) = Fields::read(&entry.value, entry.key_span, &keys::WINDOW, found) else {
             continue;
         };
+        let before = found.len();
         window.text("title", found);
         let zone = zone(&window, clock.zone.as_ref(), found);
         let except = except(&window, found);
@@ -74,7 +75,9 @@ pub(super) fn windows(
                 rules.extend(when(&fields, "an opening", found).unwrap_or_default());
             }
         }
-        let Some(zone) = zone else { continue };
+        let Some(zone) = zone.filter(|_| found.len() == before) else {
+            continue;
+        };
         let calendar = Calendar {
             zone,
             rules,

@@ -7,7 +7,7 @@ use windlass_runbook::policy;
 
 use crate::error::Error;
 use crate::exit_codes::Exit;
-use crate::policy::{lines, read};
+use crate::policy::{Named, lines, read};
 use crate::runbook::{self, Runbook};
 use crate::{output, text, time};
 
@@ -60,11 +60,7 @@ pub(crate) fn perform(args: &Args) -> Result<Exit, Error> {
     ));
     if let Some(path) = &args.against {
         let other = Runbook::read(path)?;
-        let other = crate::policy::Named {
-            from: other.name,
-            text: other.text,
-        };
-        let before = read(&other, now)?;
+        let before = read(&Named::of(other), now)?;
         let lines = lines(&before, &policy);
         if lines.is_empty() {
             output::out("it says nothing otherwise");
