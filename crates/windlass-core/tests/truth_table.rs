@@ -169,11 +169,11 @@ fn model(row: Row) -> bool {
 }
 
 fn name(text: &str) -> PersonName {
-    text.parse().unwrap()
+    text.parse().expect("a name")
 }
 
 fn group() -> GroupName {
-    "dba".parse().unwrap()
+    "dba".parse().expect("a name")
 }
 
 fn standing(row: Row) -> Standing {
@@ -193,7 +193,7 @@ fn standing(row: Row) -> Standing {
         Who::Delegate | Who::DelegateOfRequester => "deputy",
     };
     if row.new_person {
-        people.get_mut(&name(actor)).unwrap().from = Some(LATER);
+        people.get_mut(&name(actor)).expect("he is in it").from = Some(LATER);
     }
     let member = match row.who {
         Who::Delegate => "member",
@@ -235,7 +235,7 @@ fn standing(row: Row) -> Standing {
     };
     let by_group = BTreeSet::from([group()]);
     let rule = Permission {
-        name: "the_rule".parse().unwrap(),
+        name: "the_rule".parse().expect("a name"),
         may: BTreeSet::from([if row.by == By::OtherDeed { other } else { deed }]),
         people: match row.by {
             By::Name => BTreeSet::from([name(actor)]),
@@ -247,8 +247,8 @@ fn standing(row: Row) -> Standing {
             by_group
         },
         targets: match row.by {
-            By::OtherTarget => vec!["db:other".parse().unwrap()],
-            _ => vec!["db:*".parse().unwrap()],
+            By::OtherTarget => vec!["db:other".parse().expect("a name")],
+            _ => vec!["db:*".parse().expect("a name")],
         },
         own_runs: row.by == By::GroupAlsoOwn,
         from: (row.by == By::GroupNew).then_some(LATER),

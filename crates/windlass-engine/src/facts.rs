@@ -106,13 +106,11 @@ pub fn facts(store: &dyn Store) -> Result<Vec<(Timestamp, Fact)>, ReadError> {
 /// # Errors
 /// The journal cannot be read.
 pub fn last_load(store: &dyn Store) -> Result<Option<(Timestamp, PolicyLoaded)>, ReadError> {
-    let loads = facts(store)?
-        .into_iter()
-        .filter_map(|(at, fact)| match fact {
-            Fact::PolicyLoaded(load) => Some((at, load)),
-            Fact::StartRefused { .. } | Fact::ActRefused { .. } => None,
-        });
-    Ok(loads.last())
+    let mut newest = facts(store)?.into_iter().rev();
+    Ok(newest.find_map(|(at, fact)| match fact {
+        Fact::PolicyLoaded(load) => Some((at, load)),
+        Fact::StartRefused { .. } | Fact::ActRefused { .. } => None,
+    }))
 }
 
 /// Records a fact; it is durable when this returns.

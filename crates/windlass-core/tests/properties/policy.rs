@@ -14,7 +14,7 @@ use crate::{notation, plans, seeds};
 
 fn policy(dice: &mut Dice) -> Policy {
     let demands = (0..1 + dice.below(3)).map(|number| Demand {
-        name: format!("d{number}").parse().unwrap(),
+        name: format!("d{number}").parse().expect("a name"),
         on: scope(dice),
         terms: terms(dice),
     });
@@ -46,7 +46,7 @@ fn scope(dice: &mut Dice) -> Scope {
         runbooks: Vec::new(),
         labels: BTreeMap::new(),
         targets: match dice.below(3) {
-            0 => vec!["db:*".parse().unwrap()],
+            0 => vec!["db:*".parse().expect("a name")],
             _ => Vec::new(),
         },
         effects: effects.into_iter().filter(|_| dice.one_in(3)).collect(),
@@ -58,7 +58,7 @@ fn terms(dice: &mut Dice) -> Terms {
     for guard in ["backup", "snapshot"] {
         if dice.one_in(2) {
             let age = dice.one_in(2).then(|| Millis::from_secs(1 + dice.below(9)));
-            guards.insert(guard.parse().unwrap(), age);
+            guards.insert(guard.parse().expect("a name"), age);
         }
     }
     let windows = ["off_peak", "weekend"].into_iter();
@@ -68,7 +68,7 @@ fn terms(dice: &mut Dice) -> Terms {
         not_requester: dice.one_in(2),
         windows: windows
             .filter(|_| dice.one_in(3))
-            .map(|name| name.parse().unwrap())
+            .map(|name| name.parse().expect("a name"))
             .collect(),
         timeout: dice
             .one_in(3)
@@ -94,7 +94,7 @@ fn canonical(plan: &Plan) -> (Plan, Vec<BTreeSet<WindowName>>) {
     for step in &mut plan.steps {
         if let Some(window) = &mut step.window {
             window.also.clear();
-            window.name = "any".parse().unwrap();
+            window.name = "any".parse().expect("a name");
         }
     }
     (plan, all)
@@ -196,7 +196,7 @@ fn nobody_s_approval_is_missed_unless_a_policy_relaxes_it() {
     assert_eq!(missed(&policy, "c![ensure=a]; g?; c, g -> a!!"), 1);
     assert_eq!(missed(&policy, "g? -> c![ensure=a] -> a!!"), 0);
     policy.relaxations.push(Relaxation {
-        name: "drills".parse().unwrap(),
+        name: "drills".parse().expect("a name"),
         on: Scope::default(),
     });
     assert_eq!(missed(&policy, "a!!"), 0);
