@@ -16,6 +16,7 @@ use super::blocks::Block;
 
 /// How long something that a page shows may take to come.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_COMPILING: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// One reader's machine.
@@ -26,6 +27,7 @@ pub(crate) struct Session {
     environment: Vec<(String, String)>,
     redactor: Redactor,
     terminals: Vec<Terminal>,
+    patience: Duration,
 }
 
 /// A terminal, and what its latest command has printed and has not been shown yet.
@@ -56,12 +58,20 @@ impl Session {
             environment: Vec::new(),
             redactor: Redactor::new(Vec::new()),
             terminals: Vec::new(),
+            patience: PATIENCE,
             dir,
         }
     }
 
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// For a page whose commands compile: a busy machine takes its time for that.
+    pub(crate) fn compiling(&mut self) {
+        self.patience = PATIENCE_COMPILING;
+        let cache = windlass_tests::cache::dir().display().to_string();
+        self.environment.push(("XDG_CACHE_HOME".to_owned(), cache));
     }
 
     /// What the page writes as `name` is `real` here.
@@ -155,7 +165,7 @@ impl Session {
     /// Waits until the terminal shows the lines; a command that does not stay must end with
     /// them.
     fn expect(&mut self, number: &str, expected: &[String], stays: bool, place: &str) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         loop {
             let terminal = self
                 .terminals

@@ -50,6 +50,7 @@ fn first_plugin() {
         }
     }
     let mut session = Session::new("/srv/plugin");
+    session.compiling();
     for block in blocks("docs/first-plugin.md") {
         if let Some(file) = block.attribute("file") {
             std::fs::write(session.dir().join(file), &block.text).unwrap();

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use windlass_tests::binary::windlass;
+use windlass_tests::cache;
 use windlass_tests::skip::skip;
 
 /// A directory with a built plugin in it, and a state directory.
@@ -28,15 +29,40 @@ impl Desk {
             ));
             return None;
         }
-        let dir = tempfile::Builder::new()
-            .prefix("wp-")
-            .tempdir()
-            .expect("a directory can be made");
-        let desk = Self(dir);
+        let desk = Self::empty();
         let build = desk.path(plugin).join("build");
         std::fs::create_dir_all(&build).expect("a directory can be made");
         std::fs::copy(&built, build.join("plugin.wasm")).expect("a file can be copied");
         Some(desk)
+    }
+
+    /// A directory without a plugin.
+    pub(crate) fn empty() -> Self {
+        let dir = tempfile::Builder::new().prefix("wp-").tempdir();
+        Self(dir.expect("a directory can be made"))
+    }
+
+    /// Puts beside a plugin what says that it is one.
+    pub(crate) fn about(&self, plugin: &str) {
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+        let about = plugins.join(plugin).join("plugin.toml");
+        std::fs::copy(about, self.path(plugin).join("plugin.toml")).expect("a file can be copied");
+    }
+
+    /// Puts a plugin's fixtures beside it; answers how many there are.
+    pub(crate) fn fixtures(&self, plugin: &str) -> usize {
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+        let (from, to) = (plugins.join(plugin).join("fixtures"), self.path(plugin));
+        let to = to.join("fixtures");
+        std::fs::create_dir(&to).expect("a directory can be made");
+        let fixtures = std::fs::read_dir(&from);
+        let fixtures = fixtures.unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        let copied = fixtures.map(|file| {
+            let file = file.expect("it can be listed").path();
+            let name = file.file_name().expect("a file has a name");
+            std::fs::copy(&file, to.join(name)).expect("a file can be copied");
+        });
+        copied.count()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -45,14 +71,12 @@ impl Desk {
 
     /// The program, called in the directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        // Compiling takes long where nothing is optimised: all tests share what it gives.
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
         let mut command = Command::new(windlass());
         command
             .args(arguments)
             .current_dir(self.0.path())
             .env("WINDLASS_STATE_DIR", self.path("state"))
-            .env("XDG_CACHE_HOME", cache);
+            .env("XDG_CACHE_HOME", cache::dir());
         command
     }
 

@@ -3,6 +3,7 @@
 
 mod adversarial;
 mod approvals;
+mod authors;
 mod by_hand;
 mod desk;
 mod endings;
@@ -19,6 +20,7 @@ mod plans;
 mod plugins;
 mod policy;
 mod preflights;
+mod recordings;
 mod refusals;
 mod runbooks;
 mod telling;

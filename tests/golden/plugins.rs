@@ -88,10 +88,15 @@ fn a_run_waits_for_the_plugin_that_it_pinned() {
     let bytes = std::fs::read(&kept).unwrap();
     std::fs::write(&kept, b"another").unwrap();
     desk.call(&["approve", &run, "go"]);
-    let lacks = ["the plugin of hi/greet is gone from the state directory"];
-    desk.call(&["resume", &run, "--no-wait"]).with(5, &lacks);
+    let lacks = |why: &str| {
+        let said = desk.call(&["resume", &run, "--no-wait"]);
+        let said = said.with(5, &["hi/greet cannot begin without its plugin"]);
+        let text = said.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(why), "no {why:?} in {text}");
+    };
+    lacks("its bytes in the state directory are others");
     std::fs::remove_file(&kept).unwrap();
-    desk.call(&["resume", &run, "--no-wait"]).with(5, &lacks);
+    lacks("it is gone from the state directory");
     let listed = desk.call(&["runs"]).with(0, &["plugin hi/greet"]);
     assert!(!listed.text.contains("succeeded"), "{}", listed.text);
     std::fs::write(&kept, bytes).unwrap();

@@ -13,6 +13,7 @@ use windlass_runbook::testing::TEST_FILE_ENDING;
 use windlass_runbook::{Files, Given, check, check_with};
 use windlass_steps::NativeSteps;
 use windlass_tests::binary::windlass;
+use windlass_tests::cache;
 use windlass_tests::skip::skip;
 
 fn runbooks() -> Vec<PathBuf> {
@@ -92,25 +93,30 @@ fn shipped_runbooks_pass_check() {
     }
 }
 
-/// False after it was said.
-fn rds_plugin_is_built() -> bool {
-    let component = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let is_built = component
-        .join("../plugins/otc-rds/build/plugin.wasm")
-        .exists();
-    if !is_built {
-        skip("plugins/otc-rds is not built: `cargo xtask plugins` builds it");
+/// Whether the plugins of the shipped runbooks are built; says so when they are not.
+fn are_built() -> bool {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+    let missing = ["alertmanager", "hello-js", "hello-python", "otc-rds"]
+        .into_iter()
+        .find(|name| !plugins.join(name).join("build/plugin.wasm").exists());
+    if let Some(name) = missing {
+        skip(&format!(
+            "plugins/{name} is not built: `cargo xtask plugins` builds it"
+        ));
     }
-    is_built
+    missing.is_none()
 }
 
 /// Only the program itself has the host of plugins.
 fn passes_with_its_plugins(file: &Path, example: &Path) {
-    if !rds_plugin_is_built() {
+    if !are_built() {
         return;
     }
     let mut check = std::process::Command::new(windlass());
-    check.arg("check").arg(file);
+    check
+        .arg("check")
+        .arg(file)
+        .env("XDG_CACHE_HOME", cache::dir());
     if example.exists() {
         check.arg("--input-file").arg(example);
     }
@@ -125,7 +131,7 @@ fn passes_with_its_plugins(file: &Path, example: &Path) {
 /// Whoever starts the vendor's procedure says why an interruption is acceptable.
 #[test]
 fn an_upgrade_without_a_reason_for_its_interruption_is_refused() {
-    if !rds_plugin_is_built() {
+    if !are_built() {
         return;
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/rds_pg_minor_upgrade.yaml");

@@ -20,6 +20,7 @@ fn test_in(folder: &Path, arguments: &[&str]) -> (String, Option<i32>) {
         .arg("test")
         .args(arguments)
         .current_dir(folder)
+        .env("XDG_CACHE_HOME", windlass_tests::cache::dir())
         .env("LANG", "C.UTF-8")
         .env_remove("LC_ALL")
         .output()
@@ -35,6 +36,9 @@ const ALL: [&str; 3] = ["--coverage", "--min-coverage", "100"];
 
 #[test]
 fn tests_of_shipped_runbooks_reach_all_of_them() {
+    if !crate::are_built() {
+        return;
+    }
     let (printed, code) = test_in(root(), &[&["runbooks/"], ALL.as_slice()].concat());
     assert_eq!(code, Some(0), "{printed}");
     for runbook in crate::runbooks() {

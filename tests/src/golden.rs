@@ -88,6 +88,11 @@ impl Test {
         self.environment.push((name, value.to_owned()));
     }
 
+    /// Replaces a text of this test by `name` in what follows.
+    pub fn hide(&mut self, text: &str, name: &'static str) {
+        self.redactor.hide(text, name);
+    }
+
     /// The state directory.
     pub fn state(&self) -> PathBuf {
         self.dir.path().join("state")

@@ -1,6 +1,7 @@
 //! Harness shared by the suites over the built binary.
 
 pub mod binary;
+pub mod cache;
 pub mod golden;
 pub mod journal;
 pub mod life;

@@ -25,6 +25,13 @@ impl Redactor {
         }
     }
 
+    /// Replaces one more fixed text.
+    pub fn hide(&mut self, text: &str, name: &'static str) {
+        self.fixed.push((text.to_owned(), name));
+        self.fixed
+            .sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+    }
+
     /// The run ids that were seen, in their order.
     pub fn runs(&self) -> &[String] {
         &self.runs

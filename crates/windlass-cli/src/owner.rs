@@ -64,6 +64,8 @@ pub(crate) struct Manner {
     pub(crate) door: Door,
     /// Who else may use the socket.
     pub(crate) socket_group: Option<String>,
+    /// Where a fixture of each call of a plugin is written.
+    pub(crate) record: Option<PathBuf>,
 }
 
 impl Manner {
@@ -73,6 +75,7 @@ impl Manner {
             go_on: GoOn::All,
             door: Door::Terminal,
             socket_group: None,
+            record: None,
         }
     }
 
@@ -82,6 +85,7 @@ impl Manner {
             go_on: GoOn::Asked,
             door: Door::Directory,
             socket_group: None,
+            record: None,
         }
     }
 }
@@ -106,7 +110,7 @@ impl Owned {
         let governing = policy::load(place, &*store, &by)?;
         let options = Options {
             clock: clock.clone(),
-            plugins: Some(plugins::kept(lock.dir(), clock)),
+            plugins: Some(plugins::kept(lock.dir(), clock, manner.record)),
             go_on: manner.go_on,
             messenger: Some(Arc::new(Notifier)),
             governing,

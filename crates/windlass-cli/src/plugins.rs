@@ -186,9 +186,14 @@ pub(crate) fn options(clock: Arc<dyn Clock>) -> Options {
     }
 }
 
-/// The plugins that the runs of a state directory pin.
-pub(crate) fn kept(dir: &StateDir, clock: Arc<dyn Clock>) -> Arc<Kept> {
-    Arc::new(Kept::new(&dir.plugins(), options(clock)))
+/// The plugins that the runs of a state directory pin. What they do is written down as
+/// fixtures into `record`, where that is wanted.
+pub(crate) fn kept(dir: &StateDir, clock: Arc<dyn Clock>, record: Option<PathBuf>) -> Arc<Kept> {
+    let options = Options {
+        record,
+        ..options(clock)
+    };
+    Arc::new(Kept::new(&dir.plugins(), options))
 }
 
 /// Keeps the plugins of a plan, which this process has just made, where its run finds them.

@@ -63,7 +63,7 @@ impl Private {
         let clock = Arc::new(SystemClock::default());
         let options = Options {
             clock: clock.clone(),
-            plugins: Some(plugins::kept(&dir, clock)),
+            plugins: Some(plugins::kept(&dir, clock, None)),
             ..Options::new(lock, store, sources())
         };
         let engine = Engine::open(options).await?;

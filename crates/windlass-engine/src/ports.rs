@@ -45,9 +45,16 @@ pub trait Plugins: Send + Sync {
     /// judged that somebody else made.
     fn actions(&self, digest: &Digest) -> Work<Result<BTreeMap<String, Action>, String>>;
 
-    /// The runner of an action with the powers that the plan gives it. `None` while the
-    /// plugin's bytes are not here, or are others: the run waits for them.
-    fn runner(&self, plugin: &Plugin, action: &str) -> Option<Arc<dyn StepRunner>>;
+    /// Loads a plugin, unless it is loaded: before a run goes on, so that no attempt fails
+    /// for want of it. Whether it could is what [`Plugins::runner`] says.
+    fn load(&self, digest: &Digest) -> Work<()>;
+
+    /// The runner of an action with the powers that the plan gives it.
+    ///
+    /// # Errors
+    /// Why the plugin cannot be used: its bytes are not here, are others, or could not be
+    /// loaded. The run waits for it.
+    fn runner(&self, plugin: &Plugin, action: &str) -> Result<Arc<dyn StepRunner>, String>;
 }
 
 /// Runs the attempts of one action.

@@ -73,15 +73,22 @@ impl Shared {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The runner of an action in a run of this plan; `None` while it is not here.
+    /// The runner of an action in a run of this plan.
+    ///
+    /// # Errors
+    /// Why there is none here.
     pub(crate) fn runner(
         &self,
         plan: Option<&Plan>,
         uses: &ActionName,
-    ) -> Option<Arc<dyn StepRunner>> {
+    ) -> Result<Arc<dyn StepRunner>, String> {
+        let none = || "this owner has no plugin for it".to_owned();
         match plan.and_then(|plan| plan.plugin_of(uses)) {
-            Some((plugin, action)) => self.plugins.as_ref()?.runner(plugin, action),
-            None => self.runners.get(uses).cloned(),
+            Some((plugin, action)) => {
+                let plugins = self.plugins.as_ref().ok_or_else(none)?;
+                plugins.runner(plugin, action)
+            }
+            None => self.runners.get(uses).cloned().ok_or_else(none),
         }
     }
 

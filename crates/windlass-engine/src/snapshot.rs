@@ -1,6 +1,6 @@
 //! A run as it stands after its newest durable record, for looking at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::id::{ActionName, RunId, SecretName};
 use windlass_core::time::Timestamp;
@@ -28,8 +28,8 @@ pub struct Snapshot {
 pub struct Lacks {
     /// Values that this process was not given; see `Engine::bring_secrets`.
     pub secrets: BTreeSet<SecretName>,
-    /// Actions that no source of this process offers.
-    pub actions: BTreeSet<ActionName>,
+    /// Actions that this process has no runner for, each with the reason.
+    pub actions: BTreeMap<ActionName, String>,
 }
 
 impl Lacks {
@@ -43,7 +43,7 @@ impl Lacks {
 impl std::fmt::Display for Lacks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let secrets: Vec<&str> = self.secrets.iter().map(SecretName::as_str).collect();
-        let actions: Vec<&str> = self.actions.iter().map(ActionName::as_str).collect();
+        let actions: Vec<&str> = self.actions.keys().map(ActionName::as_str).collect();
         match (secrets.is_empty(), actions.is_empty()) {
             (true, true) => Ok(()),
             (false, true) => write!(f, "secrets {}", secrets.join(", ")),

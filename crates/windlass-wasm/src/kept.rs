@@ -1,10 +1,10 @@
 //! The plugins that plans pin: their bytes lie in a directory, each under its digest, and
-//! are looked at again before they are used. One is loaded when its first step runs, and
-//! stays loaded. Not responsible for how the bytes come there.
+//! are looked at again before they are used. One is loaded when a run that pins it goes on,
+//! and stays loaded; one that cannot be is lacking, with the reason. Not responsible for how the bytes come there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 use windlass_core::catalog::Action;
@@ -28,7 +28,15 @@ struct Inner {
     options: Options,
     /// Made for the first plugin: most engines have none.
     host: OnceLock<Result<Host, String>>,
-    known: Mutex<BTreeMap<Digest, Arc<OnceCell<Plugin>>>>,
+    known: Mutex<BTreeMap<Digest, Arc<Place>>>,
+}
+
+/// Where a plugin is loaded.
+#[derive(Default)]
+struct Place {
+    plugin: OnceCell<Plugin>,
+    /// Why the last try to load it failed.
+    refused: Mutex<Option<String>>,
 }
 
 impl Kept {
@@ -42,17 +50,20 @@ impl Kept {
         }))
     }
 
-    /// Where a plugin is loaded; `None` while its bytes are not there or are others.
-    fn place(&self, digest: &Digest) -> Option<Arc<OnceCell<Plugin>>> {
+    /// Where a plugin is loaded.
+    ///
+    /// # Errors
+    /// Its bytes are not here, or are others.
+    fn place(&self, digest: &Digest) -> Result<Arc<Place>, String> {
         let known = || self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = known().get(digest) {
-            return Some(place.clone());
+            return Ok(place.clone());
         }
-        self.0.bytes(digest).ok()?;
-        Some(known().entry(*digest).or_default().clone())
+        self.0.bytes(digest)?;
+        Ok(known().entry(*digest).or_default().clone())
     }
 
-    async fn plugin(&self, digest: &Digest, place: &OnceCell<Plugin>) -> Result<Plugin, String> {
+    async fn plugin(&self, digest: &Digest, place: &Place) -> Result<Plugin, String> {
         let load = || async {
             let inner = self.0.clone();
             let digest = *digest;
@@ -61,7 +72,15 @@ impl Kept {
             let host = self.0.host()?;
             host.load(bytes).await.map_err(|error| error.to_string())
         };
-        place.get_or_try_init(load).await.cloned()
+        let loaded = place.plugin.get_or_try_init(load).await.cloned();
+        *place.refused() = loaded.as_ref().err().cloned();
+        loaded
+    }
+}
+
+impl Place {
+    fn refused(&self) -> MutexGuard<'_, Option<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,14 +93,18 @@ impl Inner {
     /// The bytes with this digest.
     fn bytes(&self, digest: &Digest) -> Result<Vec<u8>, String> {
         let path = self.dir.join(format!("{digest}.wasm"));
-        let about = std::fs::metadata(&path).map_err(|error| error.to_string())?;
+        let about = std::fs::metadata(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "it is gone from the state directory".to_owned(),
+            _ => format!("it cannot be read: {error}"),
+        })?;
         if !about.is_file() || about.len() > COMPONENT_BYTES_MAX as u64 {
-            return Err("it is no plugin's file".to_owned());
+            return Err("its file in the state directory is none of a plugin".to_owned());
         }
-        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let bytes = std::fs::read(&path);
+        let bytes = bytes.map_err(|error| format!("it cannot be read: {error}"))?;
         match Digest::of(&bytes) == *digest {
             true => Ok(bytes),
-            false => Err("its bytes are others".to_owned()),
+            false => Err("its bytes in the state directory are others".to_owned()),
         }
     }
 }
@@ -90,7 +113,7 @@ impl Plugins for Kept {
     fn actions(&self, digest: &Digest) -> Work<Result<BTreeMap<String, Action>, String>> {
         let (kept, digest) = (self.clone(), *digest);
         Box::pin(async move {
-            let place = kept.place(&digest).ok_or("its bytes are not here")?;
+            let place = kept.place(&digest)?;
             let plugin = kept.plugin(&digest, &place).await?;
             let actions = plugin.manifest().actions.iter();
             Ok(actions
@@ -99,9 +122,24 @@ impl Plugins for Kept {
         })
     }
 
-    fn runner(&self, plugin: &Pin, action: &str) -> Option<Arc<dyn StepRunner>> {
-        Some(Arc::new(Pinned {
-            place: self.place(&plugin.digest)?,
+    fn load(&self, digest: &Digest) -> Work<()> {
+        let (kept, digest) = (self.clone(), *digest);
+        Box::pin(async move {
+            if let Ok(place) = kept.place(&digest)
+                && let Err(why) = kept.plugin(&digest, &place).await
+            {
+                tracing::warn!(%digest, why, "a plugin cannot be loaded");
+            }
+        })
+    }
+
+    fn runner(&self, plugin: &Pin, action: &str) -> Result<Arc<dyn StepRunner>, String> {
+        let place = self.place(&plugin.digest)?;
+        if let Some(why) = &*place.refused() {
+            return Err(format!("it cannot be loaded: {why}"));
+        }
+        Ok(Arc::new(Pinned {
+            place,
             kept: self.clone(),
             pin: plugin.clone(),
             action: action.to_owned(),
@@ -119,7 +157,7 @@ impl std::fmt::Debug for Kept {
 #[derive(Clone)]
 struct Pinned {
     kept: Kept,
-    place: Arc<OnceCell<Plugin>>,
+    place: Arc<Place>,
     pin: Pin,
     action: String,
 }

@@ -32,6 +32,7 @@ Examples:
   windlass run upgrade.yaml --input instance=db-1
   windlass run upgrade.yaml --input-file inputs.json --secret pg_password=file:/run/pw
   windlass run nightly.yaml --no-wait --json < /dev/null
+  windlass run first.yaml --record plugins/rds/fixtures
 
 Exit codes: 0 succeeded, 1 failed, 2 wrong input or runbook, 4 cancelled,
 5 waits for a person (--no-wait), 6 parked or detached by a signal; see windlass --help")]
@@ -55,6 +56,9 @@ pub(crate) struct Args {
     /// Stop with code 5 instead of waiting for a person
     #[arg(long)]
     no_wait: bool,
+    /// Write down each call of a plugin as a fixture that `windlass plugin test` plays
+    #[arg(long, value_name = "DIR", conflicts_with = "detach")]
+    record: Option<PathBuf>,
     /// Print each record as a line of JSON, and nothing else
     #[arg(long)]
     json: bool,
@@ -72,8 +76,19 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     let link = if args.detach {
         Link::Peer(Link::peer(place).await?)
     } else {
-        Link::open(place, Manner::staying()).await?
+        let manner = Manner {
+            record: args.record.clone(),
+            ..Manner::staying()
+        };
+        Link::open(place, manner).await?
     };
+    if let (Some(_), Link::Peer(_)) = (&args.record, &link) {
+        return Err(Error::Usage(
+            "--record needs to own the state directory, and another process does: stop it, or \
+             use another --state-dir"
+                .to_owned(),
+        ));
+    }
     let text = runbook.text;
     plugins::keep(plan.plan(), &place.root)?;
     let (run, how) = match &link {
@@ -106,5 +121,9 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     }
     let mut screen = Screen::new(args.json);
     screen.say_end(&[format!("run {run}{how}")]);
+    if let Some(dir) = &args.record {
+        let told = format!("what its plugins do is recorded into {}", dir.display());
+        screen.say_end(&[told]);
+    }
     drive(place, link, &run, 0, screen, interrupt, args.no_wait).await
 }

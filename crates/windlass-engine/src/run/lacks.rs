@@ -23,8 +23,8 @@ impl Lacks {
         input: &Input,
     ) -> Self {
         let mut lacks = Self::default();
-        if shared.runner(state.plan(), uses).is_none() {
-            lacks.actions.insert(uses.clone());
+        if let Err(why) = shared.runner(state.plan(), uses) {
+            lacks.actions.insert(uses.clone(), why);
         }
         lacks.secrets = missing(shared, run, input.secrets());
         lacks

@@ -47,7 +47,7 @@ impl Task {
     /// Hands an attempt over. The intent is consumed: nothing is handed over twice.
     pub(super) fn launch(&mut self, intent: FreshIntent, attempt: Attempt) {
         let shared = &self.shared;
-        let Some(runner) = shared.runner(self.snapshot.state.plan(), &attempt.call.uses) else {
+        let Ok(runner) = shared.runner(self.snapshot.state.plan(), &attempt.call.uses) else {
             // An intent that lacks its runner is never recorded; see `step`.
             tracing::error!(run = %self.run, node = %attempt.node, "an intent has no runner");
             return;

@@ -39,7 +39,7 @@ impl Task {
             }
         };
         let shared = &self.shared;
-        let Some(runner) = shared.runner(self.snapshot.state.plan(), &call.uses) else {
+        let Ok(runner) = shared.runner(self.snapshot.state.plan(), &call.uses) else {
             return;
         };
         let asked_at = shared.clock.now();

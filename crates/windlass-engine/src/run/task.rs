@@ -156,6 +156,7 @@ impl Task {
         if self.snapshot.next_seq == 0 {
             self.is_opened = true;
         } else {
+            self.load_plugins().await;
             self.take_over().await?;
         }
         loop {
@@ -306,8 +307,24 @@ impl Task {
                 }
             }
             Message::Wake if self.snapshot.next_seq == 0 => Ok(()),
-            Message::Wake if self.is_opened => self.command(Command::Tick).await,
-            Message::Wake => self.take_over().await,
+            Message::Wake => {
+                self.load_plugins().await;
+                match self.is_opened {
+                    true => self.command(Command::Tick).await,
+                    false => self.take_over().await,
+                }
+            }
+        }
+    }
+
+    /// Loads what the run pins, before anything of it is begun: what cannot be loaded is
+    /// lacking then, and fails no attempt.
+    async fn load_plugins(&self) {
+        let (Some(plan), Some(plugins)) = (self.snapshot.state.plan(), &self.shared.plugins) else {
+            return;
+        };
+        for pin in plan.plugins.values() {
+            plugins.load(&pin.digest).await;
         }
     }
 }

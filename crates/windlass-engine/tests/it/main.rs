@@ -14,6 +14,7 @@ mod lock;
 mod outbox;
 mod outcomes;
 mod parked;
+mod plugins;
 mod pruning;
 mod rehearsals;
 mod secrecy;

@@ -16,7 +16,7 @@ use windlass_journal::{MemoryStore, Store};
 
 use crate::world::*;
 
-async fn approve(engine: &Engine, run: &RunId, gate: &str) -> Command {
+pub(crate) async fn approve(engine: &Engine, run: &RunId, gate: &str) -> Command {
     let snapshot = engine.view(run).await.unwrap();
     approval(snapshot.state.digest().unwrap(), gate)
 }

@@ -1,8 +1,6 @@
 //! What only a person can settle, and the exact commands that settle it.
 //! The commands are those of `windlass-cli`; `'...'` stands where a reason belongs.
 
-use std::collections::BTreeSet;
-
 use windlass_core::id::{ActionName, NodeId, RunId, StepId};
 use windlass_core::plan::StepKind;
 use windlass_core::state::{ItemLook, Need as Needed, RunState, RunStatus, StepLook, StepPhase};
@@ -97,21 +95,18 @@ fn lacking(state: &RunState, overlay: &Overlay) -> Vec<Need> {
             next: vec![format!("windlass resume {run}")],
         });
     }
-    if !lacks.actions.is_empty() {
-        let pins: BTreeSet<String> = lacks.actions.iter().filter_map(pinned).collect();
-        let actions = names(lacks.actions.iter().map(|name| name.as_str()).collect());
-        needs.push(match pins.is_empty() {
-            true => Need {
+    for (action, why) in &lacks.actions {
+        needs.push(match pinned(action) {
+            None => Need {
                 code: "plugin".to_owned(),
-                text: format!("this owner has no plugin for {actions}: start it with one"),
+                text: format!("this owner has no plugin for {action}: start it with one"),
                 next: Vec::new(),
             },
-            false => Need {
+            Some(file) => Need {
                 code: "plugin".to_owned(),
                 text: format!(
-                    "the plugin of {actions} is gone from the state directory, or is another \
-                     one: put it back as {}",
-                    names(pins.iter().map(String::as_str).collect())
+                    "{action} cannot begin without its plugin, {file} in the state directory: \
+                     {why}"
                 ),
                 next: vec![format!("windlass resume {run}")],
             },

@@ -451,9 +451,8 @@ fn every_state_has_its_sentence() {
             "a plugin",
             {
                 let mut told = Told::of(vec![gate("go", &[])]);
-                told.lacks.actions = ["rds/x"]
-                    .map(|name| name.parse::<ActionName>().unwrap())
-                    .into();
+                let action = "rds/x".parse::<ActionName>().unwrap();
+                told.lacks.actions = [(action, "gone".to_owned())].into();
                 told
             },
             "the owner of the state directory, as this owner has no plugin for rds/x: start it \

@@ -38,15 +38,13 @@ async fn only_what_the_plan_grants_is_sent() {
     };
     let local = ["127.0.0.0/8"];
     // Bytes that are not there, or others, are no plugin.
-    assert!(
-        kept.runner(&pin("{endpoint}/open/**", &local), "ask")
-            .is_none()
-    );
+    let refused = |why: &str| {
+        let refused = kept.runner(&pin("{endpoint}/open/**", &local), "ask");
+        assert_eq!(refused.err().as_deref(), Some(why));
+    };
+    refused("it is gone from the state directory");
     std::fs::write(&file, b"another").unwrap();
-    assert!(
-        kept.runner(&pin("{endpoint}/open/**", &local), "ask")
-            .is_none()
-    );
+    refused("its bytes in the state directory are others");
     std::fs::write(&file, bytes).unwrap();
     let ask = async |pin: Pin, path: &str| {
         let with = json!({"endpoint": here.clone(), "url": format!("{here}{path}")});
@@ -205,4 +203,24 @@ async fn a_granted_name_leads_to_no_forbidden_address() {
     ended.failed(Effected::None, "address_refused");
     let asked = "GET https://metadata.example.test/latest";
     told(&ended, RefusedBy::Address, asked, "it is never reached");
+}
+
+/// The bytes are those that the plan names, and no plugin of this host.
+#[tokio::test]
+async fn what_cannot_be_loaded_is_no_runner_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = b"\0asm\x0d\0\x01\0";
+    let digest = Digest::of(bytes);
+    std::fs::write(dir.path().join(format!("{digest}.wasm")), bytes).unwrap();
+    let kept = Kept::new(dir.path(), options());
+    let pin = Pin {
+        source: "./other".to_owned(),
+        version: "1.0.0".to_owned(),
+        digest,
+        actions: [("ask".to_owned(), Vec::new())].into(),
+        networks: Vec::new(),
+    };
+    kept.load(&digest).await;
+    let why = kept.runner(&pin, "ask").err().unwrap();
+    assert!(why.starts_with("it cannot be loaded: "), "{why}");
 }

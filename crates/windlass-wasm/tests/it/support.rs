@@ -60,7 +60,9 @@ impl Resolver for Names {
 
 /// Of a host that may reach this machine, and no other private address.
 pub(crate) fn options() -> Options {
-    let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    // The directory in which the program's own tests keep theirs.
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let compiled = temporary.with_file_name("cache").join("windlass/plugins");
     let reach = Reach::with(vec!["127.0.0.0/8".parse().unwrap()]);
     let client = Client::new(reach).allowing_plaintext();
     Options {
