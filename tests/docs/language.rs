@@ -12,7 +12,7 @@ use super::blocks::blocks;
 fn every_example_of_the_language_is_right() {
     let dir = tempfile::tempdir().unwrap();
     let mut checked = 0;
-    let pages = ["docs/language.md", "docs/secrets.md"];
+    let pages = ["docs/language.md", "docs/secrets.md", "docs/windows.md"];
     for block in pages.into_iter().flat_map(blocks) {
         let name = block.attribute("file").map(str::to_owned);
         let path = dir.path().join(name.as_deref().unwrap_or("runbook.yaml"));

@@ -226,6 +226,12 @@ codes! {
     UNDER_POLICY = "WL0825", "The policy does not let the runbook run.";
     APPROVAL_GROUPS = "WL0850", "A gate asks for groups in a way that no approvals could fill.";
     FACTS = "WL0851", "A fact of a gate cannot be what an approval rests on.";
+    WINDOW_PLACE = "WL0880", "A window stands where nothing begins in one.";
+    WINDOW_COVERS = "WL0881", "A window covers a step that does not come after its own.";
+    WINDOW_OVERLAP = "WL0882", "A step is in the segments of two windows.";
+    WINDOW_LEAD = "WL0883", "A step with a lead prepares no segment.";
+    WINDOW_END = "WL0884", "A gate expires with an opening, and not exactly one segment is behind it.";
+    WINDOW_UNBOUNDED = "WL0885", "Nobody knows how long a segment may take.";
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::keys;
 use super::names::Around;
 use super::templates::{Wanted, template};
 use super::world::World;
-use crate::codes::{APPROVAL_GROUPS, LATER_KEY};
+use crate::codes::APPROVAL_GROUPS;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Node, NodeKind};
 
@@ -32,7 +32,7 @@ pub(super) fn gate(
     let units = |node| echoed::units(world, node, once);
     (found.len() == before).then(|| Gate {
         expires,
-        window_end: false,
+        window_end: is_window_end(&fields),
         show: show.unwrap_or_default(),
         show_units: shown_node.map(units).unwrap_or_default(),
         not_requester,
@@ -101,18 +101,16 @@ fn quorum(node: &Node, found: &mut Found) -> Option<Quorum> {
     }
 }
 
+/// How long it waits, unless it is until the end of an opening.
 fn expires(fields: &Fields<'_>, found: &mut Found) -> Option<windlass_core::time::Millis> {
-    let node = fields.value("expires")?;
-    if node.as_text() == Some("window_end") {
-        let message = "`window_end` is not supported by this version";
-        found.push(
-            Diagnostic::error(LATER_KEY, message)
-                .at(node.span, "not supported yet")
-                .help("write a duration such as 30m"),
-        );
-        return None;
+    match is_window_end(fields) {
+        true => None,
+        false => fields.duration("expires", found),
     }
-    fields.duration("expires", found)
+}
+
+fn is_window_end(fields: &Fields<'_>) -> bool {
+    fields.value("expires").and_then(Node::as_text) == Some("window_end")
 }
 
 /// What the approver is shown, in the author's order.

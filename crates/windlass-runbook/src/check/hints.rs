@@ -152,6 +152,11 @@ const FOREIGN_KEYS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "a step",
+        &["covers", "lead"],
+        "it stands in the window: `window: {name: off_peak, covers: verify}`",
+    ),
+    (
+        "a step",
         &["parallel", "concurrency"],
         "steps that do not need each other run side by side; `max_parallel` bounds the items of `for_each`",
     ),

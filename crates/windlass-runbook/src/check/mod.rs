@@ -33,6 +33,7 @@ mod templates;
 mod typed;
 mod units;
 mod vault;
+mod windows;
 mod world;
 
 pub use manual::stated_value;
@@ -306,6 +307,7 @@ fn runbook(
     if let Some(flat) = &mut steps {
         grants::check(&world, &world.secret_hosts, &flat.steps, found);
         guards::of_databases(target.as_ref(), &mut flat.steps);
+        windows::check(&world, &flat.steps, found);
     }
     let lowered = steps.as_ref().map(|flat| flat.steps.as_slice());
     let plugins = plugins::pins(&plugins, &world, &graph, lowered, found);

@@ -19,6 +19,7 @@ use super::keys;
 use super::names::{Around, Outputs, bare, bare_for};
 use super::templates::{Wanted, template};
 use super::typed::{self, Wants};
+use super::windows;
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
     KEY_NEEDS_CHANGE, KEYS_CLASH, MISSING_PARAM, NO_UNDO, POINT_IN_TIME, UNKNOWN_PARAM,
@@ -55,6 +56,10 @@ pub(super) fn step(
         Form::Wait => wait(world, fields, once, found).map(|span| StepKind::Wait { span }),
         Form::Action { .. } => action_kind(world, draft, fields, once, on_failure, found),
     };
+    let window = match &draft.form {
+        Form::Action { .. } => windows::window(draft, fields, found),
+        Form::Broken | Form::Inlined { .. } | Form::Gate | Form::Wait => Some(None),
+    };
     let (provides, guards) = match &draft.form {
         Form::Action { action, .. } => {
             let stated = typed::stated(world, index, once);
@@ -78,7 +83,7 @@ pub(super) fn step(
         ensure,
         provides: provides?,
         guards: guards?,
-        window: None,
+        window: window?,
         finally: draft.finally,
     })
 }

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 49] {
+    pub(super) fn all_keys() -> [&'static Keys; 50] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -214,6 +214,7 @@ mod tests {
             &keys::MANUAL,
             &keys::VALUE,
             &keys::WAIT,
+            &keys::WINDOW,
             &keys::GATE,
             &keys::APPROVAL,
             &keys::QUORUM,

@@ -7,7 +7,7 @@ use crate::policy::keys as policy;
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 50] {
+fn maps() -> [(&'static str, &'static Keys); 51] {
     [
         ("A runbook", &keys::TOP),
         ("A plugin", &keys::PLUGIN),
@@ -26,6 +26,7 @@ fn maps() -> [(&'static str, &'static Keys); 50] {
         ("Another attempt: `retry`", &keys::RETRY),
         ("Evidence that is given: `provides`", &keys::PROVIDES),
         ("Evidence that is demanded: `guards`", &keys::GUARD),
+        ("When a change begins: `window`", &keys::WINDOW),
         ("A look after a doubt: `reconcile`", &keys::RECONCILE),
         ("The way back: `undo`", &keys::UNDO),
         ("A check of `assert`", &keys::CHECK),

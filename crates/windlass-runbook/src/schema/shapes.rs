@@ -98,6 +98,13 @@ impl Schema<'_> {
                 let item = self.reference(keys);
                 json!({"type": "array", "items": item})
             }
+            Shape::NameOr(keys) => {
+                let map = self.reference(keys);
+                json!({"anyOf": [{"type": "string", "pattern": NAME}, map]})
+            }
+            Shape::Expiry => json!({
+                "anyOf": [{"type": "string", "pattern": SOME_DURATION}, {"const": "window_end"}],
+            }),
             Shape::OneOrMore(keys) => {
                 let one = self.reference(keys);
                 let more =

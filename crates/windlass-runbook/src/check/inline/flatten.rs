@@ -336,11 +336,16 @@ fn step_inside(
         step.needs.iter().map(renamed).collect::<Result<_, _>>()?
     };
     let ensure = step.ensure.as_ref().map(renamed).transpose()?;
+    let mut window = step.window.clone();
+    if let Some(window) = &mut window {
+        window.covers = window.covers.as_ref().map(renamed).transpose()?;
+    }
     Ok(Step {
         id,
         needs,
         when,
         ensure,
+        window,
         finally,
         ..rewritten
     })

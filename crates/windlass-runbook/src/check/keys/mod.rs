@@ -12,7 +12,7 @@ pub(crate) use book::{
 };
 pub(crate) use steps::{
     ACTION, APPROVAL, CHECK, FACT, GATE, GUARD, INLINED, MANUAL, PROVIDES, QUORUM, RECONCILE,
-    RETRY, UNDO, UNTIL, WAIT,
+    RETRY, UNDO, UNTIL, WAIT, WINDOW,
 };
 pub(crate) use values::{FIELD, INPUT, ITEM, OUTPUT, VALUE};
 
@@ -151,6 +151,10 @@ pub(crate) enum Shape {
     ListOf(&'static Keys),
     /// A map with these keys, or a list of such maps.
     OneOrMore(&'static Keys),
+    /// A name, or a map with more than it.
+    NameOr(&'static Keys),
+    /// A duration, or the end of an opening.
+    Expiry,
     /// One answer, or a list with one for each time.
     Answers(&'static Answer),
     /// Such answers by the names of steps.
@@ -209,6 +213,8 @@ impl Shape {
             Shape::Members(_) => "a map of maps",
             Shape::ListOf(_) => "a list of maps",
             Shape::OneOrMore(_) => "a map or a list of maps",
+            Shape::NameOr(_) => "a name or a map",
+            Shape::Expiry => "a duration or `window_end`",
             Shape::Answers(_) => "an answer or a list of answers",
             Shape::AnswersByStep(_) => "a map of answers",
             Shape::WordsByStep(_) => "a map of words",

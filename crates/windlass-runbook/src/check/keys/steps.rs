@@ -116,6 +116,34 @@ const GUARDS: Key = key(
     "{guard: backup, max_age: 24h}",
 );
 
+const WINDOW_KEY: Key = key(
+    "window",
+    Shape::NameOr(&WINDOW),
+    "The window of the policy that the change begins in.",
+    "{name: off_peak, covers: verify}",
+);
+
+pub(crate) static WINDOW: Keys = Keys {
+    of: "a window",
+    known: &[
+        must("name", Shape::Name, "Its name in the policy.", "off_peak"),
+        key(
+            "lead",
+            Shape::Duration,
+            "How long before the opening the step may begin, to prepare the segment behind it.",
+            "3h",
+        ),
+        key(
+            "covers",
+            Shape::Name,
+            "The last step of the segment that begins here: up to it nothing waits for time.",
+            "verify",
+        ),
+    ],
+    later: &[],
+    refused: &[],
+};
+
 pub(crate) static ACTION: Keys = Keys {
     of: "a step",
     known: &[
@@ -154,9 +182,10 @@ pub(crate) static ACTION: Keys = Keys {
         ),
         PROVIDES_KEY,
         GUARDS,
+        WINDOW_KEY,
         TITLE,
     ],
-    later: &["window", "covers", "lock", "on"],
+    later: &["lock", "on"],
     refused: &[],
 };
 
@@ -240,9 +269,10 @@ pub(crate) static MANUAL: Keys = Keys {
         UNDO_KEY,
         ENSURE,
         GUARDS,
+        WINDOW_KEY,
         TITLE,
     ],
-    later: &["window", "covers"],
+    later: &[],
     refused: &["timeout", "retry", "until", "done", "outputs", "provides"],
 };
 
@@ -285,7 +315,7 @@ pub(crate) static APPROVAL: Keys = Keys {
     known: &[
         key(
             "expires",
-            Shape::Duration,
+            Shape::Expiry,
             "How long the gate waits, and how long an approval holds unused.",
             "30m",
         ),
