@@ -124,8 +124,11 @@ fn date(text: &str) -> Option<(usize, &'static str)> {
     if let Some(length) = begins(text, "9999-99-99T99:99:99Z") {
         return Some((length, "[DATE]"));
     }
-    let length = begins(text, "9999-99-99 99:99:99").or_else(|| begins(text, "9999-99-99 99:99"));
-    Some((length?, "[DATE]"))
+    if let Some(length) = begins(text, "9999-99-99 99:99:99") {
+        return Some((length, "[DATE]"));
+    }
+    // What is near is told by its clock alone, unless midnight lies between.
+    Some((begins(text, "9999-99-99 99:99")?, "[TIME]"))
 }
 
 fn clock(text: &str) -> Option<(usize, &'static str)> {
