@@ -80,8 +80,8 @@ fn compare(path: &Path, found: &str) -> Option<String> {
 fn wrong_runbooks_are_refused_with_reasons() {
     let mut different = Vec::new();
     let mut unseen: Vec<&str> = CODES.iter().map(|code| code.id()).collect();
-    // Those of test files are in `test_files.rs`.
-    unseen.retain(|id| !id.starts_with("WL080"));
+    // Those of test files are in `test_files.rs`, those of policies in `wrong_policies.rs`.
+    unseen.retain(|id| !id.starts_with("WL080") && !id.starts_with("WL082"));
     let books = books("wrong");
     for path in &books {
         let checked = checked(path);
