@@ -60,6 +60,19 @@ fn first_plugin() {
     }
 }
 
+/// What a rehearsal says of the page's runbook, and of one with a fault in it.
+#[test]
+fn rehearse() {
+    let mut session = Session::new("/srv/move");
+    for block in blocks("docs/rehearse.md") {
+        if let Some(file) = block.attribute("file") {
+            std::fs::write(session.dir().join(file), &block.text).unwrap();
+        } else if block.info.first().is_some_and(|word| word == "console") {
+            session.play(&block);
+        }
+    }
+}
+
 /// `sudo -u bob` of a page.
 fn sudo(other: &OtherUser) -> String {
     let words = other.words().join(" ");

@@ -2,6 +2,7 @@
 //! that stand beside it as an example, and its tests reach all of it.
 
 mod first;
+mod rehearsed;
 mod testing;
 
 use std::collections::BTreeMap;

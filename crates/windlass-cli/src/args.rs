@@ -115,6 +115,7 @@ pub(crate) enum Command {
     Fmt(command::fmt::Args),
     Plan(command::plan::Args),
     Test(command::test::Args),
+    Rehearse(command::rehearse::Args),
     Preflight(command::preflight::Args),
     Actions(command::actions::Args),
     Plugin(command::plugin::Args),

@@ -10,6 +10,7 @@ mod command;
 mod diff;
 mod error;
 mod exit_codes;
+mod explored;
 mod findings;
 mod follow;
 mod given;
@@ -97,6 +98,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Fmt(args) => command::fmt::perform(&args),
         Command::Plan(args) => command::plan::perform(args, place).await,
         Command::Test(args) => command::test::perform(args),
+        Command::Rehearse(args) => command::rehearse::perform(args),
         Command::Preflight(args) => command::preflight::perform(args).await,
         Command::Actions(args) => command::actions::perform(&args),
         Command::Plugin(args) => command::plugin::perform(&args).await,

@@ -4,6 +4,7 @@
 //! - [`Engine`]: the owner's handle; [`offline`]: what can be done without an owner.
 //! - [`redact`]: no secret gets past it; [`printable`]: no escape sequence.
 //! - [`ports`], [`attempt`]: what runners, clocks and catalogs implement and are handed.
+//! - [`explore`]: every outcome of a plan, with values that stand for all others.
 //! - [`rehearsal`]: a plan with mocked work and a clock that jumps; no store, no runner.
 //! - [`state_dir`], [`owner`]: the directory, and the lock that makes a process its owner.
 //!
@@ -15,6 +16,7 @@ pub mod attempt;
 mod clock;
 mod engine;
 mod error;
+pub mod explore;
 pub mod facts;
 #[cfg(feature = "failpoints")]
 mod failpoints;

@@ -232,6 +232,10 @@ codes! {
     WINDOW_LEAD = "WL0883", "A step with a lead prepares no segment.";
     WINDOW_END = "WL0884", "A gate expires with an opening, and not exactly one segment is behind it.";
     WINDOW_UNBOUNDED = "WL0885", "Nobody knows how long a segment may take.";
+
+    INVARIANT_SYNTAX = "WL0900", "An invariant of a test file is no expression.";
+    INVARIANT_NAME = "WL0901", "An invariant speaks of what no run has.";
+    INVARIANT_TYPE = "WL0902", "An invariant is no condition.";
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod lock;
 mod node;
 pub mod outline;
 pub mod picture;
+pub mod places;
 mod plugin;
 pub mod policy;
 pub mod preflight;

@@ -29,6 +29,7 @@ pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod preflight;
 pub(crate) mod prune;
+pub(crate) mod rehearse;
 pub(crate) mod reject;
 pub(crate) mod resolve;
 pub(crate) mod resume;

@@ -73,7 +73,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
 }
 
 /// The same; `None` also when there is no such file.
-pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
     match path.try_exists() {
         Ok(true) => read(path),
         Ok(false) => Ok(None),

@@ -21,7 +21,7 @@ use crate::runbook::Beside;
 use crate::sources::{catalog, sources};
 use crate::text;
 
-pub(crate) use files::{find, is_test_file};
+pub(crate) use files::{find, is_test_file, read_if_there};
 
 /// What all test files gave.
 #[derive(Debug)]

@@ -3,10 +3,12 @@
 //! rehearses a plan with it; nothing of it is ever stored in a journal.
 
 mod expected;
+mod invariant;
 mod pattern;
 mod script;
 
 pub use expected::{Expected, Rest};
+pub use invariant::{Invariant, When};
 pub use pattern::{EVENT_KINDS, Pattern, Subject};
 pub use script::{
     APPROVER, Act, Cue, Decision, Ending, FactScript, GateReply, GateScript, LookReply, Mock,

@@ -3,7 +3,9 @@
 //! so that a decision can be tried on a copy whatever the size of the plan.
 
 mod audit;
+mod essence;
 mod gate;
+mod glance;
 mod lock;
 mod node;
 mod scope;
@@ -18,8 +20,10 @@ use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
+pub use essence::{Mark, Reading, Regard};
 pub use gate::GateState;
 pub(crate) use gate::waits_for;
+pub use glance::Work;
 pub use lock::{Lock, LockWanted};
 pub use node::{Doubt, NodePhase, NodeState};
 pub(crate) use scope::NodeScope;

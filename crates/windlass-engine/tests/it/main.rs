@@ -9,6 +9,7 @@ mod chaos;
 mod clock_set;
 mod crash;
 mod driving;
+mod explore;
 mod facts;
 mod lock;
 mod outbox;

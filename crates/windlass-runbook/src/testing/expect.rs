@@ -18,7 +18,7 @@ use crate::node::{Entry, Node, NodeKind};
 use crate::suggest::did_you_mean;
 
 /// States of a step, as `show` has them.
-const STEP_STATES: [&str; 10] = [
+pub(super) const STEP_STATES: [&str; 10] = [
     "pending",
     "running",
     "waiting",

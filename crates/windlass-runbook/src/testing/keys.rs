@@ -84,6 +84,18 @@ pub(crate) static TOP: Keys = keys(
             "The cases by their names, which are free text.",
             "{it succeeds: {expect: {end: succeeded}}}",
         ),
+        key(
+            "never",
+            Shape::TextOrTexts,
+            "What never holds in any run, for `windlass rehearse`: expressions over steps and the run.",
+            "[\"steps.upgrade.started && steps.backup.state != 'succeeded'\"]",
+        ),
+        key(
+            "at_every_end",
+            Shape::TextOrTexts,
+            "What holds however a run ends, for `windlass rehearse`.",
+            "[\"!steps.upgrade.acted || steps.dr.state == 'succeeded'\"]",
+        ),
     ],
 );
 

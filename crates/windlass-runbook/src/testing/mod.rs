@@ -5,6 +5,7 @@
 mod book;
 mod expect;
 mod facts;
+mod invariants;
 pub(crate) mod keys;
 mod looks;
 mod mocks;
@@ -16,7 +17,7 @@ use std::fmt;
 
 use windlass_core::catalog::Catalog;
 use windlass_core::plan::Plan;
-use windlass_core::rehearsal::{Case, Script};
+use windlass_core::rehearsal::{Case, Invariant, Script};
 use windlass_core::value::Value;
 
 use crate::check::fields::{DIAGNOSTICS_MAX, Fields, Found, wrong_shape};
@@ -82,6 +83,8 @@ pub struct PlannedCase {
 pub struct CheckedTests {
     /// In the author's order; only those without a mistake.
     pub cases: Vec<PlannedCase>,
+    /// What must hold in every run.
+    pub invariants: Vec<Invariant>,
     /// In the order of the text, at most [`DIAGNOSTICS_MAX`].
     pub diagnostics: Vec<Diagnostic>,
     /// The test file's text, which the diagnostics point into.
@@ -170,21 +173,22 @@ impl TestFile {
                     .maybe_help(help.map(str::to_owned)),
             );
         }
-        self.checked(Vec::new())
+        self.checked(Vec::new(), Vec::new())
     }
 
     /// Checks the cases against their runbook, which has no mistakes of its own.
     pub fn check(mut self, runbook: RunbookText<'_>, catalog: &Catalog) -> CheckedTests {
         let Some(node) = self.node.take() else {
-            return self.checked(Vec::new());
+            return self.checked(Vec::new(), Vec::new());
         };
         let mut found = std::mem::take(&mut self.found);
-        let cases = self.cases(&node, runbook, catalog, &mut found);
+        let read = self.read_all(&node, runbook, catalog, &mut found);
         self.found = found;
-        self.checked(cases.unwrap_or_default())
+        let (cases, invariants) = read.unwrap_or_default();
+        self.checked(cases, invariants)
     }
 
-    fn checked(mut self, cases: Vec<PlannedCase>) -> CheckedTests {
+    fn checked(mut self, cases: Vec<PlannedCase>, invariants: Vec<Invariant>) -> CheckedTests {
         self.found
             .sort_by_key(|found| found.labels.first().map(|(span, _)| *span));
         // A mistake outside of the cases is met once for each case.
@@ -192,18 +196,19 @@ impl TestFile {
         self.found.truncate(DIAGNOSTICS_MAX);
         CheckedTests {
             cases,
+            invariants,
             diagnostics: self.found,
             source: self.source,
         }
     }
 
-    fn cases(
+    fn read_all(
         &self,
         node: &Node,
         runbook: RunbookText<'_>,
         catalog: &Catalog,
         found: &mut Found,
-    ) -> Option<Vec<PlannedCase>> {
+    ) -> Option<(Vec<PlannedCase>, Vec<Invariant>)> {
         let fields = Fields::read(node, Span::default(), &keys::TOP, found)?;
         format(&fields, found);
         fields.text("runbook", found);
@@ -239,7 +244,14 @@ impl TestFile {
             }
             cases.extend(shared.case(entry, common.as_ref(), found));
         }
-        Some(cases)
+        let invariants = match &common {
+            Some((plan, actions)) => {
+                let book = Book::new(plan, actions, self);
+                invariants::invariants(&fields, &book, found)
+            }
+            None => Vec::new(),
+        };
+        Some((cases, invariants))
     }
 
     fn line(&self, span: Span) -> usize {
