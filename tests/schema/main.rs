@@ -162,6 +162,7 @@ fn reason(code: &str) -> Option<&'static str> {
         _ if code.starts_with("WL04") => "what an expression means",
         _ if code.starts_with("WL06") => "how steps stand to each other",
         _ if code.starts_with("WL07") => "what a plugin is",
+        "WL0850" => "names that stand twice",
         "WL0881" | "WL0882" | "WL0883" | "WL0884" => "how steps stand to each other",
         _ => return None,
     })

@@ -8,7 +8,7 @@ use super::gates::gate_of;
 use crate::event::{Ask, Event};
 use crate::evolve::brief;
 use crate::fact::{FACT_BYTES_MAX, Finding, ROUNDS_MAX};
-use crate::id::{Phase, StepId};
+use crate::id::StepId;
 use crate::operator::Operator;
 use crate::outcome::Outcome;
 use crate::plan::{Fact, StepKind};
@@ -211,7 +211,7 @@ impl Decider {
     /// they are being read. They are read after the approval, however young they are.
     pub(super) fn facts_before(&self, live: &Live, key: Key) -> Option<Option<Event>> {
         let owed = live.debts.contains_key(&key.step);
-        if owed || key.phase == Phase::Undo || !live.is_change(key) {
+        if owed || !live.rests_on_approvals(key) {
             return None;
         }
         for index in live.plan.gates_before(key.step) {

@@ -257,10 +257,13 @@ impl Decider {
             return Ok(Grounds::default());
         };
         let person = standing.person_of(by).cloned();
+        let requester = standing.person_of(&live.requester);
         let seat = |quorum: &Quorum| {
             let through = standing.is_in(person.as_ref()?, &quorum.group, self.now);
             let instead_of = match through.ok()? {
                 Through::Membership => None,
+                // Nobody fills a place for the person who started the run: see `authorise`.
+                Through::Delegation { from } if Some(&from) == requester => return None,
                 Through::Delegation { from } => Some(from),
             };
             let group = quorum.group.clone();

@@ -87,6 +87,9 @@ impl Decider {
         let first = live.plan.segment(number).first;
         let step = live.plan.step(first).id.clone();
         if let Some(opening) = live.windows.openings.get(&number) {
+            if live.windows.begun.contains_key(&first) {
+                return WindowEnd::At(opening.to);
+            }
             return match self.fits(live, standing, number, *opening) {
                 Ok(()) => WindowEnd::At(opening.to),
                 Err(reason) => WindowEnd::First(Event::OpeningMissed { step, reason }),
@@ -213,7 +216,10 @@ impl Decider {
         let (ready_at, length) = self.needed(live, number);
         let open = open_for(live, standing, number);
         let mut openings = open.as_slice().iter().copied();
-        openings.find(|opening| ready_at.max(opening.from) + length <= opening.to)
+        openings.find(|opening| {
+            let begins = ready_at.max(opening.from);
+            begins < opening.to && begins + length <= opening.to
+        })
     }
 
     /// Whether a segment still fits into the opening that was chosen for it.
@@ -227,7 +233,7 @@ impl Decider {
         let (ready_at, length) = self.needed(live, number);
         let begins = ready_at.max(opening.from);
         let ends = begins + length;
-        if ends > opening.to {
+        if ends > opening.to || begins >= opening.to {
             let Span { from, to } = opening;
             return Err(format!(
                 "the segment may take {length} and would not be over by the end of the opening from {from} to {to}"
@@ -264,7 +270,10 @@ impl Decider {
         };
         let preparation = segment.preparation.iter().filter(is_to_come);
         let preparing = preparation.map(|index| self.length(live, *index)).max();
-        let length = plan.bound(segment, |index| self.length(live, index));
+        let length = plan.bound(segment, |index| match is_over(live, index) {
+            true => Millis(0),
+            false => self.length(live, index),
+        });
         (self.now + preparing.unwrap_or(Millis(0)), length)
     }
 

@@ -84,13 +84,9 @@ impl Fold<'_> {
     }
 
     /// The first change behind a gate uses its approval up; where segments are behind it,
-    /// the first change of one of them: what prepares them does not.
+    /// what begins one of them does: what prepares them does not.
     pub(super) fn spend_gates(&mut self, key: Key) {
-        let is_change = self
-            .live
-            .call_of(key)
-            .is_some_and(|(_, effect)| effect.is_change());
-        if !is_change || key.phase == Phase::Undo {
+        if !self.live.rests_on_approvals(key) {
             return;
         }
         let plan = self.live.plan.clone();

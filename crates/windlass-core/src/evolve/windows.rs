@@ -35,19 +35,9 @@ impl Fold<'_> {
     fn waiting_segment(&self, step: &StepId) -> Result<u32, IllegalEvent> {
         let index = self.step(step)?;
         let number = self.live.plan.segment_of(index);
-        let may_begin = match &self.live.step(index).phase {
-            // Where the first step is skipped, another one is the first change.
-            StepPhase::Pending | StepPhase::Begun | StepPhase::Skipped => true,
-            StepPhase::Waiting { .. }
-            | StepPhase::GateOpen { .. }
-            | StepPhase::GateApproved { .. }
-            | StepPhase::GateWithdrawn
-            | StepPhase::Succeeded
-            | StepPhase::Failed
-            | StepPhase::Stopped => false,
-        };
         let begins = number.filter(|number| self.live.plan.segment(*number).first == index);
-        let begins = begins.filter(|_| may_begin && self.live.ending.is_none());
+        // Its first step may be over without an intent: then another one is the first change.
+        let begins = begins.filter(|_| self.live.ending.is_none());
         let waits = begins.filter(|_| !self.live.windows.begun.contains_key(&index));
         waits.ok_or_else(|| self.wrong(step.to_string(), "no segment that is to begin"))
     }

@@ -8,7 +8,9 @@ use std::fmt;
 use super::terms::{Terms, least};
 use super::{Policy, glob};
 use crate::id::{ActionName, GuardName, RuleName, StepId};
-use crate::plan::{EffectClass, GuardDemand, IndexedPlan, Plan, Provides, StepKind, Window};
+use crate::plan::{
+    EffectClass, GuardDemand, IndexedPlan, Plan, Provides, Reconcile, StepKind, Window,
+};
 
 /// A plan with what the policy demands, and what no writing into it can mend.
 #[derive(Clone, Debug, PartialEq)]
@@ -229,12 +231,18 @@ fn objections<'a>(
             }),
             Some(_) | None => None,
         };
-        let uses = match &step.kind {
-            StepKind::Action { call, undo, .. } => vec![&call.uses]
-                .into_iter()
-                .chain(undo.as_ref().map(|undo| &undo.uses))
-                .collect(),
-            StepKind::Wait { .. } | StepKind::Gate(_) => Vec::new(),
+        // Also what only looks: a script that reads can do anything.
+        let uses: Vec<&ActionName> = match &step.kind {
+            StepKind::Action { call, undo, .. } => {
+                let calls = [Some(call), undo.as_ref()].into_iter().flatten();
+                let uses = calls.flat_map(|call| match &call.reconcile {
+                    Reconcile::Read { uses, .. } => vec![&call.uses, uses],
+                    Reconcile::None | Reconcile::Native { .. } => vec![&call.uses],
+                });
+                uses.collect()
+            }
+            StepKind::Gate(gate) => gate.facts.iter().map(|fact| &fact.uses).collect(),
+            StepKind::Wait { .. } => Vec::new(),
         };
         let refused = uses.into_iter().filter(|uses| {
             let fits = |pattern: &String| glob::matches(pattern, uses.as_str());

@@ -108,6 +108,14 @@ impl Live {
         acts && !step.finally
     }
 
+    /// Whether an attempt rests on the approvals behind it, and uses them up: a change, and
+    /// whatever may be the first of a segment, as the rest of that is not parked any more.
+    pub(crate) fn rests_on_approvals(&self, key: Key) -> bool {
+        let in_segment = self.plan.segment_of(key.step).is_some();
+        key.phase == Phase::Do
+            && (self.is_change(key) || (in_segment && self.changes_something(key.step)))
+    }
+
     /// Its first intent: from here on its unit is not parked for time.
     pub(crate) fn begin_unit(&mut self, index: u32, opening: Option<Span>) {
         let unit = self.unit_of(index);

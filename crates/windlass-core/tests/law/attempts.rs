@@ -315,13 +315,15 @@ impl History {
 
     fn intend(&mut self, plan: &Plan, node: &NodeId) {
         let step = step_of(plan, &node.step);
+        if super::windows::rests_on_approvals(plan, node) {
+            for gate in super::ancestors(plan, &node.step) {
+                if let Some(approval) = self.approved.get_mut(&gate) {
+                    approval.used |= !super::windows::spares(plan, &gate, &node.step);
+                }
+            }
+        }
         if node.phase == Phase::Undo || !effect_of(plan, node).is_change() {
             return;
-        }
-        for gate in super::ancestors(plan, &node.step) {
-            if let Some(approval) = self.approved.get_mut(&gate) {
-                approval.used |= !super::windows::spares(plan, &gate, &node.step);
-            }
         }
         if let Some(owed) = &step.ensure {
             let owed_by = self.debts.entry(owed.clone()).or_default();

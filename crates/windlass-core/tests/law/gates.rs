@@ -4,7 +4,7 @@
 use super::History;
 use windlass_core::approval::{Grounds, Seat};
 use windlass_core::event::Event;
-use windlass_core::id::{GroupName, NodeId, Phase, StepId};
+use windlass_core::id::{GroupName, NodeId, StepId};
 use windlass_core::operator::Operator;
 use windlass_core::plan::{Gate, Plan, StepKind};
 use windlass_core::time::Timestamp;
@@ -43,8 +43,7 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
 /// The first change behind a gate begins on facts that were read after the approval, are
 /// young enough, and were accepted.
 fn facts(plan: &Plan, h: &History, node: &NodeId, at: Timestamp) -> Result<(), String> {
-    let is_change = super::effect_of(plan, node).is_change();
-    if !is_change || node.phase == Phase::Undo || h.owes(&node.step) {
+    if !super::windows::rests_on_approvals(plan, node) || h.owes(&node.step) {
         return Ok(());
     }
     for before in super::ancestors(plan, &node.step) {

@@ -49,6 +49,15 @@ pub(crate) fn spares(plan: &Plan, gate: &StepId, change: &StepId) -> bool {
     !behind.is_empty() && !behind.iter().any(|(_, steps)| steps.contains(change))
 }
 
+/// Whether a node uses up the approvals before it: a change, and what can begin a segment.
+pub(crate) fn rests_on_approvals(plan: &Plan, node: &NodeId) -> bool {
+    let effect = effect_of(plan, node);
+    let begins = effect != EffectClass::Read
+        && !step_of(plan, &node.step).finally
+        && segments(plan).any(|(_, steps)| steps.contains(&node.step));
+    node.phase == Phase::Do && (effect.is_change() || begins)
+}
+
 /// The steps that begin as one with a step: a segment, or itself.
 pub(crate) fn unit(plan: &Plan, id: &StepId) -> (StepId, Vec<StepId>) {
     let mut segments = segments(plan);

@@ -297,7 +297,19 @@ fn except(fields: &Fields<'_>, found: &mut Found) -> Vec<(Date, Date)> {
 /// Dates, and spans of them with the last one included.
 fn dates(fields: &Fields<'_>, key: &str, found: &mut Found) -> Vec<(Date, Date)> {
     let mut dates = Vec::new();
-    for (text, span) in texts(fields, key, found).into_iter().take(DATES_MAX) {
+    let texts = texts(fields, key, found);
+    // A freeze that lost its last dates would let something begin.
+    if let Some((_, span)) = texts.get(DATES_MAX) {
+        found.push(
+            Diagnostic::error(
+                POLICY_CALENDAR,
+                format!("`{key}` has more than {DATES_MAX} dates"),
+            )
+            .at(*span, "one too many")
+            .help("write spans such as `2026-12-18..2027-01-04`"),
+        );
+    }
+    for (text, span) in texts.into_iter().take(DATES_MAX) {
         let (first, last) = text.split_once("..").unwrap_or((text, text));
         match (first.trim().parse::<Date>(), last.trim().parse::<Date>()) {
             (Ok(first), Ok(last)) if first <= last => dates.push((first, last)),
