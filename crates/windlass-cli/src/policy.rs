@@ -227,5 +227,5 @@ fn keep(kept: &Path, digest: &Digest, text: &str) -> Result<(), Error> {
 }
 
 fn unreadable(error: ReadError) -> Error {
-    Error::Usage(format!("the loads of policies cannot be read: {error}"))
+    Error::Replay(error.into())
 }
