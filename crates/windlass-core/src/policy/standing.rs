@@ -224,17 +224,6 @@ impl Standing {
         Err(why_not)
     }
 
-    /// The groups that somebody belongs to at a moment.
-    pub fn groups_of<'a>(
-        &'a self,
-        person: &'a PersonName,
-        at: Timestamp,
-    ) -> impl Iterator<Item = (&'a GroupName, Through)> {
-        self.groups
-            .keys()
-            .filter_map(move |group| Some((group, self.is_in(person, group, at).ok()?)))
-    }
-
     /// The windows by their names, as far as the policy says something of the moment.
     pub fn window(&self, name: &WindowName) -> Option<&Spans> {
         self.windows.get(name)
