@@ -56,6 +56,15 @@ impl Approval {
     pub fn is_by(&self, by: &Operator, person: Option<&PersonName>) -> bool {
         self.by.is_same_person(by) || person.is_some() && self.grounds.person.as_ref() == person
     }
+
+    /// Calls the persons in it by other names.
+    pub(crate) fn rename(&mut self, called: impl Fn(&PersonName) -> PersonName) {
+        let stood_in = self.grounds.seats.iter_mut();
+        let persons = stood_in.filter_map(|seat| seat.instead_of.as_mut());
+        for person in persons.chain(&mut self.grounds.person) {
+            *person = called(person);
+        }
+    }
 }
 
 /// A place of a gate, and whose approval fills it.

@@ -213,9 +213,7 @@ impl Fold<'_> {
                 difference,
                 voids,
             } => {
-                self.live.standing = Some(Arc::from(standing.clone()));
-                self.live.single_user = false;
-                self.live.forget_deferrals();
+                self.govern(standing);
                 if *voids {
                     self.void_unspent(difference);
                 }

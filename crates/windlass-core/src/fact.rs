@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Ask;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 use crate::value::Value;
 
 /// The most bytes of what one fact may read.
@@ -12,6 +12,9 @@ pub const FACT_BYTES_MAX: usize = 64 * 1024;
 /// How often the facts behind one approval are read before the change: whatever is too old
 /// by the time that the others are there would go round for ever.
 pub(crate) const ROUNDS_MAX: u32 = 5;
+
+/// How long a fact that did not hold is not read again, however often people look.
+pub(crate) const READ_AGAIN_AFTER: Millis = Millis::from_secs(5);
 
 /// What reading a fact came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

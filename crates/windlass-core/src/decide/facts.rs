@@ -7,7 +7,7 @@ use super::Decider;
 use super::gates::gate_of;
 use crate::event::{Ask, Event};
 use crate::evolve::brief;
-use crate::fact::{FACT_BYTES_MAX, Finding, ROUNDS_MAX};
+use crate::fact::{FACT_BYTES_MAX, Finding, READ_AGAIN_AFTER, ROUNDS_MAX};
 use crate::id::StepId;
 use crate::operator::Operator;
 use crate::outcome::Outcome;
@@ -47,7 +47,7 @@ impl Decider {
         let stale = facts.filter(|fact| {
             let known = state.fact(&fact.name);
             let is_asked = known.is_some_and(|known| known.is_asked());
-            !is_asked && self.unfit(state, fact, state.started_at).is_some()
+            !is_asked && self.is_worth_reading(state, fact)
         });
         let gate = || step.to_string();
         let asks = self
@@ -161,6 +161,22 @@ impl Decider {
             facts.insert(fact.name.clone(), asked_at);
         }
         Ok(facts)
+    }
+
+    /// Whether a look reads a fact anew: one that is too old, and one that did not hold a
+    /// moment ago, but not at every look.
+    fn is_worth_reading(&self, state: &StepState, fact: &Fact) -> bool {
+        match self.unfit(state, fact, state.started_at) {
+            None => false,
+            Some(Unfit::Stale(_)) => true,
+            Some(Unfit::Refused(_)) => {
+                let known = state.fact(&fact.name);
+                let latest = known.and_then(|known| known.latest.as_ref());
+                latest.is_none_or(|latest| {
+                    self.now.since(latest.asked_at) >= READ_AGAIN_AFTER.min(fact.max_age)
+                })
+            }
+        }
     }
 
     /// Why nothing may rest on what is known of a fact, when it has to be read no earlier

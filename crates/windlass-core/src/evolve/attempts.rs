@@ -94,6 +94,7 @@ impl Fold<'_> {
         for gate in plan.gates_before(key.step) {
             let mut behind = plan.segments_behind(*gate).peekable();
             if behind.peek().is_some() && !behind.any(|other| Some(other) == number) {
+                self.found_facts_young(*gate);
                 continue;
             }
             self.live.update_step(*gate, |state| {

@@ -126,6 +126,16 @@ impl Fold<'_> {
         Ok(())
     }
 
+    /// What prepares a segment begins on facts that were all young enough at once: from here
+    /// the readings before the next intent are counted anew.
+    pub(super) fn found_facts_young(&mut self, gate: u32) {
+        self.live.update_step(gate, |state| {
+            if let Some(gate) = state.gate.as_mut().filter(|gate| gate.rounds > 1) {
+                Arc::make_mut(gate).rounds = 1;
+            }
+        });
+    }
+
     /// A gate on whose facts somebody may still decide, or a change begin.
     fn fact_gate(&self, step: &StepId, attempt: u32) -> Result<u32, IllegalEvent> {
         let index = self.step(step)?;

@@ -166,6 +166,19 @@ impl Standing {
         one.is_same_person(other) || known.is_some() && known == self.person_of(other)
     }
 
+    /// What somebody of the standing before is called here: a person who comes in by a way
+    /// of his is him. Nobody else is, and then the name stays.
+    pub fn successor(&self, before: &Standing, name: &PersonName) -> PersonName {
+        let ways = before.people.get(name).map_or(&[][..], |one| &one.ways);
+        let shares = |name: &&PersonName| {
+            let person = self.people.get(*name);
+            person.is_some_and(|one| one.ways.iter().any(|way| ways.contains(way)))
+        };
+        let stays = Some(name).filter(shares);
+        let found = stays.or_else(|| self.people.keys().find(shares));
+        found.unwrap_or(name).clone()
+    }
+
     /// Whether somebody belongs to a group at a moment, and by what.
     ///
     /// # Errors

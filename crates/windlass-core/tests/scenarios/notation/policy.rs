@@ -34,6 +34,40 @@ pub(crate) fn named(name: &str) -> Box<Standing> {
                 rule.from = (rule.name.as_str() == "decides").then(|| seconds("50"));
             }
         }
+        // bob is called rob, and comes in as another user of the host too.
+        "renamed" => {
+            let mut rob = standing
+                .people
+                .remove(&self::name("bob"))
+                .expect("he is there");
+            rob.ways.insert(0, Way::Uid { uid: 9 });
+            standing.people.insert(self::name("rob"), rob);
+            for one in standing
+                .groups
+                .values_mut()
+                .flat_map(|group| &mut group.members)
+            {
+                if one.person == self::name("bob") {
+                    one.person = self::name("rob");
+                }
+            }
+            standing.delegations.clear();
+        }
+        // ann leads the DBAs, and sends cyd in her place from @10 to @20; bob and cyd manage
+        // changes.
+        "led" => {
+            let member = |who: &str| Member {
+                person: self::name(who),
+                on: None,
+                from: None,
+            };
+            let of = |who: &[&str]| Group {
+                members: who.iter().copied().map(member).collect(),
+            };
+            standing.groups.insert(group("dba"), of(&["ann"]));
+            standing.groups.insert(group("change"), of(&["bob", "cyd"]));
+            standing.delegations[0].from = self::name("ann");
+        }
         "later" => standing.until = seconds("9000"),
         _ => windowed(name, &mut standing),
     }
