@@ -14,7 +14,7 @@ use crate::id::{ActionName, NodeId, RunId, StepId, WindowName};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan, Relied};
-use crate::policy::Standing;
+use crate::policy::{Freeze, Standing};
 use crate::refusal::Refusal;
 use crate::span::Span;
 use crate::time::Timestamp;
@@ -328,6 +328,10 @@ pub enum Event {
         by: Operator,
         reason: String,
         outputs: Value,
+        /// What is attested is a change, and owes what its step ensures. Journals of before
+        /// this rule say nothing of it, and owe nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        owes: bool,
     },
     /// A person gave up a failed undo.
     UndoAbandoned {
@@ -442,6 +446,13 @@ pub enum Deferral {
 }
 
 impl Deferral {
+    pub(crate) fn of_freeze(freeze: &Freeze) -> Self {
+        Deferral::Freeze {
+            freeze: freeze.name.clone(),
+            reason: freeze.reason.clone(),
+        }
+    }
+
     /// `window` or `freeze`: the word of lists.
     pub fn code(&self) -> &'static str {
         match self {

@@ -372,8 +372,10 @@ impl Fold<'_> {
                 node, attempt, at, ..
             } => {
                 let key = self.running(node, attempt.saturating_sub(1))?;
+                let acts = self.is_no_read(key);
                 self.live.update_node(key, |state| {
                     state.phase = NodePhase::Polling { at: *at };
+                    state.acted |= acts;
                     state.tries = 0;
                     // It came to its end: it does not bring its engine down.
                     state.interruptions = 0;
@@ -532,8 +534,16 @@ impl Fold<'_> {
                     self.forget_change(key);
                 }
             }
-            Event::NodeAttested { node, outputs, .. } => {
+            Event::NodeAttested {
+                node,
+                outputs,
+                owes,
+                ..
+            } => {
                 let key = self.attestable(node)?;
+                if *owes {
+                    self.open_debt(key);
+                }
                 self.attest(key, outputs);
             }
             Event::UndoAbandoned { node, .. } => {
@@ -660,6 +670,7 @@ impl Fold<'_> {
                 let index = self.unspent_gate(step, *attempt)?;
                 self.set_step(index, StepPhase::GateWithdrawn, Some(reason.clone()));
                 self.live.update_step(index, |state| state.withdrawals += 1);
+                self.live.forget_overrides_behind(index);
                 self.no_more_voided(index);
             }
         }

@@ -482,6 +482,7 @@ mod tests {
             },
             reason: "seen".to_owned(),
             outputs: windlass_core::value::Value::Null,
+            owes: false,
         };
         let mut loops = Loops::default();
         let text = |item, loops: &Loops| note(&event(item), Timestamp(0), loops).unwrap().text;

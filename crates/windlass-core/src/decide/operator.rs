@@ -355,12 +355,14 @@ impl Decider {
             });
         }
         let outputs = attested(live, key, outputs)?;
+        let owes = live.would_owe(key);
         let reason = stated(reason)?;
         self.emit(Event::NodeAttested {
             node,
             by,
             reason,
             outputs,
+            owes,
         });
         Ok(())
     }

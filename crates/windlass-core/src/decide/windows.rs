@@ -71,7 +71,9 @@ impl Decider {
             return None;
         }
         let number = live.plan.segment_of(index)?;
-        live.windows.openings.get(&number).copied()
+        let opening = live.windows.openings.get(&number).copied();
+        // What a person let begin earlier begins in none.
+        opening.filter(|opening| opening.contains(self.now))
     }
 
     /// The end of the opening that the one segment behind a gate is to begin in.
@@ -110,21 +112,21 @@ impl Decider {
         let own = plan.segment_of(index);
         let number = own.or_else(|| plan.prepares(index))?;
         let first = plan.step(plan.segment(number).first);
-        let window = first.window.as_ref().expect("a segment begins with one");
         let Some(opening) = live.windows.openings.get(&number).copied() else {
             if let Some(event) = self.approved_for_missed(live, plan.segment(number).first) {
                 return Some(event);
             }
             let Some(opening) = self.fitting(live, standing, number) else {
-                let why = Deferral::NoOpening {
-                    window: window.name.clone(),
-                    known_until: standing.until,
-                };
-                return Some(self.deferred(live, index, None, why));
+                let why = live.waits_for_opening(number, standing, None);
+                return self.deferred(live, index, None, why);
             };
             let step = first.id.clone();
             return Some(Event::OpeningChosen { step, opening });
         };
+        let why = live.waits_for_opening(number, standing, Some(opening));
+        if live.is_let(index, &why, self.now) {
+            return None;
+        }
         if let Err(reason) = self.fits(live, standing, number, opening) {
             let step = first.id.clone();
             return Some(Event::OpeningMissed { step, reason });
@@ -138,11 +140,10 @@ impl Decider {
                 .map_or(Millis(0), |own| own.lead),
         };
         let begins = opening.from - lead;
-        let window = window.name.clone();
-        (self.now < begins).then(|| {
-            let why = Deferral::Window { window, opening };
-            self.deferred(live, index, Some(begins), why)
-        })
+        match self.now < begins {
+            true => self.deferred(live, index, Some(begins), why),
+            false => None,
+        }
     }
 
     /// An approval that was given for an opening which was missed is none for the next one.
@@ -167,17 +168,19 @@ impl Decider {
         let known_until = standing.until;
         if !standing.freezes.is_empty() && self.now >= known_until {
             let why = Deferral::Unknown { known_until };
-            return Some(self.deferred(live, index, None, why));
+            if let Some(event) = self.deferred(live, index, None, why) {
+                return Some(event);
+            }
         }
-        if let Some(freeze) = standing.frozen(live.target.as_deref(), self.now).next() {
+        let mut frozen = standing.frozen(live.target.as_deref(), self.now);
+        let stopped = frozen.find_map(|freeze| {
             let until = frozen_spans(live, standing)
                 .at(self.now)
                 .map(|span| span.to);
-            let why = Deferral::Freeze {
-                freeze: freeze.name.clone(),
-                reason: freeze.reason.clone(),
-            };
-            return Some(self.deferred(live, index, until, why));
+            self.deferred(live, index, until, Deferral::of_freeze(freeze))
+        });
+        if stopped.is_some() {
+            return stopped;
         }
         let window = live.plan.step(index).window.as_ref()?;
         if !window.is_preparation() {
@@ -190,7 +193,7 @@ impl Decider {
                 return None;
             }
             let window = name.clone();
-            Some(match open.next_after(self.now) {
+            match open.next_after(self.now) {
                 Some(opening) => {
                     let why = Deferral::Window { window, opening };
                     self.deferred(live, index, Some(opening.from), why)
@@ -202,13 +205,23 @@ impl Decider {
                     };
                     self.deferred(live, index, None, why)
                 }
-            })
+            }
         })
     }
 
-    fn deferred(&self, live: &Live, index: u32, until: Option<Timestamp>, why: Deferral) -> Event {
+    /// That a step waits, unless a person let it begin in spite of just this.
+    fn deferred(
+        &self,
+        live: &Live,
+        index: u32,
+        until: Option<Timestamp>,
+        why: Deferral,
+    ) -> Option<Event> {
+        if live.is_let(index, &why, self.now) {
+            return None;
+        }
         let step = live.plan.step(index).id.clone();
-        Event::StepDeferred { step, until, why }
+        Some(Event::StepDeferred { step, until, why })
     }
 
     /// The first opening that a segment fits into.
@@ -268,13 +281,15 @@ impl Decider {
             let has_begun = live.windows.begun.contains_key(*index);
             !has_begun && !is_over(live, **index)
         };
-        let preparation = segment.preparation.iter().filter(is_to_come);
-        let preparing = preparation.map(|index| self.length(live, *index)).max();
+        let preparing = plan.preparing(segment, |index| match is_to_come(&&index) {
+            true => self.length(live, index),
+            false => Millis(0),
+        });
         let length = plan.bound(segment, |index| match is_over(live, index) {
             true => Millis(0),
             false => self.length(live, index),
         });
-        (self.now + preparing.unwrap_or(Millis(0)), length)
+        (self.now + preparing, length)
     }
 
     /// How long a step may take by what it declares. A list that nobody knows yet counts as

@@ -155,6 +155,8 @@ impl Fold<'_> {
         let at = self.at;
         let call = self.live.call_of(key);
         let is_change = call.is_some_and(|(_, effect)| effect.is_change());
+        // What became of a change is said by what settles it.
+        let has_acted = !is_change && failure.effect != Effected::None && self.is_no_read(key);
         // Nothing is sent any more once the attempt is over, but what was sent may still come.
         let quiet_at = call
             .filter(|(_, effect)| *effect == EffectClass::Idempotent)
@@ -165,6 +167,7 @@ impl Fold<'_> {
             if let Some(quiet_at) = quiet_at.filter(|_| state.checkpoint.is_some()) {
                 state.quiet_at = quiet_at;
             }
+            state.acted |= has_acted;
             if failure.code == CODE_INTERRUPTED {
                 state.interrupted = true;
                 if !is_change {

@@ -64,6 +64,12 @@ impl Fold<'_> {
         }
     }
 
+    /// Whether an attempt of a node can act on the world.
+    pub(super) fn is_no_read(&self, key: Key) -> bool {
+        let call = self.live.call_of(key);
+        call.is_some_and(|(_, effect)| effect != EffectClass::Read)
+    }
+
     pub(super) fn is_irreversible(&self, key: Key) -> bool {
         self.live.call_of(key).map(|(_, effect)| effect) == Some(EffectClass::Irreversible)
     }

@@ -2,7 +2,7 @@
 
 use crate::evolve::{CODE_GIVEN_UP, CODE_NOT_HAPPENED, Fold, IllegalEvent, brief};
 use crate::outcome::{Answer, Effected, Failure, Resolution, Witness};
-use crate::state::{Doubt, Key, NodePhase, StepPhase};
+use crate::state::{Doubt, Key, NodePhase};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -113,10 +113,7 @@ impl Fold<'_> {
         if self.is_irreversible(key) {
             self.live.changed.push_back_mut(key);
         }
-        let unpaid = self
-            .owed_step(key)
-            .is_some_and(|owed| matches!(self.live.step(owed).phase, StepPhase::Pending));
-        if unpaid {
+        if self.live.would_owe(key) {
             self.open_debt(key);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rpds::RedBlackTreeSetSync;
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use super::Fold;
 use crate::policy::Standing;
@@ -16,6 +16,10 @@ impl Fold<'_> {
         let before = self.live.standing.replace(Arc::new(standing.clone()));
         self.live.single_user = false;
         self.live.forget_deferrals();
+        let is_other = |before: &Arc<Standing>| before.policy != standing.policy;
+        if before.as_ref().is_none_or(is_other) {
+            self.live.windows.overridden = RedBlackTreeMapSync::new_sync();
+        }
         let Some(before) = before else { return };
         let steps = (0u32..).zip(self.live.steps.iter());
         let approved: Vec<u32> = steps

@@ -102,11 +102,14 @@ impl Fold<'_> {
 
     pub(super) fn override_window(&mut self, step: &StepId) -> Result<(), IllegalEvent> {
         let index = self.step(step)?;
-        if self.live.step(index).deferred.is_none() {
+        let Some(seen) = self.live.step(index).deferred.clone() else {
             return Err(self.wrong(step.to_string(), "not waiting for its time"));
-        }
+        };
         let unit = self.live.unit_of(index);
-        self.live.windows.overridden.insert_mut(unit);
+        let overridden = &mut self.live.windows.overridden;
+        let mut known = overridden.get(&unit).cloned().unwrap_or_default();
+        known.push(seen);
+        overridden.insert_mut(unit, known);
         self.live.update_step(index, |state| state.deferred = None);
         Ok(())
     }
@@ -126,26 +129,31 @@ impl Fold<'_> {
                 None => Ok(()),
             };
         }
-        let standing = live.standing.as_ref();
-        let frozen = |at| {
-            let mut frozen = standing
-                .iter()
-                .flat_map(|s| s.frozen(live.target.as_deref(), at));
-            frozen.next().is_some()
+        let Some(standing) = live.standing.as_deref() else {
+            return Ok(());
         };
-        if frozen(self.at) {
+        let mut frozen = standing.frozen(live.target.as_deref(), self.at);
+        if frozen.any(|freeze| !live.is_let(key.step, &Deferral::of_freeze(freeze), self.at)) {
             return wrong("frozen");
         }
-        let chosen = |number| live.windows.openings.get(&number).copied();
-        match live.plan.segment_of(key.step) {
-            Some(number) if opening.is_none() || opening != chosen(number) => {
-                wrong("without its opening")
+        let Some(number) = live.plan.segment_of(key.step) else {
+            return match opening {
+                Some(_) => wrong("in no segment"),
+                None => Ok(()),
+            };
+        };
+        let chosen = live.windows.openings.get(&number).copied();
+        match opening {
+            Some(opening) if chosen != Some(opening) => wrong("without its opening"),
+            Some(opening) if !opening.contains(self.at) => wrong("outside of its opening"),
+            Some(_) => Ok(()),
+            None => {
+                let why = live.waits_for_opening(number, standing, chosen);
+                match live.is_let(key.step, &why, self.at) {
+                    true => Ok(()),
+                    false => wrong("without its opening"),
+                }
             }
-            Some(_) if !opening.is_some_and(|opening| opening.contains(self.at)) => {
-                wrong("outside of its opening")
-            }
-            None if opening.is_some() => wrong("in no segment"),
-            Some(_) | None => Ok(()),
         }
     }
 }

@@ -38,7 +38,7 @@ pub use target::{SCHEME_BYTES_MAX, TARGET_BYTES_MAX, Target};
 pub use template::{INPUT_BYTES_MAX, Input, Part, ResolveError, Template};
 pub use unit::{Unit, shown};
 pub use vault::{APPROLE_MOUNT, AppRole, Kept, VAULT_MOUNT, VAULT_TOKEN, VaultAuth, VaultPlace};
-pub use window::{LEAD_MAX, Segment, Window, declared_bound};
+pub use window::{LEAD_MAX, Preparation, Segment, Window, declared_bound};
 
 use crate::id::SecretName;
 use crate::time::Millis;

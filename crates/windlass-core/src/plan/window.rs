@@ -54,8 +54,16 @@ pub struct Segment {
     pub last: u32,
     /// All its steps, each behind those that it needs.
     pub steps: Vec<u32>,
-    /// The steps that prepare it, in ascending order.
-    pub preparation: Vec<u32>,
+    /// The steps that prepare it, each behind those that it comes after.
+    pub preparation: Vec<Preparation>,
+}
+
+/// A step that prepares a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    pub step: u32,
+    /// Those that prepare the same segment, and that it comes after.
+    pub after: Vec<u32>,
 }
 
 /// The segments of a plan, and which step has to do with which.
@@ -121,6 +129,25 @@ impl IndexedPlan {
         Millis(if one_at_a_time { sum } else { longest })
     }
 
+    /// How long it may take to prepare a segment, each step as long as `length` says: what
+    /// comes after another adds up.
+    pub fn preparing(&self, segment: &Segment, length: impl Fn(u32) -> Millis) -> Millis {
+        let mut ends: Vec<(u32, u64)> = Vec::with_capacity(segment.preparation.len());
+        let mut sum = 0u64;
+        for Preparation { step, after } in &segment.preparation {
+            let own = length(*step).0;
+            sum = sum.saturating_add(own);
+            let before = ends.iter().filter(|(step, _)| after.contains(step));
+            let begins = before.map(|(_, end)| *end).max().unwrap_or(0);
+            ends.push((*step, begins.saturating_add(own)));
+        }
+        let longest = ends.iter().map(|(_, end)| *end).max().unwrap_or(0);
+        Millis(match self.plan().max_parallel {
+            1 => sum,
+            _ => longest,
+        })
+    }
+
     pub(super) fn find_segments(&self, order: &[u32]) -> Result<Segments, PlanError> {
         let count = self.plan().steps.len();
         let mut found = Segments {
@@ -173,7 +200,7 @@ impl IndexedPlan {
 
     /// What a step with a lead prepares: the first segment behind it in the same window.
     fn find_prepared(&self, order: &[u32], found: &mut Segments) -> Result<(), PlanError> {
-        for index in 0..self.plan().steps.len() as u32 {
+        for index in order.iter().copied() {
             let step = self.step(index);
             let Some(window) = step
                 .window
@@ -196,7 +223,11 @@ impl IndexedPlan {
             let Some(number) = prepared else {
                 return rule("it has a lead, and no segment of this window is behind it");
             };
-            found.list[number as usize].preparation.push(index);
+            let before = self.ancestors(index);
+            let preparation = &mut found.list[number as usize].preparation;
+            let others = preparation.iter().map(|other| other.step);
+            let after = others.filter(|other| before.contains(other)).collect();
+            preparation.push(Preparation { step: index, after });
             found.prepared[index as usize] = prepared;
         }
         Ok(())

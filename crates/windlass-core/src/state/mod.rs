@@ -401,6 +401,14 @@ impl Live {
         self.standing.is_some()
     }
 
+    /// Whether a node owes a step that has not begun, once it may have taken effect.
+    pub(crate) fn would_owe(&self, key: Key) -> bool {
+        let ensured = self.plan.step(key.step).ensure.as_ref();
+        let owed = ensured.and_then(|ensured| self.plan.index_of(ensured));
+        let owed = owed.filter(|_| key.phase == Phase::Do);
+        owed.is_some_and(|owed| matches!(self.step(owed).phase, StepPhase::Pending))
+    }
+
     /// Whether a main step is owed; those of `finally` are paid within it.
     pub(crate) fn owes_main_step(&self) -> bool {
         self.debts.keys().any(|step| !self.is_finally(*step))

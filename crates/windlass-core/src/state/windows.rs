@@ -1,12 +1,13 @@
 //! What a run knows of openings: which one each segment is to begin in, what has begun,
 //! which steps wait for their time, and what a person let begin all the same.
 
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+use rpds::RedBlackTreeMapSync;
 
-use super::{Key, Live, Map, NodePhase, RunState, Set, StepPhase, Timer};
+use super::{Key, Live, Map, NodePhase, RunState, StepPhase, Timer};
 use crate::event::Deferral;
 use crate::id::{Phase, StepId};
 use crate::plan::{EffectClass, StepKind};
+use crate::policy::Standing;
 use crate::span::Span;
 use crate::time::Timestamp;
 
@@ -17,8 +18,8 @@ pub(crate) struct Windows {
     pub(crate) openings: Map<u32, Span>,
     /// What has had its first intent, by its unit.
     pub(crate) begun: Map<u32, Begun>,
-    /// Units that a person let begin outside of windows and inside of freezes.
-    pub(crate) overridden: Set<u32>,
+    /// What a person let units begin in spite of: just what they waited for when he did.
+    pub(crate) overridden: Map<u32, Vec<Deferred>>,
 }
 
 /// A unit that has begun.
@@ -33,7 +34,7 @@ impl Default for Windows {
         Self {
             openings: RedBlackTreeMapSync::new_sync(),
             begun: RedBlackTreeMapSync::new_sync(),
-            overridden: RedBlackTreeSetSync::new_sync(),
+            overridden: RedBlackTreeMapSync::new_sync(),
         }
     }
 }
@@ -93,10 +94,45 @@ impl Live {
         if self.standing.is_none() || self.debts.contains_key(&index) {
             return false;
         }
+        let has_begun = self.windows.begun.contains_key(&self.unit_of(index));
+        !has_begun && self.changes_something(index)
+    }
+
+    /// Whether a person let the step's unit begin in spite of this. He saw one opening, or
+    /// one freeze until its end: his word is for nothing else that may keep it.
+    pub(crate) fn is_let(&self, index: u32, why: &Deferral, at: Timestamp) -> bool {
         let unit = self.unit_of(index);
-        let windows = &self.windows;
-        let is_free = windows.begun.contains_key(&unit) || windows.overridden.contains(&unit);
-        !is_free && self.changes_something(index)
+        let seen = self.windows.overridden.get(&unit);
+        let is_of = |seen: &Deferred| seen.why == *why && seen.until.is_none_or(|until| at < until);
+        seen.is_some_and(|seen| seen.iter().any(is_of))
+    }
+
+    /// What the first change of a segment waits for: its opening, or for one to be known.
+    pub(crate) fn waits_for_opening(
+        &self,
+        number: u32,
+        standing: &Standing,
+        opening: Option<Span>,
+    ) -> Deferral {
+        let first = self.plan.step(self.plan.segment(number).first);
+        let window = first.window.as_ref().expect("a segment begins with one");
+        let window = window.name.clone();
+        match opening {
+            Some(opening) => Deferral::Window { window, opening },
+            None => Deferral::NoOpening {
+                window,
+                known_until: standing.until,
+            },
+        }
+    }
+
+    /// Somebody let what is behind a gate begin, and the gate's approval is taken back.
+    pub(crate) fn forget_overrides_behind(&mut self, gate: u32) {
+        let units = self.windows.overridden.keys().copied();
+        let behind = |unit: &u32| self.plan.gates_before(*unit).contains(&gate);
+        for unit in units.filter(behind).collect::<Vec<_>>() {
+            self.windows.overridden.remove_mut(&unit);
+        }
     }
 
     fn changes_something(&self, index: u32) -> bool {
@@ -120,9 +156,10 @@ impl Live {
     pub(crate) fn begin_unit(&mut self, index: u32, opening: Option<Span>) {
         let unit = self.unit_of(index);
         let is_first = !self.windows.begun.contains_key(&unit);
-        if self.standing.is_none() || !is_first || !self.changes_something(index) {
+        if !is_first || !self.changes_something(index) {
             return;
         }
+        self.windows.overridden.remove_mut(&unit);
         let until = opening.map(|opening| opening.to);
         self.windows.begun.insert_mut(unit, Begun { until });
         if let Some(until) = until {
@@ -161,9 +198,11 @@ impl Live {
         }
         self.stop_watching(unit);
         self.windows.begun.remove_mut(&unit);
-        self.windows.overridden.remove_mut(&unit);
         let Some(number) = number else { return };
         self.windows.openings.remove_mut(&number);
+        if self.standing.is_none() {
+            return;
+        }
         for gate in plan.gates_before(unit) {
             let others = plan.segments_behind(*gate).filter(|other| *other != number);
             let mut others = others.map(|other| plan.segment(other).first);
@@ -223,11 +262,12 @@ impl Live {
                     NodePhase::Running { .. }
                     | NodePhase::ByHand { .. }
                     | NodePhase::AttemptFailed
+                    | NodePhase::Polling { .. }
                     | NodePhase::InDoubt(_)
                     | NodePhase::Succeeded { .. } => true,
+                    // Whether an attempt before has acted is what `acted` says.
                     NodePhase::Ready
                     | NodePhase::Backoff { .. }
-                    | NodePhase::Polling { .. }
                     | NodePhase::Failed
                     | NodePhase::Stopped => false,
                 }

@@ -128,14 +128,22 @@ impl History {
                 self.open.remove(step);
                 self.steps.insert(step.clone(), Fate::Failed);
             }
-            Event::PolicyChanged { standing, .. } => self.standing = Some(standing.clone()),
+            Event::PolicyChanged { standing, .. } => {
+                let known = self.standing.replace(standing.clone());
+                if known.is_none_or(|known| known.policy != standing.policy) {
+                    self.overridden.clear();
+                }
+            }
             Event::WindowOverridden { step, .. } => {
                 let (first, _) = super::windows::unit(plan, step);
-                self.overridden.insert(first);
+                let seen = self.deferred.get(step).cloned();
+                self.overridden.entry(first).or_default().extend(seen);
+            }
+            Event::StepDeferred { step, until, why } => {
+                self.deferred.insert(step.clone(), (why.clone(), *until));
             }
             Event::OpeningChosen { .. }
             | Event::OpeningMissed { .. }
-            | Event::StepDeferred { .. }
             | Event::StepDue { .. }
             | Event::WindowOverrun { .. }
             | Event::WaitStarted { .. } => {}
@@ -184,6 +192,8 @@ impl History {
                 self.approved.remove(step);
                 *self.reopened.entry(step.clone()).or_default() += 1;
                 self.steps.insert(step.clone(), Fate::Open);
+                let behind = |first: &StepId| super::ancestors(plan, first).contains(step);
+                self.overridden.retain(|first, _| !behind(first));
             }
             Event::DebtTakenOver { step, .. } => {
                 self.debts.remove(step);
@@ -274,16 +284,7 @@ impl History {
             } => {
                 if let (false, Resolution::NotHappened { .. }) = (self.ended, resolution) {
                     self.kept.insert(node.clone());
-                    let owed = step_of(plan, &node.step).ensure.clone();
-                    let owed = owed.filter(|owed| {
-                        let of_step =
-                            |(of, known): (&NodeId, &Node)| of.step == *owed && known.attempt > 0;
-                        self.fate(owed) == Fate::Open && !self.nodes.iter().any(of_step)
-                    });
-                    if let (Some(owed), Phase::Do) = (owed, node.phase) {
-                        let owed_by = self.debts.entry(owed).or_default();
-                        owed_by.insert(node.clone());
-                    }
+                    self.owe_unpaid(plan, node);
                 }
                 self.contradicted.insert(node.clone());
             }
@@ -306,6 +307,7 @@ impl History {
             }
             Event::NodeAttested { node, .. } => {
                 self.nodes.entry(node.clone()).or_default().failed = false;
+                self.owe_unpaid(plan, node);
                 self.succeed(plan, node);
             }
             Event::UndoAbandoned { node, .. } => self.undone.push(node.clone()),
@@ -327,6 +329,19 @@ impl History {
         }
         if let Some(owed) = &step.ensure {
             let owed_by = self.debts.entry(owed.clone()).or_default();
+            owed_by.insert(node.clone());
+        }
+    }
+
+    /// The node may have taken effect: it owes, unless what it owes has begun already.
+    fn owe_unpaid(&mut self, plan: &Plan, node: &NodeId) {
+        let owed = step_of(plan, &node.step).ensure.clone();
+        let owed = owed.filter(|owed| {
+            let of_step = |(of, known): (&NodeId, &Node)| of.step == *owed && known.attempt > 0;
+            self.fate(owed) == Fate::Open && !self.nodes.iter().any(of_step)
+        });
+        if let (Some(owed), Phase::Do) = (owed, node.phase) {
+            let owed_by = self.debts.entry(owed).or_default();
             owed_by.insert(node.clone());
         }
     }

@@ -9,7 +9,7 @@ mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_core::event::Event;
+use windlass_core::event::{Deferral, Event};
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::plan::{EffectClass, Plan, Step, StepKind};
 use windlass_core::policy::Standing;
@@ -171,8 +171,10 @@ struct History {
     lock: Lock,
     /// What the policy says.
     standing: Option<Box<Standing>>,
-    /// The first steps of what a person let begin outside of its time.
-    overridden: BTreeSet<StepId>,
+    /// What each step was last said to wait for, and until when.
+    deferred: BTreeMap<StepId, (Deferral, Option<Timestamp>)>,
+    /// In spite of what a person let units begin, by their first steps.
+    overridden: BTreeMap<StepId, Vec<(Deferral, Option<Timestamp>)>>,
 }
 
 /// How the run stands to the lock of its target.

@@ -3,10 +3,10 @@
 //! person let it.
 
 use super::{History, ancestors, effect_of, step_of};
-use windlass_core::event::Event;
+use windlass_core::event::{Deferral, Event};
 use windlass_core::id::{NodeId, Phase, StepId};
 use windlass_core::plan::{EffectClass, Plan, Window};
-use windlass_core::policy::Standing;
+use windlass_core::policy::{Freeze, Standing};
 use windlass_core::span::Spans;
 use windlass_core::time::{Millis, Timestamp};
 
@@ -81,15 +81,31 @@ fn began(plan: &Plan, h: &History, node: &NodeId, at: Timestamp) -> Result<(), S
         .nodes
         .keys()
         .any(|known| is_of_unit(known) && effect_of(plan, known) != EffectClass::Read);
-    if is_free || has_begun || h.overridden.contains(&first) {
+    if is_free || has_begun {
         return Ok(());
     }
-    if let Some(freeze) = standing.frozen(h.target.as_deref(), at).next() {
+    // A person lets it begin in spite of what he saw, until that is over anyway.
+    let seen = h.overridden.get(&first).into_iter().flatten();
+    let seen = seen.filter(|(_, until)| until.is_none_or(|until| at < until));
+    let seen: Vec<&Deferral> = seen.map(|(why, _)| why).collect();
+    let is_let = |freeze: &Freeze| {
+        let is_it = |why: &&Deferral| matches!(why, Deferral::Freeze { freeze: name, .. } if *name == freeze.name);
+        seen.iter().any(is_it)
+    };
+    let mut frozen = standing.frozen(h.target.as_deref(), at);
+    if let Some(freeze) = frozen.find(|freeze| !is_let(freeze)) {
         return Err(format!("{node} begins in the freeze {}", freeze.name));
     }
     let Some(window) = &step_of(plan, &first).window else {
         return Ok(());
     };
+    let is_of_window = |why: &&Deferral| match why {
+        Deferral::Window { .. } | Deferral::NoOpening { .. } => true,
+        Deferral::Freeze { .. } | Deferral::Unknown { .. } => false,
+    };
+    if seen.iter().any(is_of_window) {
+        return Ok(());
+    }
     if standing.until <= at {
         return Err(format!("{node} begins when nobody knows what is open"));
     }

@@ -57,8 +57,8 @@ pub(super) fn step(
         Form::Action { .. } => action_kind(world, draft, fields, once, on_failure, found),
     };
     let window = match &draft.form {
-        Form::Action { .. } => windows::window(draft, fields, found),
-        Form::Broken | Form::Inlined { .. } | Form::Gate | Form::Wait => Some(None),
+        Form::Action { .. } | Form::Gate | Form::Wait => windows::window(draft, fields, found),
+        Form::Broken | Form::Inlined { .. } => Some(None),
     };
     let (provides, guards) = match &draft.form {
         Form::Action { action, .. } => {

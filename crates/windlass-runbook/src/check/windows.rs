@@ -9,7 +9,7 @@ use windlass_core::plan::{EffectClass, LEAD_MAX, Step, StepKind, Window, declare
 
 use super::fields::{Fields, Found};
 use super::keys;
-use super::world::{StepDraft, World};
+use super::world::{Form, StepDraft, World};
 use crate::codes::{
     BAD_NAME, WINDOW_COVERS, WINDOW_END, WINDOW_LEAD, WINDOW_OVERLAP, WINDOW_PLACE,
     WINDOW_UNBOUNDED,
@@ -28,14 +28,13 @@ pub(super) fn window(
         return Some(None);
     };
     let before = found.len();
-    let why = match draft.effect() {
-        _ if draft.finally => Some("`finally` waits for no window"),
-        Some(EffectClass::Read) => Some("it changes nothing that could come at a wrong time"),
-        Some(_) | None => None,
-    };
-    if let Some(why) = why {
+    if let Some((why, instead)) = misplaced(draft) {
         let message = format!("`window` has no place at `{}`", draft.id);
-        found.push(Diagnostic::error(WINDOW_PLACE, message).at(entry.key_span, why));
+        found.push(
+            Diagnostic::error(WINDOW_PLACE, message)
+                .at(entry.key_span, why)
+                .maybe_help(instead.map(str::to_owned)),
+        );
     }
     let inner = match &entry.value.kind {
         NodeKind::Map(_) => Some(Fields::read(
@@ -92,6 +91,27 @@ pub(super) fn window(
         lead: span.unwrap_or_default(),
         covers: covered,
     }))
+}
+
+/// Why a step begins in no window, and what its author may have meant.
+fn misplaced(draft: &StepDraft<'_>) -> Option<(&'static str, Option<&'static str>)> {
+    match (&draft.form, draft.effect()) {
+        _ if draft.finally => Some(("`finally` waits for no window", None)),
+        (Form::Gate, _) => Some((
+            "people may decide at any time",
+            Some(
+                "give the window to the change behind it; `expires: window_end` lets the approval last until its end",
+            ),
+        )),
+        (Form::Wait, _) => Some((
+            "it changes nothing that could come at a wrong time",
+            Some("give the window to the change behind it: that waits for its opening by itself"),
+        )),
+        (_, Some(EffectClass::Read)) => {
+            Some(("it changes nothing that could come at a wrong time", None))
+        }
+        (Form::Broken | Form::Action { .. } | Form::Inlined { .. }, Some(_) | None) => None,
+    }
 }
 
 /// Looks at the segments of the whole run, all that is inlined among it.

@@ -96,6 +96,17 @@ fn windowed(name: &str, standing: &mut Standing) {
             let off = Spans::of([span("100", "130"), span("1000", "1400")]);
             standing.windows.insert(window("off"), off);
         }
+        // The same policy, whose calendars reach further.
+        "windowed_longer" => {
+            standing.policy = Digest::of(b"windowed");
+            standing.until = seconds("9000");
+        }
+        // A freeze that comes twice.
+        "frozen_twice" => {
+            let mut twice = freeze("60", "200", None);
+            twice.spans = Spans::of([span("60", "200"), span("250", "500")]);
+            standing.freezes.push(twice);
+        }
         // Nobody changes a database until @500.
         "frozen" => standing.freezes.push(freeze("60", "500", Some("db:*"))),
         "frozen_late" => standing.freezes.push(freeze("170", "500", None)),

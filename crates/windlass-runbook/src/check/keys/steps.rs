@@ -290,8 +290,8 @@ pub(crate) static WAIT: Keys = Keys {
         WHEN,
         TITLE,
     ],
-    later: &["window"],
-    refused: &[],
+    later: &[],
+    refused: &["window"],
 };
 
 pub(crate) static GATE: Keys = Keys {
@@ -306,8 +306,8 @@ pub(crate) static GATE: Keys = Keys {
         NEEDS,
         TITLE,
     ],
-    later: &["window"],
-    refused: &["when"],
+    later: &[],
+    refused: &["when", "window"],
 };
 
 pub(crate) static APPROVAL: Keys = Keys {
