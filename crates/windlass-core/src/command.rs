@@ -79,7 +79,10 @@ pub enum Command {
     OrphanEnded(Orphan),
     /// The lock of the target is the run's. Whoever sees all runs says so, and grants it to
     /// no other run until this one has ended.
-    LockGranted,
+    LockGranted {
+        /// Higher than with any grant of this target before.
+        fence: u64,
+    },
     /// Another run holds the lock; only a run that is ending needs to know.
     LockHeld {
         by: RunId,

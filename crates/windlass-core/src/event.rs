@@ -93,6 +93,10 @@ pub enum Event {
     /// No other run of this state directory changes the target until this one has ended.
     LockAcquired {
         target: String,
+        /// Higher than that of whoever held it before: what comes with a lower one comes
+        /// too late. Journals of before this rule have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fence: Option<u64>,
     },
     /// The run ends without the lock, which another run holds: it has changed nothing,
     /// and `finally` changes nothing either.

@@ -273,7 +273,7 @@ impl Fold<'_> {
             }
             Event::TargetResolved { target } => self.resolve_target(target)?,
             Event::LockRequested { target } => self.request_lock(target)?,
-            Event::LockAcquired { target } => self.acquire_lock(target)?,
+            Event::LockAcquired { target, fence } => self.acquire_lock(target, *fence)?,
             Event::LockForgone { target, held_by } => self.forgo_lock(target, held_by)?,
             Event::StepSkipped { step } => {
                 let index = self.pending(step, |kind| !matches!(kind, StepKind::Gate(_)))?;

@@ -15,7 +15,7 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
     let attempts = live.running.iter().filter_map(|key| attempt(live, *key));
     let looks = live.doubts.iter().filter_map(|key| look(live, *key));
     let facts = live.fetching.iter().flat_map(|gate| facts(live, *gate));
-    let lock = live.wants_lock().map(|wanted| Effect::AcquireLock {
+    let lock = state.wants_lock().map(|wanted| Effect::AcquireLock {
         target: wanted.target.to_owned(),
         since: wanted.since,
         waits: wanted.waits,

@@ -334,7 +334,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Fetched { .. }
         | Command::OrphanFound(_)
         | Command::OrphanEnded(_)
-        | Command::LockGranted
+        | Command::LockGranted { .. }
         | Command::LockHeld { .. } => false,
     }
 }

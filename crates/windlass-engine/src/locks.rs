@@ -117,6 +117,12 @@ impl Locks {
         self.turn(target)
     }
 
+    /// Whether a run was granted the lock, recorded or not.
+    pub(crate) fn is_held_by(&self, run: &RunId, target: &str) -> bool {
+        let line = self.lines.get(target);
+        line.is_some_and(|line| line.holder.as_ref() == Some(run))
+    }
+
     /// Whose turn it is; a line without anybody is forgotten.
     fn turn(&mut self, target: &str) -> Option<RunId> {
         let line = self.lines.get(target)?;

@@ -103,6 +103,9 @@ pub struct StepContext {
     pub input: Input,
     pub secrets: Secrets,
     pub idempotency_key: String,
+    /// The number of the target's lock, once the run holds it: higher than that of any run
+    /// that held it before, so that a target can refuse what comes too late.
+    pub fence: Option<u64>,
     /// When waiting for the outcome ends. The engine itself enforces it.
     pub deadline: Timestamp,
     /// The deadline on the monotonic clock, for timers.

@@ -130,6 +130,7 @@ pub(crate) fn attempt(
         input,
         secrets: Secrets::new(secrets),
         idempotency_key: fixture.call.idempotency_key.clone(),
+        fence: None,
         deadline: times.deadline,
         deadline_instant: Instant::now() + PLAY_TIMEOUT,
         cancel,

@@ -103,7 +103,9 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
         Event::LockRequested { target } => {
             passing("waiting", format!("asks for the lock of {target}"))
         }
-        Event::LockAcquired { target } => lasting("running", format!("holds the lock of {target}")),
+        Event::LockAcquired { target, .. } => {
+            lasting("running", format!("holds the lock of {target}"))
+        }
         Event::LockForgone { target, held_by } => lasting(
             "skipped",
             format!("ends without the lock of {target}, which run {held_by} holds"),

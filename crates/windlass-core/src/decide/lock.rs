@@ -4,22 +4,30 @@
 use super::Decider;
 use crate::authorise::{Act, Circumstances, Denial, authorise};
 use crate::event::Event;
-use crate::id::RunId;
+use crate::id::{Phase, RunId};
 use crate::plan::Step;
 use crate::rejection::Rejection;
-use crate::state::{Live, Lock};
+use crate::state::{Key, Live, Lock, RunState, StepPhase};
 
 impl Decider {
     /// Whoever sees all runs gives the lock to this one.
-    pub(super) fn lock_granted(&mut self) -> Result<(), Rejection> {
+    pub(super) fn lock_granted(&mut self, fence: u64) -> Result<(), Rejection> {
         // What time has brought comes first, such as an approval that expired while the run
         // waited: it may not need the lock any more, and must not keep it from others then.
         if self.next().is_some() {
             return Ok(());
         }
-        let wanted = self.live()?.wants_lock();
-        let target = wanted.ok_or(Rejection::NothingToDecide)?.target.to_owned();
-        self.emit(Event::LockAcquired { target });
+        if self.state.wants_lock().is_none() {
+            return Err(Rejection::NothingToDecide);
+        }
+        // With the lock at hand all is looked at once more, such as facts that have become
+        // old in the line: only if nothing but the intent is left is it taken.
+        self.granted = Some(fence);
+        let event = self.next();
+        self.granted = None;
+        if let Some(event) = event {
+            self.emit(event);
+        }
         Ok(())
     }
 
@@ -28,7 +36,7 @@ impl Decider {
         if self.next().is_some() {
             return Ok(());
         }
-        let wanted = self.live()?.wants_lock().filter(|wanted| !wanted.waits);
+        let wanted = self.state.wants_lock().filter(|wanted| !wanted.waits);
         let target = wanted.ok_or(Rejection::NothingToDecide)?.target.to_owned();
         self.emit(Event::LockForgone { target, held_by });
         Ok(())
@@ -69,29 +77,71 @@ impl Decider {
         }
     }
 
-    /// `Some` when the lock keeps an action from its start: with the event that brings the
-    /// run nearer to it, or with none while others hold it.
+    /// Whether facts are being read for the first change behind an approval.
+    fn reads_for_lock(&self, live: &Live) -> bool {
+        let is_approved =
+            |gate: &u32| matches!(live.step(*gate).phase, StepPhase::GateApproved { .. });
+        let goes_on = live.paused.is_none() && live.contradicted.is_empty() && !live.is_halting();
+        goes_on && live.ending.is_none() && live.fetching.iter().any(is_approved)
+    }
+
+    /// `Some` while others hold the lock, or when the run ends without it. Nothing is looked
+    /// at while the run stands in the line.
     pub(super) fn barred_by_lock(&self, live: &Live, index: u32) -> Option<Option<Event>> {
         if !live.is_locked_step(index) {
             return None;
         }
-        let step = live.plan.step(index);
         match &live.lock {
-            Lock::Held { .. } => None,
+            Lock::None | Lock::Held { .. } => None,
+            Lock::Requested { .. } if self.granted.is_some() => None,
             Lock::Requested { .. } => Some(None),
             Lock::Forgone { held_by } => Some(Some(Event::StepRefused {
-                step: step.id.clone(),
+                step: live.plan.step(index).id.clone(),
                 message: format!(
                     "run {held_by} holds the lock of the target, and this run has changed nothing"
                 ),
             })),
-            Lock::None => {
-                let event = self.fix_target(live, step).or_else(|| {
-                    let target = live.target.clone()?;
-                    Some(Event::LockRequested { target })
-                });
-                Some(event)
-            }
         }
     }
+
+    /// `Some` while a node cannot begin for want of the lock: with the event that brings the
+    /// run nearer to it. It is taken last: what waits for a window, for a gate or for facts
+    /// keeps the target from nobody.
+    pub(super) fn before_lock(&self, live: &Live, key: Key) -> Option<Option<Event>> {
+        if key.phase == Phase::Undo || !live.is_locked_step(key.step) || live.holds_lock() {
+            return None;
+        }
+        if let Some(barred) = self.barred_by_lock(live, key.step) {
+            return Some(barred);
+        }
+        if let Some(event) = self.fix_target(live, live.plan.step(key.step)) {
+            return Some(Some(event));
+        }
+        if let Some(event) = self.facts_before(live, key) {
+            return Some(event);
+        }
+        let target = live.target.clone()?;
+        Some(Some(match self.granted {
+            Some(fence) => Event::LockAcquired {
+                target,
+                fence: Some(fence),
+            },
+            None => Event::LockRequested { target },
+        }))
+    }
+}
+
+/// Whether a run that has asked for the lock would go on with it, as far as the time of its
+/// last record tells. What is read for it meanwhile keeps its place.
+pub(crate) fn uses_lock(state: &RunState) -> bool {
+    let Some(live) = state.live.as_ref().filter(|live| live.ended.is_none()) else {
+        return false;
+    };
+    let decider = Decider {
+        state: state.clone(),
+        now: live.last_at,
+        events: Vec::new(),
+        granted: Some(0),
+    };
+    decider.next().is_some() || decider.reads_for_lock(live)
 }

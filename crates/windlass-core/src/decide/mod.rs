@@ -16,6 +16,7 @@ mod windows;
 
 pub use advance::INTERRUPTIONS_MAX;
 pub use gates::GATE_OPENINGS_MAX;
+pub(crate) use lock::uses_lock;
 pub(crate) use start::{has_turn, is_startable};
 
 use crate::command::{Command, Orphan};
@@ -44,6 +45,7 @@ pub fn decide(state: &RunState, command: Command, now: Timestamp) -> Result<Vec<
         state: state.clone(),
         now,
         events: Vec::new(),
+        granted: None,
     };
     decider.accept(command)?;
     decider.advance();
@@ -55,6 +57,8 @@ struct Decider {
     state: RunState,
     now: Timestamp,
     events: Vec<Event>,
+    /// The number of the lock that is the run's for the asking, while that is decided.
+    granted: Option<u64>,
 }
 
 impl Decider {
@@ -131,7 +135,7 @@ impl Decider {
             } => self.fetched(gate, attempt, fact, asked_at, outcome),
             Command::OrphanFound(orphan) => self.orphan_found(orphan),
             Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
-            Command::LockGranted => self.lock_granted(),
+            Command::LockGranted { fence } => self.lock_granted(fence),
             Command::LockHeld { by } => self.lock_held(by),
             Command::Approve { .. }
             | Command::Refresh { .. }

@@ -110,7 +110,7 @@ impl Decider {
             | Command::Fetched { .. }
             | Command::OrphanFound(_)
             | Command::OrphanEnded(_)
-            | Command::LockGranted
+            | Command::LockGranted { .. }
             | Command::LockHeld { .. } => unreachable!("`accept` keeps these to itself"),
         }
     }

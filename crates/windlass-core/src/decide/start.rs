@@ -85,7 +85,8 @@ impl Decider {
     fn start_locked(&self, live: &Live) -> Option<Event> {
         for index in live.eligible_locked.iter() {
             let event = self.begin_action(live, *index);
-            let waits = !live.holds_lock() && self.gates(live, *index).is_none();
+            let stands_in_line = self.granted.is_none() && live.lock.is_requested();
+            let waits = stands_in_line && self.gates(live, *index).is_none();
             if event.is_some() || waits {
                 return event;
             }
@@ -183,10 +184,16 @@ impl Decider {
             })
         };
         match each.items.eval(&self.scope(live, None)) {
-            Ok(Value::List(items)) if items.len() <= ITEMS_MAX => Some(Event::StepExpanded {
-                step: step.id.clone(),
-                items,
-            }),
+            Ok(Value::List(items)) if items.len() <= ITEMS_MAX => {
+                let first = (!items.is_empty()).then(|| Key::of(index));
+                if let Some(event) = first.and_then(|first| self.before_lock(live, first)) {
+                    return event;
+                }
+                Some(Event::StepExpanded {
+                    step: step.id.clone(),
+                    items,
+                })
+            }
             Ok(Value::List(items)) => refused(format!(
                 "`for_each` has {} items, at most {ITEMS_MAX}",
                 items.len()
@@ -202,8 +209,8 @@ impl Decider {
         if !is_startable(live, key) || !has_slot(live) {
             return None;
         }
-        // `begin_action` has seen to it: no node of such a step exists before.
-        if live.is_locked_node(key) && !live.holds_lock() {
+        // Whatever is undone was done with the lock.
+        if key.phase == Phase::Undo && live.is_locked_node(key) && !live.holds_lock() {
             return None;
         }
         match node.map(|node| &node.phase) {
@@ -229,6 +236,9 @@ impl Decider {
         if key.phase == Phase::Do
             && let Some(event) = self.barred_by_time(live, key.step)
         {
+            return event;
+        }
+        if let Some(event) = self.before_lock(live, key) {
             return event;
         }
         let opening = match key.phase {

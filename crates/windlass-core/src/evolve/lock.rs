@@ -28,12 +28,17 @@ impl Fold<'_> {
         Ok(())
     }
 
-    pub(super) fn acquire_lock(&mut self, target: &str) -> Result<(), IllegalEvent> {
+    pub(super) fn acquire_lock(
+        &mut self,
+        target: &str,
+        fence: Option<u64>,
+    ) -> Result<(), IllegalEvent> {
         self.of_run(
             self.is_target(target) && self.waits_for_lock(),
             "not waiting for this lock",
         )?;
-        self.live.lock = Lock::Held { since: self.at };
+        let since = self.at;
+        self.live.lock = Lock::Held { since, fence };
         Ok(())
     }
 
@@ -50,9 +55,6 @@ impl Fold<'_> {
     }
 
     fn waits_for_lock(&self) -> bool {
-        match self.live.lock {
-            Lock::Requested { .. } => true,
-            Lock::None | Lock::Held { .. } | Lock::Forgone { .. } => false,
-        }
+        self.live.lock.is_requested()
     }
 }

@@ -2,6 +2,7 @@
 //! without it. Who of several runs has it is decided by whoever sees them all.
 
 use super::{Key, Live, RunState};
+use crate::decide::uses_lock;
 use crate::id::{Phase, RunId};
 use crate::plan::{EffectClass, StepKind};
 use crate::time::Timestamp;
@@ -15,9 +16,23 @@ pub enum Lock {
     /// It asked for it, and has not got it.
     Requested { since: Timestamp },
     /// No other run changes the target until this one has ended.
-    Held { since: Timestamp },
+    Held {
+        since: Timestamp,
+        /// What tells its changes from those of whoever held it before.
+        fence: Option<u64>,
+    },
     /// It ends without it, as another run held it.
     Forgone { held_by: RunId },
+}
+
+impl Lock {
+    /// Whether the run stands in the line.
+    pub(crate) fn is_requested(&self) -> bool {
+        match self {
+            Lock::Requested { .. } => true,
+            Lock::None | Lock::Held { .. } | Lock::Forgone { .. } => false,
+        }
+    }
 }
 
 /// A request for the lock that is to be answered.
@@ -48,14 +63,33 @@ impl RunState {
         live.is_some_and(Live::holds_lock)
     }
 
+    /// The number that the run's changes go by, once it holds the lock.
+    pub fn fence(&self) -> Option<u64> {
+        self.live.as_ref()?.fence()
+    }
+
     /// The request for the lock, while the run would go on if it had it.
     pub fn wants_lock(&self) -> Option<LockWanted<'_>> {
-        let live = self.live.as_ref().filter(|live| live.ended.is_none())?;
-        live.wants_lock()
+        let live = self.live.as_ref()?;
+        let Lock::Requested { since } = live.lock else {
+            return None;
+        };
+        uses_lock(self).then_some(LockWanted {
+            target: live.target.as_deref()?,
+            since,
+            waits: live.ending.is_none(),
+        })
     }
 }
 
 impl Live {
+    pub(crate) fn fence(&self) -> Option<u64> {
+        match self.lock {
+            Lock::Held { fence, .. } => fence,
+            Lock::None | Lock::Requested { .. } | Lock::Forgone { .. } => None,
+        }
+    }
+
     pub(crate) fn holds_lock(&self) -> bool {
         match self.lock {
             Lock::Held { .. } => true,
@@ -79,26 +113,5 @@ impl Live {
             Phase::Do => self.is_locked_step(key.step),
             Phase::Undo => self.plan.plan().target.is_some(),
         }
-    }
-
-    pub(crate) fn wants_lock(&self) -> Option<LockWanted<'_>> {
-        let Lock::Requested { since } = self.lock else {
-            return None;
-        };
-        if self.paused.is_some() || !self.contradicted.is_empty() {
-            return None;
-        }
-        let is_ending = self.ending.is_some();
-        let is_needed = if is_ending {
-            let mut steps = self.eligible_finally.iter();
-            steps.any(|step| self.is_locked_step(*step))
-        } else {
-            !self.is_halting() && !self.eligible_locked.is_empty()
-        };
-        is_needed.then_some(LockWanted {
-            target: self.target.as_deref()?,
-            since,
-            waits: !is_ending,
-        })
     }
 }

@@ -124,6 +124,10 @@ impl NodeScope<'_> {
                 "started_at_ms".to_owned(),
                 Value::Int(self.live.started_at.0),
             ),
+            (
+                "fence".to_owned(),
+                self.live.fence().map_or(Value::Null, fence_value),
+            ),
             ("end".to_owned(), Value::Null),
             ("reason".to_owned(), Value::Null),
         ]);
@@ -133,6 +137,11 @@ impl NodeScope<'_> {
         }
         Value::Map(run)
     }
+}
+
+/// Far above any number of records, an integer of expressions ends.
+fn fence_value(fence: u64) -> Value {
+    Value::Int(i64::try_from(fence).unwrap_or(i64::MAX))
 }
 
 impl Scope for NodeScope<'_> {

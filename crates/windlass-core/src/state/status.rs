@@ -100,7 +100,7 @@ impl RunState {
             gates,
             by_hand: self.by_hand().collect(),
             until: self.next_wake(),
-            lock: live.wants_lock().map(|wanted| wanted.target.to_owned()),
+            lock: self.wants_lock().map(|wanted| wanted.target.to_owned()),
         }
     }
 

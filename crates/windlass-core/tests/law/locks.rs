@@ -32,7 +32,7 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event) -> Result<(), Strin
                 return Err("the lock is asked for twice".to_owned());
             }
         }
-        Event::LockAcquired { target } => {
+        Event::LockAcquired { target, .. } => {
             known(h, target)?;
             if h.lock != Lock::Requested {
                 return Err("the lock comes unasked".to_owned());

@@ -79,7 +79,7 @@ fn per_event(text: &str) -> f64 {
                 | Effect::WakeAt { .. } => None,
             });
         let Some((node, attempt)) = attempt else {
-            events += step(&mut state, Command::LockGranted);
+            events += step(&mut state, Command::LockGranted { fence: 1 });
             continue;
         };
         let outcome = Outcome::Succeeded {

@@ -365,7 +365,7 @@ impl World {
                 self.now = self.now.max(at);
                 Command::Tick
             }
-            Move::LockGranted => Command::LockGranted,
+            Move::LockGranted => Command::LockGranted { fence: 1 },
             Move::LockHeld => Command::LockHeld {
                 by: "another-run".parse().expect("the id is spelled as ids are"),
             },

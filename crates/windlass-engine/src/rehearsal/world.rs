@@ -509,7 +509,7 @@ impl<'a> World<'a> {
             Coming::Lock { granted } => {
                 self.stoppable.remove(&Stoppable::Lock);
                 self.told(if granted {
-                    Command::LockGranted
+                    Command::LockGranted { fence: 1 }
                 } else {
                     Command::LockHeld { by: other_run() }
                 });

@@ -78,6 +78,7 @@ impl Task {
             input: attempt.call.input,
             secrets,
             idempotency_key: attempt.call.idempotency_key,
+            fence: self.snapshot.state.fence(),
             deadline: attempt.deadline,
             deadline_instant: later(intent.decided, span),
             cancel: signal.clone(),

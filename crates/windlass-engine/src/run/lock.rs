@@ -29,8 +29,7 @@ impl Task {
     pub(super) async fn ask_for_lock(&mut self) -> Result<(), Refused> {
         loop {
             let Some(wanted) = self.lock_wanted() else {
-                let next = self.shared.registry().locks.withdraw(&self.run);
-                self.shared.wake_for_lock(next.as_ref());
+                self.leave_line();
                 return Ok(());
             };
             let before = self.snapshot.next_seq;
@@ -72,6 +71,21 @@ impl Task {
         })
     }
 
+    /// Stands in no line any more, and gives a lock back that it was granted and did not take.
+    fn leave_line(&self) {
+        let state = &self.snapshot.state;
+        let mut registry = self.shared.registry();
+        let mut next = registry.locks.withdraw(&self.run);
+        if let Some(target) = state.target()
+            && !state.holds_lock()
+            && registry.locks.is_held_by(&self.run, target)
+        {
+            next = registry.locks.release(&self.run, target);
+        }
+        drop(registry);
+        self.shared.wake_for_lock(next.as_ref());
+    }
+
     async fn ask(&self, wanted: &Wanted) -> Result<Asked, Refused> {
         loop {
             let version = {
@@ -109,10 +123,22 @@ impl Task {
         Ok(recorded)
     }
 
+    /// A number above that of whoever held a lock before: the place that the next record of
+    /// the journal has. Whatever is granted later stands behind the record of this grant.
+    async fn next_fence(&self) -> Result<u64, Refused> {
+        let store = Arc::clone(&self.shared.store);
+        match tokio::task::spawn_blocking(move || store.head()).await {
+            Ok(Ok(head)) => Ok(head.next_position),
+            Ok(Err(error)) => Err(self.refused_by(storage_failed(&self.shared, &error))),
+            Err(_) => Err(Refused::Halted(CommandError::Stopping)),
+        }
+    }
+
     /// Makes it durable that the run holds the lock; one that does not want it any more
     /// gives it back.
     async fn take_lock(&mut self, target: &str) -> Result<(), Refused> {
-        let answer = self.step(Command::LockGranted, For::Engine).await;
+        let fence = self.next_fence().await?;
+        let answer = self.step(Command::LockGranted { fence }, For::Engine).await;
         let is_taken = answer.as_ref().is_ok_and(|answer| {
             let taken = |event: &Event| matches!(event, Event::LockAcquired { .. });
             answer.events.iter().any(taken)
@@ -123,6 +149,9 @@ impl Task {
         match answer {
             // Whether it was written is known after a restart: until then it is held.
             Err(halted @ Refused::Halted(_)) => Err(halted),
+            // It looks once more at what may have changed in the line, and nobody comes
+            // between: otherwise it would be at this point again with each turn.
+            Ok(_) if self.lock_wanted().is_some() => Ok(()),
             Ok(_) | Err(Refused::Rejected(_) | Refused::NotNow(_)) => {
                 let next = self.shared.registry().locks.release(&self.run, target);
                 self.shared.wake_for_lock(next.as_ref());

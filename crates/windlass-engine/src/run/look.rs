@@ -63,6 +63,7 @@ impl Task {
             input: call.input,
             secrets,
             idempotency_key: call.idempotency_key,
+            fence: self.snapshot.state.fence(),
             deadline: asked_at + timeout,
             deadline_instant: later(Instant::now(), span),
             cancel: signal.clone(),

@@ -22,7 +22,7 @@ fn always() -> Expr {
     builder.finish().unwrap()
 }
 
-fn gate_with_a_fact() -> Step {
+pub(crate) fn gate_with_a_fact() -> Step {
     let mut step = gate("go", &[], None);
     if let StepKind::Gate(gate) = &mut step.kind {
         gate.facts = vec![Fact {
@@ -38,13 +38,13 @@ fn gate_with_a_fact() -> Step {
     step
 }
 
-fn is_read(snapshot: &Snapshot) -> bool {
+pub(crate) fn is_read(snapshot: &Snapshot) -> bool {
     let look = snapshot.state.step(&id("go")).unwrap();
     let fact = look.state.fact("lag");
     fact.is_some_and(|fact| !fact.is_asked() && fact.latest.is_some())
 }
 
-async fn approve(engine: &Engine, run: &RunId, attempt: u32) -> Vec<&'static str> {
+pub(crate) async fn approve(engine: &Engine, run: &RunId, attempt: u32) -> Vec<&'static str> {
     let plan = engine.view(run).await.unwrap().state.digest().unwrap();
     let command = Command::Approve {
         gate: id("go"),

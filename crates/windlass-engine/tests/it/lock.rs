@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::Semaphore;
 use windlass_core::command::{Command, Statement};
+use windlass_core::event::Event;
 use windlass_core::id::RunId;
 use windlass_core::plan::{Digest, IndexedPlan, Template};
 use windlass_core::state::Lock;
@@ -223,7 +224,100 @@ fn a_parked_run_keeps_its_lock_and_the_line_its_order() {
     });
     let acquired: Vec<i64> = line.iter().map(|run| acquired_at(&*store, run)).collect();
     assert!(acquired.is_sorted(), "{acquired:?}");
+    // Each holder has a higher number than all before it, also those of an owner before,
+    // and its steps are given it.
+    let holders = std::iter::once(&holder).chain(&line);
+    let fences: Vec<u64> = holders.map(|run| fence_of(&*store, run)).collect();
+    assert!(fences.is_sorted_by(|one, next| one < next), "{fences:?}");
+    let mut given = place.world.fences.lock().unwrap().clone();
+    given.retain(Option::is_some);
+    given.dedup();
+    let fences: Vec<Option<u64>> = fences.into_iter().map(Some).collect();
+    assert_eq!(given, fences);
     assert_eq!(place.world.busiest.load(Ordering::SeqCst), 1);
+}
+
+/// The number that a run's lock was granted with.
+fn fence_of(store: &dyn Store, run: &RunId) -> u64 {
+    let records = offline::records(store, run, 0, 1_000).unwrap();
+    let fence = records.iter().find_map(|record| match &record.event {
+        Event::LockAcquired { fence, .. } => *fence,
+        _ => None,
+    });
+    fence.unwrap()
+}
+
+#[test]
+fn facts_that_became_old_in_the_line_are_read_before_anybody_else_comes() {
+    use crate::facts::{approve, gate_with_a_fact, is_read};
+    let place = Place::new();
+    let store = Arc::new(MemoryStore::new());
+    let permits = Arc::new(Semaphore::new(0));
+    place.life(async {
+        let engine = place.open(store.clone()).await;
+        let steps = vec![change("prepare", &[]), gate("first", &["prepare"], None)];
+        let holder = begin(&place, &engine, plan_for("main", steps)).await;
+        eventually("it holds", || place.world.count("prepare") == 1).await;
+        let steps = vec![gate_with_a_fact(), change("late", &["go"])];
+        let second = begin(&place, &engine, plan_for("main", steps)).await;
+        place.until(&engine, &second, is_read).await;
+        approve(&engine, &second, 1).await;
+        in_line(&engine, &second).await;
+        let third = begin(&place, &engine, swap()).await;
+        in_line(&engine, &third).await;
+        place.clock.advance(Millis::from_mins(5));
+        place.world.doing("go", Doing::Hold(Arc::clone(&permits)));
+        let cancel = Command::Cancel {
+            by: operator(),
+            reason: "not now".to_owned(),
+            undo: false,
+        };
+        engine.command(&holder, cancel).await.unwrap();
+        // Read when the gate opened, after the approval, and now.
+        eventually("the fact is read anew", || place.world.count("go") == 3).await;
+        engine.wait_ended(&holder).await.unwrap();
+        assert_eq!(engine.lock_holder(&third), Some(second.clone()));
+        assert_eq!(place.world.count("swap"), 0);
+        permits.add_permits(1);
+        for run in [&second, &third] {
+            let end = engine.wait_ended(run).await.unwrap();
+            assert_eq!(end.state.status().as_str(), "succeeded");
+        }
+        assert!(acquired_at(&*store, &second) < acquired_at(&*store, &third));
+    });
+}
+
+#[test]
+fn facts_that_do_not_hold_when_the_turn_comes_let_the_next_one_in() {
+    use crate::facts::{approve, gate_with_a_fact, is_read};
+    let place = Place::new();
+    place.life(async {
+        let engine = place.open(Arc::new(MemoryStore::new())).await;
+        let steps = vec![change("prepare", &[]), gate("first", &["prepare"], None)];
+        let holder = begin(&place, &engine, plan_for("main", steps)).await;
+        eventually("it holds", || place.world.count("prepare") == 1).await;
+        let steps = vec![gate_with_a_fact(), change("late", &["go"])];
+        let second = begin(&place, &engine, plan_for("main", steps)).await;
+        place.until(&engine, &second, is_read).await;
+        approve(&engine, &second, 1).await;
+        in_line(&engine, &second).await;
+        let third = begin(&place, &engine, swap()).await;
+        in_line(&engine, &third).await;
+        place.clock.advance(Millis::from_mins(5));
+        let none = windlass_core::outcome::Effected::None;
+        place.world.doing("go", Doing::Fail(none));
+        let cancel = Command::Cancel {
+            by: operator(),
+            reason: "not now".to_owned(),
+            undo: false,
+        };
+        engine.command(&holder, cancel).await.unwrap();
+        engine.wait_ended(&third).await.unwrap();
+        assert_eq!(place.world.count("late"), 0);
+        let view = engine.view(&second).await.unwrap();
+        assert!(!view.state.holds_lock());
+        assert_eq!(view.state.step(&id("go")).unwrap().state.gate_attempt, 2);
+    });
 }
 
 /// The place in the store of the record by which a run took the lock.

@@ -99,6 +99,8 @@ pub(crate) enum Doing {
 pub(crate) struct World {
     /// `NODE/ATTEMPT` in the order of being handed over.
     pub(crate) started: Mutex<Vec<String>>,
+    /// The numbers of the lock that what was handed over was given.
+    pub(crate) fences: Mutex<Vec<Option<u64>>>,
     /// Idempotency keys whose effect took place.
     pub(crate) effects: Mutex<Vec<String>>,
     pub(crate) doings: Mutex<BTreeMap<StepId, Doing>>,
@@ -228,6 +230,7 @@ impl StepRunner for Fake {
             let _busy = busy;
             let started = format!("{}/{}", context.node, context.attempt);
             world.started.lock().unwrap().push(started);
+            world.fences.lock().unwrap().push(context.fence);
             let doing = world.next_doing(&context.node.step);
             if let Doing::Connect(permits) = &doing {
                 permits.acquire().await.unwrap().forget();

@@ -280,6 +280,14 @@ impl Surroundings<'_> {
         match name {
             "id" | "requester" => known(Ty::Text),
             "started_at_ms" => known(Ty::Int),
+            "fence" => Some(Known {
+                ty: Ty::Int,
+                used: 2,
+                absent: Some(Absent {
+                    len: 2,
+                    why: "`run.fence` is null while the run holds no lock".to_owned(),
+                }),
+            }),
             "end" | "reason" if self.world.steps[self.around.step].finally => known(Ty::Text),
             "end" | "reason" => Some(Known {
                 ty: Ty::Text,

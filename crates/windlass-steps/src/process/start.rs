@@ -170,14 +170,18 @@ impl Prepared {
 }
 
 /// The variables by which a command knows its attempt, and is found again.
-pub(crate) fn variables(context: &StepContext) -> [(&'static str, String); 5] {
-    [
+pub(crate) fn variables(context: &StepContext) -> Vec<(&'static str, String)> {
+    let fence = context
+        .fence
+        .map(|fence| ("WINDLASS_FENCE", fence.to_string()));
+    let always = [
         (ATTEMPT_VARIABLE, context.marker()),
         ("WINDLASS_RUN", context.run.as_str().to_owned()),
         ("WINDLASS_STEP", context.node.to_string()),
         ("WINDLASS_ATTEMPT_NO", context.attempt.to_string()),
         ("WINDLASS_IDEMPOTENCY_KEY", context.idempotency_key.clone()),
-    ]
+    ];
+    always.into_iter().chain(fence).collect()
 }
 
 /// Keeps what the command's processes are found again by when they hide their environment

@@ -44,6 +44,7 @@ async fn a_command_gets_a_clean_environment_and_its_attempt() {
             "GREETING=hello",
             "WINDLASS_ATTEMPT=run-1/step/2",
             "WINDLASS_ATTEMPT_NO=2",
+            "WINDLASS_FENCE=17",
             "WINDLASS_IDEMPOTENCY_KEY=key-1",
             "WINDLASS_RUN=run-1",
             "WINDLASS_STEP=step",

@@ -118,6 +118,7 @@ impl Attempt {
             log: AttemptLog::new(log_path.clone(), &redactor, progress.clone()),
             secrets,
             idempotency_key: "key-1".to_owned(),
+            fence: Some(17),
             deadline: Timestamp(0),
             deadline_instant: Instant::now() + self.timeout,
             cancel: cancel_signal,

@@ -210,6 +210,7 @@ impl Attempt {
             log: AttemptLog::new(log_path.clone(), &redactor, progress.clone()),
             secrets: Secrets::limited(secrets, self.hosts.clone()),
             idempotency_key: "key-1".to_owned(),
+            fence: None,
             deadline: Timestamp(now.0 + i64::try_from(self.timeout.as_millis()).unwrap()),
             deadline_instant: Instant::now() + self.timeout,
             cancel: cancel_signal,

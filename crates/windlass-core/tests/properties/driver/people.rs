@@ -266,7 +266,7 @@ impl Driver {
                 attempt: 1,
                 outcome: self.outcome(),
             },
-            21 => Command::LockGranted,
+            21 => Command::LockGranted { fence: 2 },
             22 => Command::LockHeld {
                 by: "r3".parse().expect("a run's id"),
             },

@@ -206,7 +206,9 @@ impl Reader<'_> {
                 orphans: self.orphans(),
             },
             "tick" => Command::Tick,
-            "granted" => Command::LockGranted,
+            "granted" => Command::LockGranted {
+                fence: u64::try_from(self.at.0 / 1000).unwrap_or_default(),
+            },
             "held" => Command::LockHeld {
                 by: self.next().parse().expect("a run's id"),
             },

@@ -95,7 +95,12 @@ pub(crate) fn event(event: &Event) -> String {
         Event::RunEnded { end, reason } => format!("END {}: {reason}", end.as_str()),
         Event::TargetResolved { target } => format!("target {target}"),
         Event::LockRequested { target } => format!("lock of {target} requested"),
-        Event::LockAcquired { target } => format!("lock of {target} acquired"),
+        Event::LockAcquired { target, fence } => {
+            format!(
+                "lock of {target} acquired as #{}",
+                fence.unwrap_or_default()
+            )
+        }
         Event::LockForgone { target, held_by } => {
             format!("lock of {target} forgone, {held_by} holds it")
         }
