@@ -116,13 +116,14 @@ fn lock(state: &RunState, overlay: &Overlay) -> Option<Lock> {
     let (word, since, held_by) = match state.lock() {
         LockState::None => return None,
         LockState::Requested { since } => ("waiting", Some(since), overlay.lock_holder.clone()),
-        LockState::Held { since } => ("held", Some(since), None),
+        LockState::Held { since, .. } => ("held", Some(since), None),
         LockState::Forgone { held_by } => ("forgone", None, Some(held_by.clone())),
     };
     Some(Lock {
         state: word.to_owned(),
         since_ms: since.map(|at| at.0),
         held_by,
+        fence: state.fence(),
     })
 }
 

@@ -255,6 +255,9 @@ pub struct Lock {
     pub since_ms: Option<i64>,
     /// The other run that has it, where that is known.
     pub held_by: Option<RunId>,
+    /// Its number, once the run has it: higher than that of any run before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
 }
 
 /// A step that waits for a window or for the end of a freeze.
