@@ -5,10 +5,13 @@
 //! asks the core and keeps an account of its events, `search` goes everywhere, and `story`
 //! tells how it came to a place.
 
+mod answers;
 mod build;
 mod condition;
+mod drawing;
 mod invariant;
 mod moves;
+mod pen;
 mod search;
 mod sketch;
 mod story;
@@ -20,7 +23,8 @@ use windlass_core::plan::IndexedPlan;
 use windlass_core::rehearsal::Invariant;
 use windlass_core::value::Value;
 
-pub use sketch::{ANSWERS_MAX, Unexplorable};
+pub use answers::ANSWERS_MAX;
+pub use sketch::Unexplorable;
 pub use story::Line;
 pub use world::Promise;
 
