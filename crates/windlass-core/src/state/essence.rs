@@ -2,14 +2,15 @@
 //! states of one plan with the same essence go the same ways, so whoever explores a plan
 //! follows one of them. What only people read is left out, and so is what nothing reads any
 //! more: attempts' numbers, past times, messages, outputs that no condition will ask for.
-//! Places, facts and windows of a plan are not written: whoever explores one blanks them.
+//! Places and facts of gates are not written: whoever explores a plan blanks them.
 //! Items of one step that stand alike are alike: they are put in an order of their own.
 
-use super::{Key, Live, Lock, NodePhase, NodeState, RunState, StepPhase};
+use super::{Deferred, Key, Live, Lock, NodePhase, NodeState, RunState, StepPhase};
 use crate::event::End;
 use crate::id::Phase;
 use crate::outcome::Effected;
-use crate::time::Timestamp;
+use crate::plan::Window;
+use crate::time::{Millis, Timestamp};
 use crate::value::Value;
 
 /// A value that conditions of the plan read.
@@ -30,6 +31,9 @@ pub struct Regard<'a> {
     /// The steps that matter also when the run goes to its end and will not come back to
     /// them: for each step, whether it does.
     pub lasting: &'a [bool],
+    /// What lies further ahead than this is told apart by how many times this it does:
+    /// whoever explores lets less time than this pass in all until then.
+    pub far: Millis,
     pub mark: Mark<'a>,
 }
 
@@ -51,6 +55,7 @@ impl std::fmt::Debug for Regard<'_> {
         f.debug_struct("Regard")
             .field("readings", &self.readings)
             .field("lasting", &self.lasting)
+            .field("far", &self.far)
             .finish_non_exhaustive()
     }
 }
@@ -69,6 +74,10 @@ impl Writing<'_> {
                 continue;
             }
             out.push(code(&step.phase));
+            if let Some(deferred) = &step.deferred {
+                out.push(1);
+                self.time(deferred.until, out);
+            }
             match &step.phase {
                 StepPhase::Waiting { until } => self.time(Some(*until), out),
                 StepPhase::GateOpen { expires_at, .. } => {
@@ -147,6 +156,43 @@ impl Writing<'_> {
         // that is paid by none of them any more is known by its step.
         for index in live.debts.keys() {
             out.push(byte(*index));
+        }
+        out.push(u8::MAX);
+        if live.ending.is_none() {
+            self.segments(out);
+        }
+    }
+
+    /// The openings of what has not begun, and what somebody let begin all the same.
+    fn segments(&self, out: &mut Vec<u8>) {
+        let live = self.live;
+        let Some(standing) = live.standing.as_deref() else {
+            return;
+        };
+        for (number, segment) in (0u32..).zip(live.plan.segments()) {
+            if live.windows.begun.contains_key(&segment.first) {
+                out.push(1);
+                continue;
+            }
+            out.push(0);
+            if let Some(opening) = live.windows.openings.get(&number) {
+                out.push(2);
+                self.time(Some(opening.from), out);
+                self.time(Some(opening.to), out);
+                continue;
+            }
+            let window = live.plan.step(segment.first).window.as_ref();
+            for name in window.into_iter().flat_map(Window::names) {
+                let open = standing.window(name);
+                let next = open.and_then(|open| open.from(self.now));
+                self.time(next.map(|next| next.from), out);
+                self.time(next.map(|next| next.to), out);
+            }
+        }
+        for (unit, seen) in live.windows.overridden.iter() {
+            let still = |seen: &&Deferred| seen.until.is_none_or(|until| self.now < until);
+            let count = seen.iter().filter(still).count();
+            out.extend([byte(*unit), byte(u32::try_from(count).unwrap_or(u32::MAX))]);
         }
         out.push(u8::MAX);
     }
@@ -342,6 +388,12 @@ impl Writing<'_> {
     /// A time as what is left until then; what is past is past.
     fn time(&self, at: Option<Timestamp>, out: &mut Vec<u8>) {
         let left = at.map_or(u64::MAX, |at| at.since(self.now).0);
+        let far = self.regard.far.0;
+        let left = match left {
+            u64::MAX => left,
+            left if left > far => far + left / far,
+            left => left,
+        };
         out.extend_from_slice(&left.to_le_bytes());
     }
 }

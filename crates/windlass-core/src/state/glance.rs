@@ -142,6 +142,26 @@ impl RunState {
         outstanding::next_wake(live)
     }
 
+    /// The end of the first opening that is chosen for a segment which has not begun.
+    pub fn next_missed(&self) -> Option<Timestamp> {
+        let live = self.live.as_ref().filter(|live| live.ended.is_none())?;
+        let openings = live.windows.openings.iter();
+        let waiting = openings.filter(|(number, _)| {
+            let first = live.plan.segment(**number).first;
+            !live.windows.begun.contains_key(&first)
+        });
+        waiting.map(|(_, opening)| opening.to).min()
+    }
+
+    /// The steps that wait for nothing but their time.
+    pub fn steps_deferred(&self) -> Vec<u32> {
+        self.glance(|live| {
+            let steps = (0u32..).zip(live.steps.iter());
+            let deferred = steps.filter(|(_, step)| step.deferred.is_some());
+            deferred.map(|(index, _)| index).collect()
+        })
+    }
+
     /// Whether no new step may start.
     pub fn is_halting(&self) -> bool {
         self.live.as_ref().is_some_and(Live::is_halting)
@@ -166,8 +186,9 @@ impl RunState {
             live.ready.is_empty()
                 && timers.all(|(_, timer)| match timer {
                     Timer::Node(key) => live.running.contains(key),
-                    Timer::Step(_) | Timer::Opening(_) => false,
-                    Timer::Run => true,
+                    Timer::Step(_) => false,
+                    // Running past an opening is recorded, and changes nothing.
+                    Timer::Opening(_) | Timer::Run => true,
                 })
         })
     }

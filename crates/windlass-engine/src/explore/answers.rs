@@ -2,10 +2,12 @@
 //! begin, and a step succeed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_core::value::Value;
 
+use super::calendar;
 use super::condition::{Asks, Condition, Question};
 use super::drawing::{Drawing, ITEMS, Owner, name};
 use super::pen::Extra;
@@ -35,19 +37,32 @@ impl Drawing<'_> {
             };
             answers = answers.iter().flat_map(both).collect();
         }
-        answers
-            .into_iter()
-            .map(|(inputs, said)| {
-                let plan = Plan {
-                    inputs,
-                    ..drawn.clone()
-                };
-                Ok(Start {
-                    plan: IndexedPlan::new(plan)?,
+        let windows = calendar::windows(drawn);
+        let mut starts = Vec::new();
+        for (inputs, said) in answers {
+            let plan = Plan {
+                inputs,
+                ..drawn.clone()
+            };
+            let plan = IndexedPlan::new(plan)?;
+            if windows.is_empty() {
+                starts.push(Start {
+                    plan,
+                    standing: None,
                     said,
-                })
-            })
-            .collect()
+                });
+                continue;
+            }
+            for is_open in [true, false] {
+                let closed = (!is_open).then(|| "no window is open yet".to_owned());
+                starts.push(Start {
+                    plan: Arc::clone(&plan),
+                    standing: Some(calendar::standing(&windows, is_open)),
+                    said: said.iter().cloned().chain(closed).collect(),
+                });
+            }
+        }
+        Ok(starts)
     }
 
     /// All answers to some questions that can be true together.

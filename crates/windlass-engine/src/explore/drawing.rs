@@ -23,10 +23,12 @@ const TIMEOUT: Millis = Millis::from_mins(400 * 24 * 60);
 const OBSERVE: Millis = Millis::from_mins(24 * 60);
 /// How long a gate, or what is done by hand, stays open where it does not for ever.
 const EXPIRES: Millis = Millis::from_mins(24 * 60);
+/// How long before an opening its preparation may begin.
+const LEAD: Millis = Millis::from_mins(60);
 /// What a wait takes.
 const WAIT: i64 = 60_000;
 /// That the time of the whole run is over is a choice, too.
-const RUN: Millis = Millis::from_mins(4000 * 24 * 60);
+const RUN: Millis = Millis::from_mins(9_000_000 * 24 * 60);
 /// Attempts that are told apart: one that may be repeated, and the last one.
 const ATTEMPTS: u32 = 2;
 /// Items that are told apart: none, one, and several.
@@ -134,7 +136,11 @@ impl<'a> Drawing<'a> {
         if let (Some(when), Some(condition)) = (&when, &conditions.when) {
             step.when = Some(self.expression(when, condition, index, false, extra));
         }
-        step.window = None;
+        if let Some(window) = &mut step.window
+            && window.is_preparation()
+        {
+            window.lead = LEAD;
+        }
         if let Some(provides) = &mut step.provides {
             provides.claimed = None;
         }
@@ -145,6 +151,7 @@ impl<'a> Drawing<'a> {
             StepKind::Gate(gate) => {
                 *gate = Gate {
                     expires: gate.expires.map(|_| EXPIRES),
+                    window_end: gate.window_end,
                     ..Gate::default()
                 };
             }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod build;
+mod calendar;
 mod condition;
 mod drawing;
 mod invariant;

@@ -29,6 +29,7 @@ use windlass_core::state::{Need, NodePhase, RunStatus, StepPhase, Work};
 use windlass_core::time::{Millis, Timestamp};
 
 use super::Effort;
+use super::calendar;
 use super::sketch::{Look, Sketch};
 use super::world::World;
 
@@ -70,6 +71,10 @@ pub(super) enum Move {
     Passes(Timestamp),
     /// Time passes until an approval has lost its force.
     Lapses(Timestamp),
+    /// Time passes until an opening is over that nothing has begun in.
+    Misses(Timestamp),
+    /// A person lets a step begin that waits for its window.
+    Overrides(u32),
     /// The time of the whole run is over.
     TimesOut(Timestamp),
     LockGranted,
@@ -139,6 +144,7 @@ pub(super) fn moves(
         }
     }
     choosing.time(&mut next);
+    choosing.windows(running.is_empty(), &mut next);
     for effect in outstanding(state) {
         if let Effect::AcquireLock { waits, .. } = effect {
             next.push(Move::LockGranted);
@@ -262,6 +268,22 @@ impl Choosing<'_> {
             && !state.is_ending()
         {
             next.push(Move::TimesOut(deadline));
+        }
+    }
+
+    /// Openings that are missed, and steps that a person lets begin outside of them.
+    fn windows(&self, is_alone: bool, next: &mut Vec<Move>) {
+        let state = &self.world.state;
+        if state.is_halting() || state.is_ending() {
+            return;
+        }
+        next.extend(state.steps_deferred().into_iter().map(Move::Overrides));
+        if is_alone
+            && state.doubted_work().is_empty()
+            && let Some(at) = state.next_missed()
+            && calendar::first_end(at)
+        {
+            next.push(Move::Misses(at));
         }
     }
 

@@ -11,6 +11,7 @@ use windlass_core::plan::{IndexedPlan, Plan};
 use windlass_core::rehearsal::{Invariant, When};
 use windlass_core::state::{Regard, RunStatus};
 
+use super::calendar;
 use super::invariant;
 use super::moves::{self, Move};
 use super::sketch::Sketch;
@@ -93,7 +94,7 @@ impl<'a> Search<'a> {
         for (number, start) in (0u32..).zip(&self.sketch.starts) {
             let mut world = World::new(count);
             let mut broken = Vec::new();
-            let started = world.start(self.sketch, &start.plan, &mut |world, event, promise| {
+            let started = world.start(self.sketch, start, &mut |world, event, promise| {
                 observe(self.invariants, world, event, promise, &mut broken);
             });
             if started.is_ok() {
@@ -214,6 +215,7 @@ impl<'a> Search<'a> {
         let regard = Regard {
             readings: &self.sketch.readings,
             lasting: &self.lasting,
+            far: calendar::FAR,
             mark: &mark,
         };
         world.state.essence(world.now, regard, &mut buffer);
@@ -351,7 +353,7 @@ pub(super) fn wander(
     };
     let start = &sketch.starts[choose(sketch.starts.len())];
     let mut world = World::new(apparent.len());
-    let started = world.start(sketch, &start.plan, &mut |_, _, _| {});
+    let started = world.start(sketch, start, &mut |_, _, _| {});
     started.expect("anybody may start a run");
     for _ in 0..turns {
         if world.state.is_ended() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use windlass_core::id::StepId;
 use windlass_core::plan::{EffectClass, IndexedPlan, PlanError, Reconcile, Step, StepKind};
+use windlass_core::policy::Standing;
 use windlass_core::state::Reading;
 use windlass_core::value::Value;
 
@@ -39,6 +40,8 @@ pub(super) struct Sketch {
 #[derive(Debug)]
 pub(super) struct Start {
     pub(super) plan: Arc<IndexedPlan>,
+    /// Where the plan names windows.
+    pub(super) standing: Option<Box<Standing>>,
     pub(super) said: Vec<String>,
 }
 

@@ -38,7 +38,7 @@ pub(super) fn tell(plan: &IndexedPlan, sketch: &Sketch, way: &(u32, Vec<Move>)) 
     }
     teller.say(text, None);
     let mut followed = Vec::new();
-    let begun = world.start(sketch, &start.plan, &mut |_, event, _| {
+    let begun = world.start(sketch, start, &mut |_, event, _| {
         followed.push(event.clone())
     });
     debug_assert!(begun.is_ok());
@@ -207,6 +207,15 @@ impl Teller<'_> {
                 self.at = self.at.max(self.plan.plan().timeout.unwrap_or_default());
                 ("the run's timeout passes".to_owned(), None)
             }
+            Move::Misses(_) => (
+                "the opening is over before what waits for it has begun".to_owned(),
+                None,
+            ),
+            Move::Overrides(step) => {
+                let id = self.id(step).clone();
+                let text = format!("a person lets `{id}` begin outside of its opening");
+                (text, Some(id))
+            }
             Move::LockGranted => ("the lock of the target is granted".to_owned(), None),
             Move::LockHeld => ("another run holds the lock of the target".to_owned(), None),
             Move::Retry(at) => (
@@ -253,10 +262,13 @@ impl Teller<'_> {
                 Some(windlass_core::state::StepPhase::Waiting { .. })
             )
         });
-        waits
+        let known = waits
             .chain(open)
             .chain(by_hand)
-            .find_map(|step| self.expiry(step))
+            .find_map(|step| self.expiry(step));
+        // What waits for its window waits as long as the exploration lets it.
+        let opens = || Some(world.state.next_timer()?.since(world.now));
+        known.or_else(opens)
     }
 
     /// What followed from it at once, as far as people want to know. `of` was told already.
@@ -275,6 +287,8 @@ impl Teller<'_> {
                 ),
                 Event::ManualStepOpened { node, .. } => about(&node.step, "is asked of a person"),
                 Event::GateOpened { step, .. } => about(step, "opens"),
+                Event::StepDeferred { step, .. } => about(step, "waits for its window"),
+                Event::OpeningMissed { step, .. } => about(step, "misses its opening"),
                 Event::GateExpired { step, .. } => about(step, "expires, and nobody approved it"),
                 Event::GateWithdrawn { step, .. } => about(step, "is withdrawn"),
                 Event::ManualStepExpired { node, .. } => {

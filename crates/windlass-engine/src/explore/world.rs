@@ -9,15 +9,16 @@ use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, RunId};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome, Resolution};
-use windlass_core::plan::{EffectClass, IndexedPlan};
+use windlass_core::plan::EffectClass;
 use windlass_core::rejection::Rejection;
 use windlass_core::state::{NodePhase, RunState, StepPhase};
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
 use windlass_core::{decide, evolve};
 
+use super::calendar;
 use super::moves::{At, How, Move};
-use super::sketch::{HAPPENED, Look, NOT_HAPPENED, SETTLED, Sketch};
+use super::sketch::{HAPPENED, Look, NOT_HAPPENED, SETTLED, Sketch, Start};
 use crate::rehearsal::{RUN_ID, STARTS_AT};
 
 /// A run under exploration.
@@ -158,7 +159,7 @@ impl Account {
 fn person() -> Operator {
     Operator {
         name: "somebody".to_owned(),
-        identity: Identity::OsUser { uid: 1000 },
+        identity: Identity::OsUser { uid: calendar::UID },
         door: Door::Terminal,
     }
 }
@@ -192,16 +193,16 @@ impl World {
     pub(super) fn start(
         &mut self,
         sketch: &Sketch,
-        plan: &Arc<IndexedPlan>,
+        start: &Start,
         seen: &mut dyn FnMut(&World, &Event, Option<Promise>),
     ) -> Result<(), Rejection> {
         let requester = person();
         let command = Command::Start {
-            plan: Arc::clone(plan),
+            plan: Arc::clone(&start.plan),
             owner: requester.identity.clone(),
             requester,
-            single_user: true,
-            standing: None,
+            single_user: start.standing.is_none(),
+            standing: start.standing.clone(),
         };
         self.command(sketch, command, seen)
     }
@@ -365,6 +366,15 @@ impl World {
                 self.now = self.now.max(at);
                 Command::Tick
             }
+            Move::Misses(at) => {
+                self.now = self.now.max(at);
+                Command::Tick
+            }
+            Move::Overrides(step) => Command::Override {
+                step: self.step_id(step),
+                by: person(),
+                reason: why(),
+            },
             Move::LockGranted => Command::LockGranted { fence: 1 },
             Move::LockHeld => Command::LockHeld {
                 by: "another-run".parse().expect("the id is spelled as ids are"),

@@ -9,6 +9,7 @@ mod notation;
 use std::collections::BTreeSet;
 
 use notation::plan::{plan, try_plan};
+use windlass_core::plan::{IndexedPlan, StepKind};
 use windlass_engine::explore::{Effort, Explored, Promise, What, explore, wander};
 
 /// Plans that are drawn; `PROPTEST_CASES` asks for more.
@@ -119,6 +120,32 @@ fn an_unapproved_change_is_found_by_the_shortest_way() {
     );
 }
 
+/// A closed window is waited for, an opening is missed once, and a person may let begin what
+/// waits; the approval for an opening that was missed is none for the next one.
+#[test]
+fn windows_are_closed_missed_and_overridden() {
+    let line = "look -> go?[window_end] -> act!![window=off]";
+    let found = explored(line, Effort::default());
+    assert!(found.is_complete && found.broken.is_empty(), "{found:?}");
+    let plain = explored("look -> go? -> act!!", Effort::default());
+    assert!(found.states > plain.states, "{} states", found.states);
+    let more: Vec<&String> = found.end_views.difference(&plain.end_views).collect();
+    assert_eq!(more, ["cancelled go=approved act=pending"]);
+    assert!(plain.end_views.is_subset(&found.end_views));
+    let unapproved = explored("look -> act!![window=off]", Effort::default());
+    let story = |found: &Explored| {
+        let mut broken = found.broken.iter();
+        let broken = broken.find(|broken| broken.what == What::Promise(Promise::Unapproved));
+        let story = broken.map(|broken| broken.story.iter());
+        let lines = story.into_iter().flatten().map(|line| line.text.clone());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        story(&unapproved).last().map(String::as_str),
+        Some("`act` starts")
+    );
+}
+
 #[test]
 fn no_bound_is_passed_in_silence() {
     let effort = Effort {
@@ -146,7 +173,8 @@ fn small(dice: &mut Dice, most: usize) -> String {
         let suffix = dice.one_of(&["", "", "~", "!", "!!", "?", "%"]);
         let mut attributes = Vec::new();
         if suffix == "?" {
-            attributes.push(dice.one_of(&["", "expires=40"]).to_owned());
+            let expires = ["", "expires=40", "window_end"];
+            attributes.push(dice.one_of(&expires).to_owned());
         } else if suffix != "%" {
             attributes.push(
                 dice.one_of(&["", "retry=3", "hand", "each=`steps.s0.outputs.l`"])
@@ -164,6 +192,11 @@ fn small(dice: &mut Dice, most: usize) -> String {
                     "when=`steps.s0.outputs.x != 1`",
                 ];
                 attributes.push(dice.one_of(&when).to_owned());
+            }
+            if suffix.starts_with('!') && dice.below(4) == 0 {
+                attributes.push("window=off".to_owned());
+            } else if suffix == "~" && dice.below(6) == 0 {
+                attributes.push("prepares=off:60".to_owned());
             }
             if suffix.starts_with('!') && owes.is_none() && !is_by_hand && dice.below(2) == 0 {
                 attributes.push("ensure=owed".to_owned());
@@ -197,10 +230,23 @@ fn small(dice: &mut Dice, most: usize) -> String {
     statements.join("; ")
 }
 
+/// What `check` demands of a gate that expires with an opening.
+fn has_its_segments(plan: &IndexedPlan) -> bool {
+    (0u32..)
+        .zip(&plan.plan().steps)
+        .all(|(index, step)| match &step.kind {
+            StepKind::Gate(gate) if gate.window_end => plan.segments_behind(index).count() == 1,
+            _ => true,
+        })
+}
+
 fn drawn(dice: &mut Dice, most: usize) -> String {
     loop {
         let line = small(dice, most);
-        if std::panic::catch_unwind(|| try_plan(&line)).is_ok_and(|plan| plan.is_ok()) {
+        let drawn = std::panic::catch_unwind(|| try_plan(&line));
+        if let Ok(Ok(plan)) = drawn
+            && has_its_segments(&plan)
+        {
             return line;
         }
     }
