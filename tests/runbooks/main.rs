@@ -1,6 +1,7 @@
 //! Every shipped runbook passes `check` against the native catalog, with the inputs
 //! that stand beside it as an example, and its tests reach all of it.
 
+mod edges;
 mod first;
 mod rehearsed;
 mod testing;
