@@ -17,9 +17,10 @@ use crate::runbook::Runbook;
 #[command(after_help = "\
 The decisions are those of a real run; the work, people and time are made up: each `when`
 both ways, `for_each` with no, one and several items, a crash in each attempt of a change,
-every answer of its reconcile, gates approved, rejected and expired, and whatever a person
-can choose. Nothing is started. Some promises are held always; the runbook's test file adds
-its own under `never` and `at_every_end`. docs/rehearse.md says what is left out.
+every answer of its reconcile, gates approved, rejected and expired, windows closed and
+missed, and whatever a person can choose. Nothing is started. Some promises are held always;
+the runbook's test file adds its own under `never` and `at_every_end`. docs/rehearse.md says
+what is left out.
 
 Examples:
   windlass rehearse upgrade.yaml
