@@ -23,6 +23,7 @@ mod preflights;
 mod recordings;
 mod refusals;
 mod runbooks;
+mod signed;
 mod telling;
 mod testing;
 mod usage;

@@ -37,11 +37,14 @@ impl Ask {
                 gate,
                 statement,
                 note,
+                // The engine says whose it is: see `Owned::send`.
+                signature: _,
             }) => Command::Approve {
                 gate,
                 by,
                 seen: statement.into(),
                 note,
+                signature: None,
             },
             Ask::Refresh(Refresh { gate }) => Command::Refresh { gate, by },
             Ask::Reject(Reject { gate, reason }) => Command::Reject { gate, by, reason },

@@ -290,7 +290,9 @@ impl From<CommandError> for Error {
     fn from(error: CommandError) -> Self {
         let exit = match &error {
             CommandError::Rejected(
-                Rejection::NotAuthorised { .. } | Rejection::UnderPolicy { .. },
+                Rejection::NotAuthorised { .. }
+                | Rejection::UnderPolicy { .. }
+                | Rejection::BadSignature { .. },
             ) => Exit::NotAllowed,
             CommandError::Rejected(_)
             | CommandError::UnknownRun(_)
@@ -301,7 +303,8 @@ impl From<CommandError> for Error {
             CommandError::Quarantined { .. }
             | CommandError::Fatal(_)
             | CommandError::NoRandomness(_)
-            | CommandError::RunbookNotKept(_) => Exit::Io,
+            | CommandError::RunbookNotKept(_)
+            | CommandError::NotVerified(_) => Exit::Io,
             CommandError::Stopping | CommandError::Busy => Exit::Temporary,
             CommandError::Faulted { .. }
             | CommandError::BadKey(_)
@@ -333,6 +336,10 @@ fn help_of(error: &CommandError) -> Option<&'static str> {
             Some("`windlass journal verify` names the first bad record")
         }
         CommandError::Erased { .. } => Some(HELP_WHEN_ERASED),
+        CommandError::Rejected(Rejection::BadSignature { .. }) => {
+            Some("`windlass approve RUN GATE --print-statement` prints what is to be signed")
+        }
+        CommandError::NotVerified(_) => Some("install the package openssh-client"),
         CommandError::Rejected(_)
         | CommandError::NotRecorded(_)
         | CommandError::Faulted { .. }

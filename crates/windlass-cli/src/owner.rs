@@ -15,11 +15,12 @@ use windlass_core::time::Timestamp;
 use windlass_engine::outbox::Unsent;
 use windlass_engine::owner::OwnerLock;
 use windlass_engine::prune::Which;
+use windlass_engine::signatures::SignedApproval;
 use windlass_engine::{Engine, GoOn, Options, Parked, Start, SystemClock};
 use windlass_journal::{RunIndexRow, RunKey, RunQuery, SqliteStore, Store};
 use windlass_server::view::{Overlay, pruned, space_given, view};
 use windlass_server::wire::{
-    Accepted, OutboxOrder, OutboxVerb, Prune, Pruned, RunView, SpaceGiven,
+    Accepted, Approve, OutboxOrder, OutboxVerb, Prune, Pruned, RunView, SpaceGiven,
 };
 use windlass_server::{Access, Server, Socket, accounts, server};
 use windlass_steps::Notifier;
@@ -159,10 +160,27 @@ impl Owned {
 
     /// Carries a command out, in the name of this process's user.
     pub(crate) async fn send(&self, run: &RunId, ask: Ask) -> Result<Accepted, Error> {
-        let answer = self
-            .engine
-            .command(run, ask.into_command(self.by.clone()))
-            .await?;
+        let answer = match ask {
+            Ask::Approve(Approve {
+                gate,
+                statement,
+                note,
+                signature: Some(armored),
+            }) => {
+                let approval = SignedApproval {
+                    gate,
+                    seen: statement.into(),
+                    note,
+                    armored,
+                    carried_by: self.by.clone(),
+                };
+                self.engine.approve_signed(run, approval, None).await?
+            }
+            ask => {
+                let command = ask.into_command(self.by.clone());
+                self.engine.command(run, command).await?
+            }
+        };
         Ok(Accepted {
             run: answer.run,
             events: answer

@@ -150,7 +150,7 @@ pub(crate) fn load(
         }));
     }
     let before = read(&file(&copy_of(&kept, &load.policy))?, now)?;
-    let signers = signers(&before, &named, &kept)?;
+    let signers = signers(&before, &named, now, &kept)?;
     let demanded = before.loads.require_signatures;
     if signers.len() < demanded as usize {
         return Err(Error::Usage(format!(
@@ -184,12 +184,17 @@ pub(crate) fn load(
 }
 
 /// Who of the policy before has signed the file.
-fn signers(before: &Policy, named: &Named, kept: &Path) -> Result<BTreeSet<PersonName>, Error> {
+fn signers(
+    before: &Policy,
+    named: &Named,
+    now: Timestamp,
+    kept: &Path,
+) -> Result<BTreeSet<PersonName>, Error> {
     let Some(path) = &named.path else {
         return Ok(BTreeSet::new());
     };
     let found = signatures::beside(path)?;
-    signatures::signers(&before.standing_of_all(), &named.text, &found, kept)
+    signatures::signers(&before.standing_of_all(), &named.text, &found, now, kept)
 }
 
 /// What a policy says otherwise than another, in lines of a bounded length.

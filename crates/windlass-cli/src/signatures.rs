@@ -1,5 +1,5 @@
-//! Signatures of files by SSH keys, as `ssh-keygen -Y sign -n windlass` makes them, verified
-//! by the stock `ssh-keygen`. Who a key belongs to is the policy's to say.
+//! Signatures beside a file, as `ssh-keygen -Y sign -n windlass FILE` leaves them, and the
+//! signing of what somebody approves. Whose a key is the policy says.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,11 +9,12 @@ use std::process::{Command, Stdio};
 
 use windlass_core::id::PersonName;
 use windlass_core::policy::Standing;
+use windlass_core::statement::NAMESPACE;
+use windlass_core::time::Timestamp;
+use windlass_engine::signatures::signer;
 
 use crate::error::{Error, io};
 
-/// What a signature must have been made for.
-const NAMESPACE: &str = "windlass";
 /// The most signatures of one file, and the longest of them.
 const SIGNATURES_MAX: usize = 32;
 const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
@@ -44,76 +45,52 @@ pub(crate) fn beside(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// The persons of a policy whose signatures of the text are good now. In `folder`, where
-/// nobody else writes, the keys are written down for `ssh-keygen`.
+/// The persons of a policy whose signatures of the text are good now. `folder` is one where
+/// nobody else writes.
 pub(crate) fn signers(
     standing: &Standing,
     text: &str,
     signatures: &[PathBuf],
+    now: Timestamp,
     folder: &Path,
 ) -> Result<BTreeSet<PersonName>, Error> {
     let mut signers = BTreeSet::new();
-    if signatures.is_empty() {
-        return Ok(signers);
-    }
-    let allowed = folder.join("allowed_signers");
-    fs::write(&allowed, standing.allowed_signers()).map_err(io("write", &allowed))?;
     for signature in signatures {
-        for person in principals(&allowed, signature)? {
-            if standing.people.contains_key(&person) && verify(&allowed, signature, &person, text)?
-            {
-                signers.insert(person);
-            }
-        }
+        let armored = fs::read(signature).map_err(io("read", signature))?;
+        let armored = String::from_utf8_lossy(&armored);
+        let found = signer(standing, text, &armored, now, folder);
+        let found = found.map_err(io("start", Path::new("ssh-keygen")))?;
+        signers.extend(found.map(|signer| signer.person));
     }
     Ok(signers)
 }
 
-/// Whose key made a signature, by what is written of it.
-fn principals(allowed: &Path, signature: &Path) -> Result<Vec<PersonName>, Error> {
-    let said = Command::new("ssh-keygen")
-        .args(["-Y", "find-principals", "-n", NAMESPACE, "-f"])
-        .arg(allowed)
-        .arg("-s")
-        .arg(signature)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(io("start", Path::new("ssh-keygen")))?;
-    let lines = String::from_utf8_lossy(&said.stdout);
-    Ok(lines
-        .split([',', '\n'])
-        .filter_map(|name| name.trim().parse().ok())
-        .collect())
-}
-
-fn verify(
-    allowed: &Path,
-    signature: &Path,
-    person: &PersonName,
-    text: &str,
-) -> Result<bool, Error> {
-    let failed = || io("ask", Path::new("ssh-keygen"));
+/// Signs a text by a key, or by an agent that has the private half of a public one.
+pub(crate) fn sign(text: &str, key: &Path) -> Result<String, Error> {
+    let program = || io("ask", Path::new("ssh-keygen"));
     let mut asked = Command::new("ssh-keygen")
-        .args(["-Y", "verify", "-n", NAMESPACE, "-I", person.as_str(), "-f"])
-        .arg(allowed)
-        .arg("-s")
-        .arg(signature)
+        .args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"])
+        .arg(key)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
-        .map_err(failed())?;
+        .map_err(program())?;
     if let Some(mut input) = asked.stdin.take() {
-        // It may have refused the signature before it has read all.
+        // It may have refused the key before it has read all.
         let _refused = input.write_all(text.as_bytes());
     }
-    Ok(asked.wait().map_err(failed())?.success())
+    let said = asked.wait_with_output().map_err(program())?;
+    match String::from_utf8(said.stdout) {
+        Ok(armored) if said.status.success() => Ok(armored),
+        Ok(_) | Err(_) => Err(Error::Usage(format!(
+            "ssh-keygen did not sign by the key {}",
+            key.display()
+        ))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::time::Timestamp;
-
     use super::*;
 
     fn keygen(args: &[&str], folder: &Path) {
@@ -166,7 +143,7 @@ mod tests {
         let found = beside(&file).unwrap();
         assert_eq!(found.len(), 5);
         let names = |text: &str, found: &[PathBuf]| -> Vec<String> {
-            let signers = signers(&standing, text, found, at).unwrap();
+            let signers = signers(&standing, text, found, crate::time::now(), at).unwrap();
             signers.iter().map(PersonName::to_string).collect()
         };
         // A stranger's key, one that is over, and a signature for something else do not count.

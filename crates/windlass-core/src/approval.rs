@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{GroupName, PersonName};
 use crate::operator::Operator;
-use crate::plan::Gate;
+use crate::plan::{Digest, Gate};
 use crate::time::Timestamp;
 
 /// What an approval rests on besides the statement: the record keeps it.
@@ -22,10 +22,30 @@ pub struct Grounds {
     /// Which reading of each fact he decided on: when its look began.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Timestamp>,
+    /// The statement that he approved; older records name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Digest>,
+    /// His signature of it, where he gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Box<Signature>>,
 }
 
+/// A signature by which somebody approved, as it was when it was verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// What was signed, to the byte: the statement, and what the approver says himself.
+    pub text: String,
+    /// As `ssh-keygen -Y sign` writes it.
+    pub armored: String,
+    /// Who brought it: he needs no right, and counts for nothing.
+    pub carried_by: Operator,
+}
+
+/// The longest signature, in bytes of its text.
+pub const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
+
 impl Grounds {
-    /// Whether there is nothing to be kept: without a policy, facts and signatures.
+    /// Whether there is nothing to be kept, as in older records.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -195,7 +215,7 @@ mod tests {
             grounds: Grounds {
                 person: Some(name.parse().unwrap()),
                 seats: seats.split(' ').map(seat).collect(),
-                facts: BTreeMap::new(),
+                ..Grounds::default()
             },
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::approval::Signature;
 use crate::id::{NodeId, RunId, StepId};
 use crate::operator::{Identity, Operator};
 use crate::outcome::{Answer, Effected, Outcome};
@@ -92,6 +93,8 @@ pub enum Command {
         by: Operator,
         seen: Statement,
         note: String,
+        /// By whose key `by` is known; verified over what he approves.
+        signature: Option<Box<Signature>>,
     },
     /// Somebody looks at a gate whose facts may be too old to decide on.
     Refresh {
@@ -201,6 +204,8 @@ pub struct Statement {
     pub plan: Digest,
     /// The gate's attempt.
     pub attempt: u32,
+    /// Of the gate's statement, which names the run too.
+    pub digest: Digest,
 }
 
 /// A person's word on a change in doubt.

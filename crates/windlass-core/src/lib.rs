@@ -26,6 +26,7 @@ pub mod rejection;
 pub mod request_pattern;
 pub mod span;
 pub mod state;
+pub mod statement;
 pub mod time;
 pub mod types;
 pub mod url_template;

@@ -49,10 +49,14 @@ pub enum Rejection {
     FactNotAsked { gate: String, fact: String },
     #[error("the gate {gate} expired at {at}")]
     GateExpired { gate: String, at: Timestamp },
+    #[error("the approval is for {what} of gate {gate}: look again, then approve what you see")]
+    StaleStatement { gate: String, what: &'static str },
     #[error(
-        "the approval is for another plan or another attempt of gate {gate}: look again, then approve what you see"
+        "the gate {gate} takes signed approvals only: `windlass approve RUN {gate} --sign KEY`"
     )]
-    StaleStatement { gate: String },
+    NotSigned { gate: String },
+    #[error("the signature does not approve the gate {gate}: {why}")]
+    BadSignature { gate: String, why: String },
     #[error("{by} may not do this: {why}")]
     NotAuthorised { by: Operator, why: String },
     #[error("the policy does not let the plan run: {why}")]
@@ -129,6 +133,8 @@ impl Rejection {
             Rejection::FactNotAsked { .. } => "fact_not_asked",
             Rejection::GateExpired { .. } => "gate_expired",
             Rejection::StaleStatement { .. } => "stale_statement",
+            Rejection::NotSigned { .. } => "not_signed",
+            Rejection::BadSignature { .. } => "bad_signature",
             Rejection::NotAuthorised { .. } => "not_authorised",
             Rejection::UnderPolicy { .. } => "under_policy",
             Rejection::WrongState { .. } => "wrong_state",

@@ -21,7 +21,6 @@ use bed::{Bed, operator, start};
 use plans::{action, id, plan};
 use report::{print, print_machine};
 use tokio::sync::Semaphore;
-use windlass_core::command::{Command, Statement};
 use windlass_core::id::RunId;
 use windlass_core::plan::{Gate, IndexedPlan, StepKind};
 use windlass_core::time::Millis;
@@ -186,15 +185,7 @@ async fn reopen(runs: usize, dir: &Path) {
 /// Approves a run's gate and waits until the run has ended.
 async fn approve(bed: &Bed, run: &RunId) {
     let snapshot = bed.engine.view(run).await.expect("the run is whole");
-    let command = Command::Approve {
-        gate: id(1),
-        by: operator(),
-        seen: Statement {
-            plan: snapshot.state.digest().expect("the run has started"),
-            attempt: 1,
-        },
-        note: String::new(),
-    };
+    let command = snapshot.state.approval(id(1), operator(), String::new());
     let answer = bed.engine.command(run, command).await;
     answer.expect("the approval is accepted");
     bed.engine.wait_ended(run).await.expect("the run ends");

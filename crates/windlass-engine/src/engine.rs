@@ -200,15 +200,33 @@ impl Engine {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<CommandAnswer, CommandError> {
-        if is_for_operators(&command) {
-            let answer = self.ask(run, command, key).await;
-            if let Err(CommandError::Rejected(Rejection::NotAuthorised { by, why })) = &answer {
-                self.refused(Some(run.clone()), by, why).await;
+        let is_signed = matches!(
+            command,
+            Command::Approve {
+                signature: Some(_),
+                ..
             }
-            answer
+        );
+        // Whose signature it is only `approve_signed` says.
+        if is_for_operators(&command) && !is_signed {
+            self.judged(run, command, key).await
         } else {
             Err(CommandError::NotForCallers)
         }
+    }
+
+    /// Has a command decided, and records who was not let.
+    pub(crate) async fn judged(
+        &self,
+        run: &RunId,
+        command: Command,
+        key: Option<IdempotencyKey>,
+    ) -> Result<CommandAnswer, CommandError> {
+        let answer = self.ask(run, command, key).await;
+        if let Err(CommandError::Rejected(Rejection::NotAuthorised { by, why })) = &answer {
+            self.refused(Some(run.clone()), by, why).await;
+        }
+        answer
     }
 
     async fn ask(
@@ -299,7 +317,7 @@ impl Engine {
     }
 }
 
-fn idempotency_key(key: &str) -> Result<IdempotencyKey, CommandError> {
+pub(crate) fn idempotency_key(key: &str) -> Result<IdempotencyKey, CommandError> {
     IdempotencyKey::new(key).map_err(|error| CommandError::BadKey(error.to_string().into()))
 }
 

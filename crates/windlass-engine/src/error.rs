@@ -65,6 +65,8 @@ pub enum CommandError {
     OtherRunbook,
     #[error("keep the runbook's text: {0}")]
     RunbookNotKept(Arc<str>),
+    #[error("verify a signature by `ssh-keygen`: {0}")]
+    NotVerified(Arc<str>),
     /// Outcomes and timers are the engine's own to tell.
     #[error("the command is not an operator's")]
     NotForCallers,

@@ -44,6 +44,7 @@ mod run_ids;
 mod run_secrets;
 mod runbooks;
 mod shared;
+pub mod signatures;
 #[cfg(any(test, feature = "test-support"))]
 mod sim_clock;
 mod snapshot;

@@ -104,6 +104,11 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
             StatusCode::CONFLICT,
             Some("`windlass show RUN` prints the gate as it stands now"),
         ),
+        Rejection::NotSigned { .. } => (StatusCode::UNPROCESSABLE_ENTITY, None),
+        Rejection::BadSignature { .. } => (
+            StatusCode::FORBIDDEN,
+            Some("`windlass approve RUN GATE --print-statement` prints what is to be signed"),
+        ),
         Rejection::NotAuthorised { .. } => (StatusCode::FORBIDDEN, None),
         Rejection::UnderPolicy { .. } => (
             StatusCode::FORBIDDEN,
@@ -173,6 +178,7 @@ impl From<CommandError> for Refusal {
             CommandError::RunbookNotKept(_) => {
                 with(StatusCode::INTERNAL_SERVER_ERROR, "runbook_not_kept")
             }
+            CommandError::NotVerified(_) => with(StatusCode::INTERNAL_SERVER_ERROR, "not_verified"),
             CommandError::NotForCallers => with(StatusCode::FORBIDDEN, "not_for_callers"),
         }
     }

@@ -17,8 +17,8 @@ use crate::limits::REQUEST_TIME_MAX;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh, Reject,
-    Resolve, Resume, Retry, TakeOver,
+    Abandon, Acknowledge, Attest, Cancel, Decline, Override, Pause, Refresh, Reject, Resolve,
+    Resume, Retry, TakeOver,
 };
 
 /// One route.
@@ -72,7 +72,7 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/v1/runs/{run}/logs/{node}/{attempt}", Access::Look, |m| on(m, logs::show)),
     get("/v1/outbox", Access::Look, |m| on(m, outbox::list)),
     post("/v1/runs", Access::Start, |m| on(m, start::start)),
-    post("/v1/runs/{run}/approve", Access::Judged, |m| on(m, command::carry_out::<Approve>)),
+    post("/v1/runs/{run}/approve", Access::Judged, |m| on(m, command::approve)),
     post("/v1/runs/{run}/refresh", Access::Judged, |m| on(m, command::carry_out::<Refresh>)),
     post("/v1/runs/{run}/reject", Access::Judged, |m| on(m, command::carry_out::<Reject>)),
     post("/v1/runs/{run}/pause", Access::Direct, |m| on(m, command::carry_out::<Pause>)),

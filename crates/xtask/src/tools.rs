@@ -18,6 +18,7 @@ pub(crate) const SUITES: &[Package] = &[
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("openssl", "openssl"),
+    ("ssh-keygen", "openssh-client"),
     ("sshd", "openssh-server"),
     ("npm", "npm"),
     ("curl", "curl"),

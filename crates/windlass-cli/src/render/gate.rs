@@ -36,6 +36,13 @@ pub(crate) fn gate(gate: &Gate, now: Timestamp, paint: &Paint) -> Vec<String> {
         &gate.statement.plan_digest.to_string(),
     ));
     lines.extend(indented(paint, "rule", &rule(gate)));
+    if gate.signed {
+        lines.extend(indented(
+            paint,
+            "signed",
+            "by the approver's key: --sign KEY",
+        ));
+    }
     for fact in &gate.facts {
         lines.extend(indented(paint, &fact.name, &fact_words(fact, now)));
     }

@@ -31,6 +31,7 @@ impl Asked<'_> {
                 gate: gate.step.clone(),
                 statement: gate.statement,
                 note: String::new(),
+                signature: None,
             })));
         }
         let (verb, rest) = word(typed);
@@ -185,7 +186,10 @@ mod tests {
             statement: Statement {
                 plan_digest: Digest([7; 32]),
                 attempt: 3,
+                digest: Digest([8; 32]),
             },
+            statement_text: String::new(),
+            signed: false,
             not_requester: false,
             rule: String::new(),
             places: Vec::new(),

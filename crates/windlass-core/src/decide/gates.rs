@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use super::Decider;
 use super::operator::{ending_reason, stated};
 use super::windows::WindowEnd;
-use crate::approval::{Approval, Grounds, Seat, missing, places};
+use crate::approval::{Approval, Grounds, Seat, Signature, missing, places};
 use crate::authorise::{Act, Rule};
 use crate::command::Statement;
 use crate::event::Event;
 use crate::id::{GroupName, StepId};
-use crate::operator::Operator;
+use crate::operator::{Identity, Operator};
 use crate::plan::{Gate, Input, Quorum, StepKind};
 use crate::policy::Through;
 use crate::rejection::{REASON_BYTES_MAX, Rejection};
@@ -60,7 +60,7 @@ impl Decider {
         let expires_at = if *window_end {
             match self.window_end(live, index) {
                 WindowEnd::At(at) => Some(at),
-                WindowEnd::First(event) => return Some(event),
+                WindowEnd::First(event) => return Some(*event),
                 WindowEnd::Refused(why) => return refused(why),
             }
         } else {
@@ -169,28 +169,26 @@ impl Decider {
         by: Operator,
         seen: Statement,
         note: String,
+        signature: Option<Box<Signature>>,
     ) -> Result<(), Rejection> {
         let index = self.gate(&step)?;
         let rule = self.may_decide(index, &by)?;
         let attempt = self.decidable(&step, index)?;
-        if seen
-            != (Statement {
-                plan: self.live()?.digest,
-                attempt,
-            })
-        {
-            return Err(Rejection::StaleStatement {
-                gate: step.to_string(),
-            });
+        if let Some(what) = self.state.stale(&step, seen) {
+            let gate = step.to_string();
+            return Err(Rejection::StaleStatement { gate, what });
         }
         if note.len() > REASON_BYTES_MAX {
             return Err(Rejection::TooLarge {
                 max: REASON_BYTES_MAX,
             });
         }
+        self.is_signed(&step, &by, &note, signature.as_deref())?;
         let rule = rule.to_string();
         let grounds = Grounds {
             facts: self.decided_on(index)?,
+            statement: Some(seen.digest),
+            signature,
             ..self.grounds(index, &by)?
         };
         let approval = Approval {
@@ -219,6 +217,48 @@ impl Decider {
             },
         });
         Ok(())
+    }
+
+    /// Whether an approval is signed as far as it has to be. That the signature was made
+    /// over its text by the key that `by` is known by, the engine has seen.
+    fn is_signed(
+        &self,
+        step: &StepId,
+        by: &Operator,
+        note: &str,
+        signature: Option<&Signature>,
+    ) -> Result<(), Rejection> {
+        let live = self.live()?;
+        let gate = step.to_string();
+        let bad = |why: String| Rejection::BadSignature {
+            gate: step.to_string(),
+            why,
+        };
+        let key = match (&by.identity, signature) {
+            (Identity::SshKey { fingerprint }, Some(signature)) => {
+                let statement = self.state.statement(step);
+                let text = statement.map(|statement| statement.signed_text(note));
+                if text.as_ref() != Some(&signature.text) {
+                    return Err(bad("it is of another statement".to_owned()));
+                }
+                fingerprint
+            }
+            (Identity::SshKey { .. }, None) | (Identity::OsUser { .. }, Some(_)) => {
+                return Err(bad("it is not by the one who approves".to_owned()));
+            }
+            (Identity::OsUser { .. }, None) => {
+                return match self.state.takes_signed(step) {
+                    true => Err(Rejection::NotSigned { gate }),
+                    false => Ok(()),
+                };
+            }
+        };
+        let standing = live.standing.as_deref();
+        let standing = standing.ok_or_else(|| bad("there is no policy".to_owned()))?;
+        match standing.key_fault(key, self.now) {
+            Some(why) => Err(bad(why)),
+            None => Ok(()),
+        }
     }
 
     /// What becomes of a gate by one more approval.

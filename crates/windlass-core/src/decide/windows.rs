@@ -21,7 +21,7 @@ use super::operator::stated;
 pub(super) enum WindowEnd {
     At(Timestamp),
     /// It does not open yet: this comes first.
-    First(Event),
+    First(Box<Event>),
     Refused(String),
 }
 
@@ -94,11 +94,11 @@ impl Decider {
             }
             return match self.fits(live, standing, number, *opening) {
                 Ok(()) => WindowEnd::At(opening.to),
-                Err(reason) => WindowEnd::First(Event::OpeningMissed { step, reason }),
+                Err(reason) => WindowEnd::First(Box::new(Event::OpeningMissed { step, reason })),
             };
         }
         match self.fitting(live, standing, number) {
-            Some(opening) => WindowEnd::First(Event::OpeningChosen { step, opening }),
+            Some(opening) => WindowEnd::First(Box::new(Event::OpeningChosen { step, opening })),
             None => WindowEnd::Refused(format!(
                 "no opening that {step} fits into is known until {}",
                 standing.until

@@ -38,6 +38,9 @@ pub struct Gate {
     /// What an approval rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
+    /// Whether only approvals count that are signed by a key of the policy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 /// The most facts of one gate.

@@ -153,11 +153,10 @@ fn write(plan: &mut Plan, indexed: &IndexedPlan, steps: &[u32], terms: &Terms) {
             .map(|number| indexed.segment(number).first);
         let begins = first.unwrap_or(*index);
         open_while(plan, begins, terms);
-        if terms.not_requester {
-            for gate in indexed.gates_before(*index) {
-                if let StepKind::Gate(gate) = &mut plan.steps[*gate as usize].kind {
-                    gate.not_requester = true;
-                }
+        for gate in indexed.gates_before(*index) {
+            if let StepKind::Gate(gate) = &mut plan.steps[*gate as usize].kind {
+                gate.not_requester |= terms.not_requester;
+                gate.signed |= terms.signed;
             }
         }
     }

@@ -248,6 +248,30 @@ impl Standing {
         self.freezes.iter().filter(holds)
     }
 
+    /// Why a key signs nothing at a moment, if so.
+    pub fn key_fault(&self, fingerprint: &str, at: Timestamp) -> Option<String> {
+        let ways = self.people.values().flat_map(|person| &person.ways);
+        let mut fault = format!("the policy knows nobody by the key {fingerprint}");
+        for way in ways {
+            let Way::SshKey { key, after, before } = way else {
+                continue;
+            };
+            if key.fingerprint() != fingerprint {
+                continue;
+            }
+            match (after, before) {
+                (Some(after), _) if at < *after => {
+                    fault = format!("the key {fingerprint} signs nothing before {after}");
+                }
+                (_, Some(before)) if *before <= at => {
+                    fault = format!("the key {fingerprint} signs nothing from {before} on");
+                }
+                (None | Some(_), None | Some(_)) => return None,
+            }
+        }
+        Some(fault)
+    }
+
     /// What `ssh-keygen -Y verify` reads: whose keys sign approvals, and while which.
     pub fn allowed_signers(&self) -> String {
         let mut text = String::new();

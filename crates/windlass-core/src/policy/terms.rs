@@ -15,6 +15,8 @@ pub struct Terms {
     pub no_claims: bool,
     /// No gate before such a step is approved by the person who started the run.
     pub not_requester: bool,
+    /// Gates before such a step take only approvals that are signed.
+    pub signed: bool,
     /// Such a step begins only while these are open.
     pub windows: BTreeSet<WindowName>,
     /// The whole run takes no longer.

@@ -66,6 +66,7 @@ fn terms(dice: &mut Dice) -> Terms {
         guards,
         no_claims: dice.one_in(4),
         not_requester: dice.one_in(2),
+        signed: dice.one_in(2),
         windows: windows
             .filter(|_| dice.one_in(3))
             .map(|name| name.parse().expect("a name"))
@@ -121,7 +122,7 @@ fn is_no_looser(strict: &Plan, plan: &Plan) -> bool {
     let steps = strict.steps.iter().zip(&plan.steps).all(|(strict, step)| {
         let gates = match (&strict.kind, &step.kind) {
             (StepKind::Gate(strict), StepKind::Gate(gate)) => {
-                strict.not_requester || !gate.not_requester
+                (strict.not_requester || !gate.not_requester) && (strict.signed || !gate.signed)
             }
             (one, other) => one == other,
         };

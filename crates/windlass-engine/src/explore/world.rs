@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use windlass_core::command::{Command, Statement, Verdict};
+use windlass_core::command::{Command, Verdict};
 use windlass_core::event::Event;
 use windlass_core::id::{NodeId, Phase, RunId};
 use windlass_core::operator::{Door, Identity, Operator};
@@ -321,19 +321,7 @@ impl World {
             Move::Approve(gate) => {
                 let plan = self.state.plan().expect("the run has started");
                 let id = plan.steps[gate as usize].id.clone();
-                let attempt = self
-                    .state
-                    .step(&id)
-                    .map_or(0, |look| look.state.gate_attempt);
-                Command::Approve {
-                    gate: id,
-                    by: person(),
-                    seen: Statement {
-                        plan: self.state.digest().expect("the run has started"),
-                        attempt,
-                    },
-                    note: String::new(),
-                }
+                self.state.approval(id, person(), String::new())
             }
             Move::Reject(gate) => Command::Reject {
                 gate: self.step_id(gate),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use windlass_core::announce::{Announcement, announcements};
-use windlass_core::command::{Command, Orphan, Statement};
+use windlass_core::command::{Command, Orphan};
 use windlass_core::effect::{Effect, Look};
 use windlass_core::event::{Dispatch, EVENT_VERSION, Event};
 use windlass_core::id::{NodeId, RunId, StepId};

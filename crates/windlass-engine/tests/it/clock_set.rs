@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use windlass_core::command::{Command, Statement};
+use windlass_core::command::Command;
 use windlass_core::event::Event;
 use windlass_core::id::RunId;
 use windlass_core::plan::{IndexedPlan, Plan};
@@ -91,13 +91,8 @@ fn an_open_gate_expires_when_its_time_has_passed() {
 
 async fn approve(engine: &Engine, run: &RunId, gate: &str, attempt: u32) -> Command {
     let snapshot = engine.view(run).await.unwrap();
-    let plan = snapshot.state.digest().unwrap();
-    Command::Approve {
-        gate: id(gate),
-        by: operator(),
-        seen: Statement { plan, attempt },
-        note: String::new(),
-    }
+    assert_eq!(snapshot.state.seen(&id(gate)).attempt, attempt);
+    snapshot.state.approval(id(gate), operator(), String::new())
 }
 
 /// An approval that is not used because the run is paused.

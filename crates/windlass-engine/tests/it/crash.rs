@@ -61,16 +61,7 @@ async fn operate(
             at = place.until(engine, &run, |now| is_open(now) || now.state.is_ended()) => at,
         };
         if is_open(&snapshot) {
-            let seen = windlass_core::command::Statement {
-                plan: snapshot.state.digest().unwrap(),
-                attempt: 1,
-            };
-            let approve = Command::Approve {
-                gate: id("go"),
-                by: operator(),
-                seen,
-                note: String::new(),
-            };
+            let approve = snapshot.state.approval(id("go"), operator(), String::new());
             engine.command(&run, approve).await?;
         }
     }

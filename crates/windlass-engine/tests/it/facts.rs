@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use windlass_core::command::{Command, Statement};
+use windlass_core::command::Command;
 use windlass_core::expr::{Expr, ExprBuilder, Kind, Span};
 use windlass_core::id::RunId;
 use windlass_core::outcome::Effected;
@@ -45,13 +45,10 @@ pub(crate) fn is_read(snapshot: &Snapshot) -> bool {
 }
 
 pub(crate) async fn approve(engine: &Engine, run: &RunId, attempt: u32) -> Vec<&'static str> {
-    let plan = engine.view(run).await.unwrap().state.digest().unwrap();
-    let command = Command::Approve {
-        gate: id("go"),
-        by: operator(),
-        seen: Statement { plan, attempt },
-        note: String::new(),
-    };
+    let snapshot = engine.view(run).await.unwrap();
+    let state = &snapshot.state;
+    assert_eq!(state.seen(&id("go")).attempt, attempt);
+    let command = state.approval(id("go"), operator(), String::new());
     let answer = engine.command(run, command).await.unwrap();
     answer.events.iter().map(|event| event.kind()).collect()
 }
@@ -93,10 +90,13 @@ fn a_fact_that_cannot_be_read_before_the_change_opens_the_gate_again() {
             gate: id("go"),
             by: operator(),
         };
+        // What did not hold is not read again at once.
+        place.clock.advance(Millis::from_secs(6));
         engine.command(&run, refresh.clone()).await.unwrap();
         place.until(&engine, &run, is_read).await;
         assert_eq!(place.world.count("b"), 0);
         place.world.doing("go", Doing::Succeed);
+        place.clock.advance(Millis::from_secs(6));
         engine.command(&run, refresh).await.unwrap();
         place.until(&engine, &run, is_read).await;
         approve(&engine, &run, 2).await;

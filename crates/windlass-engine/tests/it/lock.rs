@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::Semaphore;
-use windlass_core::command::{Command, Statement};
+use windlass_core::command::Command;
 use windlass_core::event::Event;
 use windlass_core::id::RunId;
-use windlass_core::plan::{Digest, IndexedPlan, Template};
+use windlass_core::plan::{IndexedPlan, Template};
 use windlass_core::state::Lock;
 use windlass_core::time::Millis;
 use windlass_engine::offline::{self, Request};
@@ -38,13 +38,9 @@ fn careful() -> Arc<IndexedPlan> {
     plan_for("main", steps)
 }
 
-fn approval(plan: Digest) -> Command {
-    Command::Approve {
-        gate: id("go"),
-        by: operator(),
-        seen: Statement { plan, attempt: 1 },
-        note: String::new(),
-    }
+fn approval(snapshot: &windlass_engine::Snapshot) -> Command {
+    let note = String::new();
+    snapshot.state.approval(id("go"), operator(), note)
 }
 
 async fn begin(place: &Place, engine: &Engine, plan: Arc<IndexedPlan>) -> RunId {
@@ -164,8 +160,8 @@ fn who_is_cancelled_or_paused_lets_the_next_one_in() {
             reason,
         };
         engine.command(&line[1], pause).await.unwrap();
-        let digest = engine.view(&holder).await.unwrap().state.digest().unwrap();
-        engine.command(&holder, approval(digest)).await.unwrap();
+        let held = engine.view(&holder).await.unwrap();
+        engine.command(&holder, approval(&held)).await.unwrap();
         let end = engine.wait_ended(&line[2]).await.unwrap();
         assert_eq!(end.state.status().as_str(), "succeeded");
         assert_eq!(place.world.count("swap"), 1);
@@ -216,8 +212,8 @@ fn a_parked_run_keeps_its_lock_and_the_line_its_order() {
         let is_last = || engine.lock_holder(&line[2]) == Some(holder.clone());
         eventually("each has asked again", is_last).await;
         assert_eq!(place.world.count("swap"), 0);
-        let digest = engine.view(&holder).await.unwrap().state.digest().unwrap();
-        engine.command(&holder, approval(digest)).await.unwrap();
+        let held = engine.view(&holder).await.unwrap();
+        engine.command(&holder, approval(&held)).await.unwrap();
         for run in &line {
             engine.wait_ended(run).await.unwrap();
         }
@@ -346,7 +342,7 @@ fn a_command_without_an_owner_respects_the_lock() {
         let snapshot = offline::view(&*store, run).unwrap().unwrap();
         let request = Request {
             run: run.clone(),
-            command: approval(snapshot.state.digest().unwrap()),
+            command: approval(&snapshot),
             by: operator(),
             secrets: BTreeMap::new(),
             within: PATIENCE,
@@ -408,8 +404,8 @@ fn a_run_that_lost_its_secrets_keeps_the_target_from_nobody() {
     });
     place.life(async {
         let engine = place.open(store.clone()).await;
-        let digest = engine.view(&holder).await.unwrap().state.digest().unwrap();
-        engine.command(&holder, approval(digest)).await.unwrap();
+        let held = engine.view(&holder).await.unwrap();
+        engine.command(&holder, approval(&held)).await.unwrap();
         engine.wait_ended(&rich).await.unwrap();
         assert_eq!(
             words(&engine, &poor).await,

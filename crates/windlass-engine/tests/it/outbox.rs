@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use windlass_core::command::{Command, Statement};
+use windlass_core::command::Command;
 use windlass_core::id::{ActionName, SecretName};
 use windlass_core::plan::{Input, Notice, Template, Topic};
 use windlass_core::time::Millis;
@@ -195,16 +195,8 @@ fn a_page_is_repeated_acknowledged_by_any_command_and_resolved_by_its_cause() {
         place.clock.advance(Millis::from_mins(60));
         let resume = Command::Resume { by: operator() };
         engine.command(&run, resume).await.unwrap();
-        let digest = engine.view(&run).await.unwrap().state.digest().unwrap();
-        let approve = Command::Approve {
-            gate: id("go"),
-            by: operator(),
-            seen: Statement {
-                plan: digest,
-                attempt: 1,
-            },
-            note: String::new(),
-        };
+        let snapshot = engine.view(&run).await.unwrap();
+        let approve = snapshot.state.approval(id("go"), operator(), String::new());
         engine.command(&run, approve).await.unwrap();
         eventually("it is over", || post.to("dba").len() == 5).await;
         let acts: Vec<MessageAct> = post.to("dba").into_iter().map(|(_, act)| act).collect();

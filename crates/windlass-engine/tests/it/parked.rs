@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::command::{Command, Statement};
+use windlass_core::command::Command;
 use windlass_core::id::RunId;
 use windlass_core::outcome::Effected;
-use windlass_core::plan::{Digest, IndexedPlan, Manual, Retry, Step, StepKind, Template};
+use windlass_core::plan::{IndexedPlan, Manual, Retry, Step, StepKind, Template};
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
 use windlass_engine::offline::Request;
@@ -18,16 +18,7 @@ use crate::world::*;
 
 pub(crate) async fn approve(engine: &Engine, run: &RunId, gate: &str) -> Command {
     let snapshot = engine.view(run).await.unwrap();
-    approval(snapshot.state.digest().unwrap(), gate)
-}
-
-fn approval(plan: Digest, gate: &str) -> Command {
-    Command::Approve {
-        gate: id(gate),
-        by: operator(),
-        seen: Statement { plan, attempt: 1 },
-        note: String::new(),
-    }
+    snapshot.state.approval(id(gate), operator(), String::new())
 }
 
 #[test]
@@ -78,7 +69,7 @@ fn a_parked_run_goes_on_in_another_process() {
     let plan = windlass_engine::offline::view(&*store, &run)
         .unwrap()
         .unwrap();
-    let command = approval(plan.state.digest().unwrap(), "go");
+    let command = plan.state.approval(id("go"), operator(), String::new());
     place.life(async {
         let options = place.options(store.clone());
         let request = Request {

@@ -26,6 +26,7 @@ pub(super) fn gate(
     let expires = expires(&fields, found);
     let not_requester = fields.boolean("not_requester", found).unwrap_or(false);
     let all_of = all_of(&fields, found);
+    let signed = fields.boolean("signed", found).unwrap_or(false);
     let facts = facts(world, &fields, once, found);
     let shown_node = fields.value("show");
     let show = shown_node.map(|node| shown(world, node, once, found));
@@ -38,6 +39,7 @@ pub(super) fn gate(
         not_requester,
         all_of,
         facts,
+        signed,
     })
 }
 

@@ -254,6 +254,9 @@ pub struct GateOutline {
     pub expires_ms: Option<Millis>,
     /// Whether the person who starts the run may not approve.
     pub not_requester: bool,
+    /// Whether only signed approvals count.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
     /// Whose approvals it takes; one of anybody when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub all_of: Vec<Quorum>,
@@ -515,6 +518,7 @@ fn gate(plan: &IndexedPlan, at: u32, ids: &dyn Fn(Vec<u32>) -> Vec<StepId>) -> O
         step: plan.step(at).id.clone(),
         expires_ms: gate.expires,
         not_requester: gate.not_requester,
+        signed: gate.signed,
         all_of: gate.all_of.clone(),
         show: gate.show.iter().map(|(name, _)| name.clone()).collect(),
         protects: ids(protects),

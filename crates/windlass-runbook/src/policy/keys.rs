@@ -385,6 +385,12 @@ pub(crate) static DEMAND: Keys = keys(
             "true",
         ),
         key(
+            "signed",
+            Shape::Boolean,
+            "Whether gates before such a step take only approvals that are signed.",
+            "true",
+        ),
+        key(
             "windows",
             Shape::TextOrTexts,
             "Such a step begins only while all of these are open.",

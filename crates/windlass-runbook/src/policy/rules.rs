@@ -92,6 +92,7 @@ pub(super) fn demands(
                 guards: guards(&demand, found),
                 no_claims: demand.boolean("no_claims", found).unwrap_or(false),
                 not_requester: demand.boolean("not_requester", found).unwrap_or(false),
+                signed: demand.boolean("signed", found).unwrap_or(false),
                 windows: names
                     .windows(&demand, "windows", found)
                     .into_iter()

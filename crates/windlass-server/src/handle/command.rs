@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use windlass_core::command::Command;
+use windlass_core::id::RunId;
 use windlass_core::operator::Operator;
 use windlass_engine::CommandAnswer;
+use windlass_engine::signatures::SignedApproval;
 
 use crate::body::{self, Ask, Key, RunPath};
 use crate::context::Context;
@@ -32,16 +34,51 @@ pub(crate) async fn carry_out<D: Directive>(
     body::Json(ask): body::Json<D>,
 ) -> Result<Json<Accepted>, Refusal> {
     let command = ask.into_command(peer.operator());
-    let answer = match key {
-        Some(key) => {
-            // A key counts for one person, one word and one run: nobody is answered with
-            // what somebody else was told.
-            let key = format!("{}/{}/{run}/{key}", peer.uid, D::WORD);
-            context.engine.command_once(&run, command, &key).await?
-        }
+    let answer = match own_key(key, &peer, D::WORD, &run) {
+        Some(key) => context.engine.command_once(&run, command, &key).await?,
         None => context.engine.command(&run, command).await?,
     };
     Ok(Json(accepted(answer)))
+}
+
+/// An approval; the approver is who signed it, where somebody did.
+pub(crate) async fn approve(
+    State(context): State<Context>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    run: RunPath,
+    Key(key): Key,
+    body::Json(ask): body::Json<Approve>,
+) -> Result<Json<Accepted>, Refusal> {
+    let Some(armored) = ask.signature else {
+        return carry_out(
+            State(context),
+            ConnectInfo(peer),
+            run,
+            Key(key),
+            body::Json(ask),
+        )
+        .await;
+    };
+    let RunPath(run) = run;
+    let approval = SignedApproval {
+        gate: ask.gate,
+        seen: ask.statement.into(),
+        note: ask.note,
+        armored,
+        carried_by: peer.operator(),
+    };
+    let key = own_key(key, &peer, Approve::WORD, &run);
+    let engine = &context.engine;
+    let answer = engine
+        .approve_signed(&run, approval, key.as_deref())
+        .await?;
+    Ok(Json(accepted(answer)))
+}
+
+/// A key counts for one person, one word and one run: nobody is answered with what somebody
+/// else was told.
+fn own_key(key: Option<String>, peer: &Peer, word: &str, run: &RunId) -> Option<String> {
+    key.map(|key| format!("{}/{word}/{run}/{key}", peer.uid))
 }
 
 fn accepted(answer: CommandAnswer) -> Accepted {
@@ -67,6 +104,7 @@ impl Directive for Approve {
             by,
             seen: self.statement.into(),
             note: self.note,
+            signature: None,
         }
     }
 }

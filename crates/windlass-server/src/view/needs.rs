@@ -47,9 +47,10 @@ pub(super) fn needs(
 }
 
 /// What an approver types, then what a rejecter types.
-pub(super) fn for_gate(run: &RunId, gate: &StepId) -> Vec<String> {
+pub(super) fn for_gate(run: &RunId, gate: &StepId, is_signed: bool) -> Vec<String> {
+    let sign = if is_signed { " --sign KEY" } else { "" };
     vec![
-        format!("windlass approve {run} {gate}"),
+        format!("windlass approve {run} {gate}{sign}"),
         format!("windlass reject {run} {gate} {REASON}"),
     ]
 }
@@ -65,7 +66,7 @@ fn open_gate(state: &RunState, look: &StepLook<'_>) -> Option<Need> {
             Some(missing) => format!("gate {gate} waits for approvals of {missing}"),
             None => format!("gate {gate} waits for an approval"),
         },
-        next: for_gate(state.run(), gate),
+        next: for_gate(state.run(), gate, state.takes_signed(gate)),
     })
 }
 

@@ -212,6 +212,9 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
     let StepPhase::GateOpen { expires_at, shown } = &look.state.phase else {
         return None;
     };
+    let statement = state.statement(&look.step.id)?;
+    let seen = state.seen(&look.step.id);
+    let signed = state.takes_signed(&look.step.id);
     Some(Gate {
         step: look.step.id.clone(),
         title: look.step.title.clone(),
@@ -223,9 +226,12 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
         shown_units: show_units.clone(),
         target: state.target().map(str::to_owned),
         statement: Statement {
-            plan_digest: state.digest()?,
-            attempt: look.state.gate_attempt,
+            plan_digest: seen.plan,
+            attempt: seen.attempt,
+            digest: seen.digest,
         },
+        statement_text: statement.text().to_owned(),
+        signed,
         not_requester: *not_requester,
         rule: who_decides(state, planned),
         places: places(state, &look.step.id),
@@ -235,7 +241,7 @@ fn gate(state: &RunState, look: &StepLook<'_>) -> Option<Gate> {
             .iter()
             .map(|fact| shown_fact(look.state, fact))
             .collect(),
-        next: needs::for_gate(state.run(), &look.step.id),
+        next: needs::for_gate(state.run(), &look.step.id, signed),
     })
 }
 

@@ -15,6 +15,8 @@ pub struct Statement {
     pub plan_digest: Digest,
     /// The gate's attempt.
     pub attempt: u32,
+    /// Of the gate's statement, which names the run too.
+    pub digest: Digest,
 }
 
 impl From<Statement> for windlass_core::command::Statement {
@@ -22,6 +24,7 @@ impl From<Statement> for windlass_core::command::Statement {
         Self {
             plan: statement.plan_digest,
             attempt: statement.attempt,
+            digest: statement.digest,
         }
     }
 }
@@ -34,6 +37,10 @@ pub struct Approve {
     pub statement: Statement,
     #[serde(default)]
     pub note: String,
+    /// The approver's signature of the gate's statement and of what he says himself, as
+    /// `ssh-keygen -Y sign -n windlass` writes it. Whoever brings it approves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// `POST /v1/runs/{run}/refresh`: facts of a gate that are too old to decide on are read anew.

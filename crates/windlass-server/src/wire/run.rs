@@ -387,6 +387,12 @@ pub struct Gate {
     pub target: Option<String>,
     /// What an approval must carry.
     pub statement: Statement,
+    /// What is approved, to the byte; approvers sign it.
+    #[serde(default)]
+    pub statement_text: String,
+    /// Whether only signed approvals count.
+    #[serde(default)]
+    pub signed: bool,
     /// Whether the person who started the run may not approve.
     pub not_requester: bool,
     /// Who may decide, in words, such as `single-user: no second person`.

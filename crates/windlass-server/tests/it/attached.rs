@@ -41,6 +41,7 @@ fn a_run_is_started_followed_approved_and_read_again() {
             gate: open.step.clone(),
             statement: open.statement,
             note: String::new(),
+            signature: None,
         };
         stale.statement.attempt = 2;
         let (status, word) = code(client.approve(&run, &stale).await);

@@ -148,6 +148,7 @@ fn another_user_reads_and_decides_gates_and_nothing_more() {
             gate: open.step.clone(),
             statement: open.statement,
             note: String::new(),
+            signature: None,
         };
         let own = client.approve(&run, &approve).await.unwrap_err();
         assert_eq!(own.code(), Some("not_authorised"));

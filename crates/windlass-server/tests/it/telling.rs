@@ -1,7 +1,7 @@
 //! A run told in sentences, in every state that it can be in. Driven by the core's own
 //! decisions, so that no state here is one that a run cannot be in.
 
-use windlass_core::command::{Command, Orphan, Statement, Verdict};
+use windlass_core::command::{Command, Orphan, Verdict};
 use windlass_core::expr::{Expr, ExprBuilder, Kind, Span};
 use windlass_core::id::{ActionName, NodeId, SecretName, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
@@ -98,16 +98,7 @@ impl Told {
 
     fn approve(&mut self, gate: &str) -> &mut Self {
         let gate: StepId = gate.parse().unwrap();
-        let seen = Statement {
-            plan: self.state.digest().unwrap(),
-            attempt: self.state.step(&gate).unwrap().state.gate_attempt,
-        };
-        self.ask(Command::Approve {
-            gate,
-            by: bob(),
-            seen,
-            note: "seen".to_owned(),
-        })
+        self.ask(self.state.approval(gate, bob(), "seen".to_owned()))
     }
 
     fn unowned(&mut self) -> &mut Self {

@@ -24,6 +24,7 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
         } else {
             ""
         };
+        let signed = if gate.signed { "; signed" } else { "" };
         let asked: Vec<String> = gate.all_of.iter().map(ToString::to_string).collect();
         let asked = match asked.as_slice() {
             [] => String::new(),
@@ -32,7 +33,7 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
         lines.extend(paint.labelled(
             "gate",
             &format!(
-                "{}: {expires}; protects {protects}{requester}{asked}",
+                "{}: {expires}; protects {protects}{requester}{asked}{signed}",
                 gate.step
             ),
         ));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::expr::value;
 use super::{policy, seconds, words};
+use windlass_core::approval::Signature;
 use windlass_core::command::{Command, Orphan, Statement, Verdict};
 use windlass_core::id::{NodeId, StepId};
 use windlass_core::operator::{Door, Identity, Operator};
@@ -63,6 +64,16 @@ pub(crate) fn person(name: &str) -> Operator {
         "bob" => (2, Door::Socket),
         "cyd" => (3, Door::Directory),
         "eve" => (9, Door::Socket),
+        // By a key of the policy `keys`.
+        "bobs_key" | "old_key" | "no_key" => {
+            return Operator {
+                name: name.to_owned(),
+                identity: Identity::SshKey {
+                    fingerprint: policy::key(name).fingerprint(),
+                },
+                door: Door::Socket,
+            };
+        }
         _ => panic!("a person: {name}"),
     };
     Operator {
@@ -228,12 +239,17 @@ impl Reader<'_> {
                 let seen = Statement {
                     plan,
                     attempt: attempt.unwrap_or(current),
+                    digest: match self.flag("other_run") {
+                        true => Digest::of(b"another run's"),
+                        false => self.state.seen(&gate).digest,
+                    },
                 };
                 let note = match self.flag("longnote") {
                     true => "x".repeat(2001),
                     false => String::new(),
                 };
                 Command::Approve {
+                    signature: self.signature(&gate, &by, &note),
                     gate,
                     by,
                     seen,
@@ -350,6 +366,20 @@ impl Reader<'_> {
             }
             node => self.runner(node),
         }
+    }
+
+    /// Who comes by a key has signed what the gate says, unless the line says otherwise.
+    fn signature(&mut self, gate: &StepId, by: &Operator, note: &str) -> Option<Box<Signature>> {
+        let (is_bare, is_other) = (self.flag("unsigned"), self.flag("other_text"));
+        let by_key = matches!(by.identity, Identity::SshKey { .. }) && !is_bare;
+        let statement = self.state.statement(gate).filter(|_| !is_other);
+        by_key.then(|| {
+            Box::new(Signature {
+                text: statement.map_or_else(String::new, |said| said.signed_text(note)),
+                armored: "-----BEGIN SSH SIGNATURE-----".to_owned(),
+                carried_by: person("eve"),
+            })
+        })
     }
 
     fn effect(&mut self) -> Effected {

@@ -228,6 +228,7 @@ fn apply(step: &mut Step, key: &str, text: &str) {
             "expires" => gate.expires = Some(secs_of(text)),
             "window_end" => gate.window_end = true,
             "strict" => gate.not_requester = true,
+            "signed" => gate.signed = true,
             // `lag:60:x < 3` may be 60 s old and has an `x` below 3.
             "fact" => {
                 let mut parts = text.splitn(3, ':');

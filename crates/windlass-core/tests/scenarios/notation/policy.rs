@@ -7,7 +7,8 @@ use super::seconds;
 use windlass_core::id::{GroupName, PersonName, WindowName};
 use windlass_core::plan::Digest;
 use windlass_core::policy::{
-    Deed, Delegation, Freeze, Group, Member, Permission, Person, Standing, TargetPattern, Way,
+    Deed, Delegation, Freeze, Group, Member, Permission, Person, SshKey, Standing, TargetPattern,
+    Way,
 };
 use windlass_core::span::{Span, Spans};
 use windlass_core::time::Timestamp;
@@ -68,10 +69,32 @@ pub(crate) fn named(name: &str) -> Box<Standing> {
             standing.groups.insert(group("change"), of(&["bob", "cyd"]));
             standing.delegations[0].from = self::name("ann");
         }
+        // bob signs, and had another key until @50.
+        "keys" => {
+            let ways = &mut standing
+                .people
+                .get_mut(&self::name("bob"))
+                .expect("he is there")
+                .ways;
+            for (of, before) in [("bobs_key", None), ("old_key", Some(seconds("50")))] {
+                let (key, after) = (key(of), None);
+                ways.push(Way::SshKey { key, after, before });
+            }
+        }
         "later" => standing.until = seconds("9000"),
         _ => windowed(name, &mut standing),
     }
     standing
+}
+
+/// A key that somebody signs with.
+pub(crate) fn key(of: &str) -> SshKey {
+    let data = match of {
+        "bobs_key" => "AAAAC3NzaC1lZDI1NTE5AAAAIPlLuXEW2sJ2fpiMpXxjPr5RhwMCXpkEIbHs0XcCSxwM",
+        "old_key" => "AAAAC3NzaC1lZDI1NTE5AAAAIPlLuXEW2sJ2fpiMpXxjPr5RhwMCXpkEIbHs0XcCSxwN",
+        _ => "AAAAC3NzaC1lZDI1NTE5AAAAIPlLuXEW2sJ2fpiMpXxjPr5RhwMCXpkEIbHs0XcCSxwO",
+    };
+    format!("ssh-ed25519 {data}").parse().expect("a key")
 }
 
 /// `off` is open from @100 to @300 and from @1000 to @1400, `night` in the second of them

@@ -150,20 +150,8 @@ impl World<'_> {
     ) -> Option<Command> {
         Some(match act.clone() {
             Act::Approve { gate, note } => {
-                let attempt = self
-                    .state
-                    .step(&gate)
-                    .map_or(0, |look| look.state.gate_attempt);
-                let seen = Statement {
-                    plan: self.state.digest()?,
-                    attempt,
-                };
-                Command::Approve {
-                    gate,
-                    by,
-                    seen,
-                    note,
-                }
+                self.state.digest()?;
+                self.state.approval(gate, by, note)
             }
             Act::Reject { gate, reason } => Command::Reject { gate, by, reason },
             Act::Withdraw { gate, reason } => Command::Withdraw { gate, reason },

@@ -332,6 +332,12 @@ pub(crate) static APPROVAL: Keys = Keys {
             "true",
         ),
         key(
+            "signed",
+            Shape::Boolean,
+            "Whether only approvals count that are signed by a key of the policy.",
+            "true",
+        ),
+        key(
             "all_of",
             Shape::ListOf(&QUORUM),
             "Whose approvals it takes, each another person's; one of anybody when left out.",
