@@ -141,6 +141,7 @@ pub(crate) enum Command {
     Abandon(command::abandon::Args),
     TakeOver(command::take_over::Args),
     Override(command::override_window::Args),
+    Rescue(command::rescue::Args),
     Acknowledge(command::acknowledge::Args),
     Ack(command::ack::Args),
     Outbox(command::outbox::Args),

@@ -7,7 +7,7 @@ use windlass_core::operator::Operator;
 use windlass_server::client::{Client, ClientError};
 use windlass_server::wire::{
     Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
-    Reject, Resolve, Retry, TakeOver,
+    Reject, Resolve, Retry, Suspend, TakeOver,
 };
 
 /// A command of a person.
@@ -26,6 +26,7 @@ pub(crate) enum Ask {
     Abandon(Abandon),
     TakeOver(TakeOver),
     Override(Override),
+    Suspend(Suspend),
     Acknowledge(Acknowledge),
 }
 
@@ -98,6 +99,7 @@ impl Ask {
             Ask::Abandon(Abandon { reason }) => Command::Abandon { by, reason },
             Ask::TakeOver(TakeOver { step, reason }) => Command::TakeOver { step, by, reason },
             Ask::Override(Override { step, reason }) => Command::Override { step, by, reason },
+            Ask::Suspend(Suspend { rescue, reason }) => Command::Suspend { rescue, by, reason },
             Ask::Acknowledge(Acknowledge { node, reason }) => {
                 Command::Acknowledge { node, by, reason }
             }
@@ -120,6 +122,7 @@ impl Ask {
             Ask::Abandon(ask) => client.abandon(run, &ask).await,
             Ask::TakeOver(ask) => client.take_over(run, &ask).await,
             Ask::Override(ask) => client.override_window(run, &ask).await,
+            Ask::Suspend(ask) => client.suspend(run, &ask).await,
             Ask::Acknowledge(ask) => client.acknowledge(run, &ask).await,
         }
     }
@@ -140,6 +143,7 @@ impl Ask {
             Ask::Abandon(_) => "given up".to_owned(),
             Ask::TakeOver(ask) => format!("took over the debt {}", ask.step),
             Ask::Override(ask) => format!("let {} begin, against its window or a freeze", ask.step),
+            Ask::Suspend(ask) => format!("suspended until run {} has ended", ask.rescue),
             Ask::Acknowledge(ask) => format!("acknowledged the contradiction of {}", ask.node),
         }
     }

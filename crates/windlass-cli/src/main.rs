@@ -124,6 +124,7 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Abandon(args) => command::abandon::perform(args, &place()?).await,
         Command::TakeOver(args) => command::take_over::perform(args, &place()?).await,
         Command::Override(args) => command::override_window::perform(args, &place()?).await,
+        Command::Rescue(args) => command::rescue::perform(args, &place()?).await,
         Command::Acknowledge(args) => command::acknowledge::perform(args, &place()?).await,
         Command::Ack(args) => command::ack::perform(args, &place()?).await,
         Command::Outbox(args) => command::outbox::perform(args, &place()?).await,

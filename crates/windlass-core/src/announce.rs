@@ -186,6 +186,24 @@ fn told(before: &RunState, first_seq: u64, events: &[Event], after: &RunState) -
             let summary = format!("{step} is owed no more: {} took it over", by.name);
             told.push(debt(after, seq, step, "taken_over", summary, facts));
         }
+        if let Event::WindowOverrun { step, ended_at } = event {
+            let named = named(after, step, step.to_string());
+            let summary = format!("{named} runs past its opening, which ended at {ended_at}");
+            told.push(window(after, seq, step, "overrun", summary, nobody()));
+        }
+        if let Event::WindowOverridden {
+            step,
+            by,
+            reason,
+            why,
+            rule: _,
+        } = event
+        {
+            let facts = vec![("by", text(&by.name)), ("reason", text(reason))];
+            let named = named(after, step, step.to_string());
+            let summary = format!("{} let {named} begin against {why}", by.name);
+            told.push(window(after, seq, step, "overridden", summary, facts));
+        }
         if let Event::RunEndingBegan { .. } = event {
             for (step, _) in after.debts().iter().take(LISTED_MAX) {
                 let summary = format!("{step} is still owed while the run ends");
@@ -286,6 +304,22 @@ fn debt(
             format!("windlass take-over {run} {step} --reason '...'"),
         ],
         facts,
+    }
+}
+
+fn window(
+    after: &RunState,
+    seq: u64,
+    step: &StepId,
+    what: &str,
+    summary: String,
+    facts: Vec<(&'static str, Value)>,
+) -> Told {
+    Told {
+        topic: Topic::Window,
+        cause: Cause::Run,
+        commands: vec![format!("windlass show {}", after.run())],
+        ..debt(after, seq, step, what, summary, facts)
     }
 }
 

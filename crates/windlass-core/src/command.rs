@@ -83,6 +83,8 @@ pub enum Command {
     LockGranted {
         /// Higher than with any grant of this target before.
         fence: u64,
+        /// The run that holds it, and stands aside for this one.
+        instead_of: Option<RunId>,
     },
     /// Another run holds the lock; only a run that is ending needs to know.
     LockHeld {
@@ -181,6 +183,19 @@ pub enum Command {
         step: StepId,
         by: Operator,
         reason: String,
+    },
+    /// A person lets another run, the rescue, change the target in this one's place: this
+    /// one starts nothing until that has ended.
+    Suspend {
+        rescue: RunId,
+        by: Operator,
+        reason: String,
+    },
+    /// The rescue has ended.
+    Release {
+        rescue: RunId,
+        /// Higher than that of the rescue.
+        fence: u64,
     },
     /// A person has seen that a resolution was contradicted.
     Acknowledge {

@@ -65,6 +65,19 @@ pub enum Event {
         reason: String,
         undo: bool,
     },
+    /// A person let another run, the rescue, change the target in this one's place: this one
+    /// starts nothing until that has ended.
+    RunSuspended {
+        rescue: RunId,
+        by: Operator,
+        reason: String,
+        rule: String,
+    },
+    /// The rescue has ended: the run goes on, and holds the lock by another number.
+    RunReleased {
+        rescue: RunId,
+        fence: u64,
+    },
     RunTimedOut {},
     /// A person gave up a run that waited after an irreversible step.
     RunAbandoned {
@@ -97,6 +110,9 @@ pub enum Event {
         /// too late. Journals of before this rule have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fence: Option<u64>,
+        /// The run that holds it, and stands aside until this one has ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<RunId>,
     },
     /// The run ends without the lock, which another run holds: it has changed nothing,
     /// and `finally` changes nothing either.
@@ -549,6 +565,7 @@ impl Event {
             Event::RunPaused { by, .. }
             | Event::RunResumed { by }
             | Event::RunCancelRequested { by, .. }
+            | Event::RunSuspended { by, .. }
             | Event::RunAbandoned { by, .. }
             | Event::DoubtResolved {
                 witness: Witness::Operator { by, .. },
@@ -567,6 +584,7 @@ impl Event {
             | Event::ManualStepDeclined { by, .. } => Some(by),
             Event::RunStarted { .. }
             | Event::PolicyChanged { .. }
+            | Event::RunReleased { .. }
             | Event::RunTimedOut {}
             | Event::RunEndingBegan { .. }
             | Event::RunEnded { .. }
@@ -620,6 +638,8 @@ impl Event {
             Event::RunPaused { .. } => "run_paused",
             Event::RunResumed { .. } => "run_resumed",
             Event::RunCancelRequested { .. } => "run_cancel_requested",
+            Event::RunSuspended { .. } => "run_suspended",
+            Event::RunReleased { .. } => "run_released",
             Event::RunTimedOut {} => "run_timed_out",
             Event::RunAbandoned { .. } => "run_abandoned",
             Event::RunEndingBegan { .. } => "run_ending_began",

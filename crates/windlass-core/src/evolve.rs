@@ -180,6 +180,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         windows: Windows::default(),
         operator_acts: 0,
         paused: None,
+        suspended: None,
         cancelled: None,
         timed_out: false,
         nothing_to_do: None,
@@ -244,6 +245,13 @@ impl Fold<'_> {
                 }
                 self.live.cancelled = Some(Cancellation { by, reason, undo });
             }
+            Event::RunSuspended {
+                rescue,
+                by,
+                reason,
+                rule: _,
+            } => self.suspend(rescue, by, reason)?,
+            Event::RunReleased { rescue, fence } => self.release(rescue, *fence)?,
             Event::RunTimedOut {} => {
                 let due = self.live.deadline.is_some() && !self.live.timed_out;
                 self.of_run(
@@ -273,7 +281,11 @@ impl Fold<'_> {
             }
             Event::TargetResolved { target } => self.resolve_target(target)?,
             Event::LockRequested { target } => self.request_lock(target)?,
-            Event::LockAcquired { target, fence } => self.acquire_lock(target, *fence)?,
+            Event::LockAcquired {
+                target,
+                fence,
+                instead_of,
+            } => self.acquire_lock(target, *fence, instead_of.as_ref())?,
             Event::LockForgone { target, held_by } => self.forgo_lock(target, held_by)?,
             Event::StepSkipped { step } => {
                 let index = self.pending(step, |kind| !matches!(kind, StepKind::Gate(_)))?;

@@ -13,7 +13,9 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
         return Vec::new();
     };
     let attempts = live.running.iter().filter_map(|key| attempt(live, *key));
-    let looks = live.doubts.iter().filter_map(|key| look(live, *key));
+    // While another run changes the target, what is seen there proves nothing.
+    let looks = live.doubts.iter().filter(|_| live.suspended.is_none());
+    let looks = looks.filter_map(|key| look(live, *key));
     let facts = live.fetching.iter().flat_map(|gate| facts(live, *gate));
     let lock = state.wants_lock().map(|wanted| Effect::AcquireLock {
         target: wanted.target.to_owned(),

@@ -1,6 +1,6 @@
 //! Rejections: why an operator's or runner's command was refused.
 
-use crate::id::{NodeId, StepId, WindowName};
+use crate::id::{NodeId, RunId, StepId, WindowName};
 use crate::operator::Operator;
 use crate::time::Timestamp;
 
@@ -87,6 +87,8 @@ pub enum Rejection {
     OrphanLives { node: NodeId, pid: u32 },
     #[error("the run does not wait for this decision")]
     NothingToDecide,
+    #[error("the run cannot stand aside for {rescue}: {why}")]
+    CannotSuspend { rescue: RunId, why: String },
     #[error("{step} owes nothing")]
     NoDebt { step: String },
     #[error("{step} waits for no window and for no end of a freeze")]
@@ -146,6 +148,7 @@ impl Rejection {
             Rejection::MayRemain => "may_remain",
             Rejection::OrphanLives { .. } => "orphan_lives",
             Rejection::NothingToDecide => "nothing_to_decide",
+            Rejection::CannotSuspend { .. } => "cannot_suspend",
             Rejection::NoDebt { .. } => "no_debt",
             Rejection::NotDeferred { .. } => "not_deferred",
             Rejection::NoWindow { .. } => "no_window",

@@ -200,6 +200,9 @@ impl Engine {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<CommandAnswer, CommandError> {
+        if let Command::Suspend { rescue, .. } = &command {
+            self.may_be_rescue(rescue, run).await?;
+        }
         let is_signed = matches!(
             command,
             Command::Approve {
@@ -227,6 +230,37 @@ impl Engine {
             self.refused(Some(run.clone()), by, why).await;
         }
         answer
+    }
+
+    /// Whether a run can have another one's place: it lives, changes the same target, and
+    /// stands aside for nobody itself.
+    async fn may_be_rescue(&self, rescue: &RunId, of: &RunId) -> Result<(), CommandError> {
+        let refused = |why: &str| {
+            let (rescue, why) = (rescue.clone(), why.to_owned());
+            Err(CommandError::Rejected(Rejection::CannotSuspend {
+                rescue,
+                why,
+            }))
+        };
+        let state = match self.view(rescue).await {
+            Ok(snapshot) => snapshot.state.clone(),
+            Err(CommandError::UnknownRun(_)) => return refused("there is no such run"),
+            Err(error) => return Err(error),
+        };
+        if state.is_ended() {
+            return refused("that has ended");
+        }
+        if state.suspended().is_some() {
+            return refused("that stands aside for another run itself");
+        }
+        let target = self.view(of).await?.state.target().map(str::to_owned);
+        match state.target() {
+            None => refused("what that changes is not known yet"),
+            Some(known) if Some(known) != target.as_deref() => {
+                refused("that changes another target")
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     async fn ask(
@@ -338,6 +372,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::Abandon { .. }
         | Command::TakeOver { .. }
         | Command::Override { .. }
+        | Command::Suspend { .. }
         | Command::Acknowledge { .. } => true,
         Command::Start { .. }
         | Command::Govern { .. }
@@ -353,6 +388,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::OrphanFound(_)
         | Command::OrphanEnded(_)
         | Command::LockGranted { .. }
+        | Command::Release { .. }
         | Command::LockHeld { .. } => false,
     }
 }

@@ -55,7 +55,9 @@ fn next_wake(snapshot: &Snapshot) -> Option<Timestamp> {
         | Effect::AcquireLock { .. } => true,
         Effect::WakeAt { .. } => false,
     };
-    if outstanding(&snapshot.state).iter().any(in_flight) || !snapshot.lacks.is_nothing() {
+    let stands_aside = snapshot.state.suspended().is_some();
+    let is_at_work = outstanding(&snapshot.state).iter().any(in_flight);
+    if is_at_work || stands_aside || !snapshot.lacks.is_nothing() {
         return Some(snapshot.updated_at);
     }
     snapshot.state.next_wake()
@@ -75,8 +77,10 @@ fn waiting_for(snapshot: &Snapshot, status: &RunStatus) -> String {
         } => {
             parts.extend(gates.iter().map(|gate| format!("gate {gate}")));
             parts.extend(by_hand.iter().map(|node| manual_step(snapshot, node)));
-            let people = !gates.is_empty() || !by_hand.is_empty();
-            if !people && lock.is_none() && until.is_some() {
+            let rescue = snapshot.state.suspended().map(|it| &it.rescue);
+            parts.extend(rescue.map(|run| format!("the end of run {run}, its rescue")));
+            let others = !gates.is_empty() || !by_hand.is_empty() || rescue.is_some();
+            if !others && lock.is_none() && until.is_some() {
                 parts.push("timer".to_owned());
             }
             // The last part: who holds it is added where it is known.

@@ -17,6 +17,8 @@ use crate::replay::{self, ReplayError};
 #[derive(Debug, Default)]
 struct Line {
     holder: Option<RunId>,
+    /// Those who hold it too and stand aside, the last one for the holder.
+    aside: Vec<RunId>,
     waiting: BTreeSet<(Timestamp, RunId)>,
 }
 
@@ -24,14 +26,27 @@ struct Line {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) holder: Option<RunId>,
+    pub(crate) aside: Vec<RunId>,
+    pub(crate) suspended: BTreeMap<RunId, Suspended>,
     pub(crate) waiting: BTreeSet<(Timestamp, RunId)>,
+}
+
+/// A run that stands aside for another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Suspended {
+    pub(crate) rescue: RunId,
+    /// Whether nothing of it is at work any more.
+    pub(crate) is_at_rest: bool,
 }
 
 /// The answer to a run that asks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// It is the run's until it is given back or the run ends.
-    Granted,
+    Granted {
+        /// Whoever holds it too and stands aside for the run.
+        instead_of: Option<RunId>,
+    },
     /// Another run holds it, or asked earlier.
     Held { by: RunId },
 }
@@ -42,6 +57,7 @@ pub(crate) struct Locks {
     lines: BTreeMap<String, Line>,
     /// The target of each run in a line.
     waits: BTreeMap<RunId, String>,
+    suspended: BTreeMap<RunId, Suspended>,
     /// Counts what makes a reading of the journal stale.
     version: u64,
 }
@@ -62,11 +78,24 @@ impl Locks {
         if self.version != version || self.knows(target) {
             return;
         }
-        let Recorded { holder, waiting } = recorded;
+        let Recorded {
+            holder,
+            aside,
+            suspended,
+            waiting,
+        } = recorded;
         for (_, run) in &waiting {
             self.waits.insert(run.clone(), target.to_owned());
         }
-        let line = Line { holder, waiting };
+        for (run, suspended) in suspended {
+            // What the run itself has said since is newer.
+            self.suspended.entry(run).or_insert(suspended);
+        }
+        let line = Line {
+            holder,
+            aside,
+            waiting,
+        };
         self.lines.insert(target.to_owned(), line);
     }
 
@@ -82,12 +111,24 @@ impl Locks {
         let line = self.lines.entry(target.to_owned()).or_default();
         line.waiting.retain(|(_, other)| other != run);
         self.waits.remove(run);
+        let makes_way = |holder: &&RunId| {
+            let suspended = self.suspended.get(*holder);
+            suspended.is_some_and(|it| it.is_at_rest && it.rescue == *run)
+        };
+        if let Some(holder) = line.holder.as_ref().filter(makes_way) {
+            line.aside.push(holder.clone());
+            line.holder = Some(run.clone());
+        }
         let first = line.waiting.first().filter(|first| {
             // Who does not wait comes last.
             !waits || (first.0, &first.1) < (since, run)
         });
-        let ahead = line.holder.as_ref().filter(|holder| *holder != run);
-        if let Some(by) = ahead.or(first.map(|(_, run)| run)).cloned() {
+        let ahead = match &line.holder {
+            Some(holder) if holder == run => None,
+            Some(holder) => Some(holder),
+            None => first.map(|(_, run)| run),
+        };
+        if let Some(by) = ahead.cloned() {
             if waits {
                 line.waiting.insert((since, run.clone()));
                 self.waits.insert(run.clone(), target.to_owned());
@@ -95,7 +136,27 @@ impl Locks {
             return Asked::Held { by };
         }
         line.holder = Some(run.clone());
-        Asked::Granted
+        let instead_of = line.aside.last().cloned();
+        Asked::Granted { instead_of }
+    }
+
+    /// A run stands aside for another one. Answers that one once it can have the place.
+    pub(crate) fn suspend(&mut self, run: &RunId, suspended: Suspended) -> Option<RunId> {
+        let before = self.suspended.insert(run.clone(), suspended.clone());
+        let is_news = before.as_ref() != Some(&suspended);
+        (is_news && suspended.is_at_rest).then_some(suspended.rescue)
+    }
+
+    /// A run stands aside for nobody any more.
+    pub(crate) fn resume(&mut self, run: &RunId) {
+        self.suspended.remove(run);
+    }
+
+    /// The runs that stand aside for one.
+    pub(crate) fn rescued_by(&self, run: &RunId) -> Vec<RunId> {
+        let suspended = self.suspended.iter();
+        let rescued = suspended.filter(|(_, it)| it.rescue == *run);
+        rescued.map(|(rescued, _)| rescued.clone()).collect()
     }
 
     /// A run has no use for the lock that it was just granted, or does not wait any more.
@@ -112,7 +173,9 @@ impl Locks {
         // Who reads the journal meanwhile may have met the run as it held the lock.
         self.version = self.version.wrapping_add(1);
         if let Some(line) = self.lines.get_mut(target) {
-            line.holder.take_if(|holder| holder == run);
+            if line.holder.take_if(|holder| holder == run).is_some() {
+                line.holder = line.aside.pop();
+            }
         }
         self.turn(target)
     }
@@ -164,6 +227,7 @@ impl Locks {
 /// The index or the journal cannot be read.
 pub(crate) fn read(store: &dyn Store, target: &str) -> Result<Recorded, StorageError> {
     let mut recorded = Recorded::default();
+    let mut holders = Vec::new();
     let mut query = RunQuery {
         ended: RunState::Live,
         target: Some(target.to_owned()),
@@ -172,6 +236,7 @@ pub(crate) fn read(store: &dyn Store, target: &str) -> Result<Recorded, StorageE
     loop {
         let rows = store.runs(&query)?;
         let Some(last) = rows.last() else {
+            (recorded.holder, recorded.aside) = in_order(holders, &recorded.suspended);
             return Ok(recorded);
         };
         query.after = query.order_key(last).map(|at| (at, last.run.clone()));
@@ -181,7 +246,16 @@ pub(crate) fn read(store: &dyn Store, target: &str) -> Result<Recorded, StorageE
                 continue;
             };
             match replay::replay(store, &run) {
-                Ok(snapshot) if snapshot.state.holds_lock() => recorded.holder = Some(run),
+                Ok(snapshot) if snapshot.state.holds_lock() => {
+                    if let Some(suspension) = snapshot.state.suspended() {
+                        let suspended = Suspended {
+                            rescue: suspension.rescue.clone(),
+                            is_at_rest: false,
+                        };
+                        recorded.suspended.insert(run.clone(), suspended);
+                    }
+                    holders.push(run);
+                }
                 Ok(snapshot) => {
                     let wanted = snapshot.state.wants_lock().filter(|wanted| wanted.waits);
                     let place = wanted.map(|wanted| (wanted.since, run));
@@ -195,10 +269,29 @@ pub(crate) fn read(store: &dyn Store, target: &str) -> Result<Recorded, StorageE
                     | ReplayError::Illegal { .. }
                     | ReplayError::Erased(_)
                     | ReplayError::Panicked,
-                ) => recorded.holder = Some(run),
+                ) => holders.push(run),
             }
         }
     }
+}
+
+/// Of those who hold a lock: the one that stands aside for none of the others, and the
+/// others, the last one for it.
+fn in_order(
+    mut holders: Vec<RunId>,
+    suspended: &BTreeMap<RunId, Suspended>,
+) -> (Option<RunId>, Vec<RunId>) {
+    let mut order = Vec::new();
+    while !holders.is_empty() {
+        let makes_way = |run: &RunId| {
+            let rescue = suspended.get(run).map(|it| &it.rescue);
+            rescue.is_some_and(|rescue| holders.contains(rescue))
+        };
+        let top = holders.iter().position(|run| !makes_way(run)).unwrap_or(0);
+        order.push(holders.remove(top));
+    }
+    order.reverse();
+    (order.pop(), order)
 }
 
 #[cfg(test)]
@@ -209,6 +302,10 @@ mod tests {
         name.parse().unwrap()
     }
 
+    fn granted() -> Asked {
+        Asked::Granted { instead_of: None }
+    }
+
     fn held(by: &str) -> Asked {
         Asked::Held { by: run(by) }
     }
@@ -217,11 +314,11 @@ mod tests {
     fn who_asked_first_has_it_first_and_one_at_a_time() {
         let mut locks = Locks::default();
         let at = Timestamp;
-        assert_eq!(locks.ask(&run("a"), "t", at(5), true), Asked::Granted);
+        assert_eq!(locks.ask(&run("a"), "t", at(5), true), granted());
         assert_eq!(locks.ask(&run("c"), "t", at(7), true), held("a"));
         assert_eq!(locks.ask(&run("b"), "t", at(6), true), held("a"));
-        assert_eq!(locks.ask(&run("a"), "t", at(5), true), Asked::Granted);
-        assert_eq!(locks.ask(&run("z"), "u", at(1), true), Asked::Granted);
+        assert_eq!(locks.ask(&run("a"), "t", at(5), true), granted());
+        assert_eq!(locks.ask(&run("z"), "u", at(1), true), granted());
         assert_eq!(locks.ahead_of(&run("c")), Some(&run("a")));
         assert_eq!(locks.release(&run("a"), "t"), Some(run("b")));
         // Whose turn it is has the place, also before he comes.
@@ -229,7 +326,7 @@ mod tests {
         assert_eq!(locks.ahead_of(&run("b")), None);
         assert_eq!(locks.ask(&run("c"), "t", at(7), true), held("b"));
         assert_eq!(locks.ask(&run("d"), "t", at(1), false), held("b"));
-        assert_eq!(locks.ask(&run("b"), "t", at(6), true), Asked::Granted);
+        assert_eq!(locks.ask(&run("b"), "t", at(6), true), granted());
         assert_eq!(locks.ask(&run("c"), "t", at(7), true), held("b"));
         assert_eq!(locks.withdraw(&run("c")), None);
         assert_eq!(locks.release(&run("b"), "t"), None);
@@ -240,13 +337,13 @@ mod tests {
     fn who_leaves_the_line_lets_the_next_one_in() {
         let mut locks = Locks::default();
         let at = Timestamp;
-        assert_eq!(locks.ask(&run("a"), "t", at(1), true), Asked::Granted);
+        assert_eq!(locks.ask(&run("a"), "t", at(1), true), granted());
         assert_eq!(locks.ask(&run("b"), "t", at(2), true), held("a"));
         assert_eq!(locks.ask(&run("c"), "t", at(3), true), held("a"));
         assert_eq!(locks.release(&run("a"), "t"), Some(run("b")));
         assert_eq!(locks.withdraw(&run("b")), Some(run("c")));
         assert_eq!(locks.withdraw(&run("b")), None);
-        assert_eq!(locks.ask(&run("c"), "t", at(3), true), Asked::Granted);
+        assert_eq!(locks.ask(&run("c"), "t", at(3), true), granted());
     }
 
     #[test]
@@ -255,12 +352,58 @@ mod tests {
         let version = locks.version();
         let reading = || Recorded {
             holder: Some(run("a")),
-            waiting: BTreeSet::new(),
+            ..Recorded::default()
         };
         assert_eq!(locks.release(&run("a"), "t"), None);
         locks.learn("t", reading(), version);
         assert!(!locks.knows("t"));
         locks.learn("t", reading(), locks.version());
         assert_eq!(locks.ask(&run("b"), "t", Timestamp(1), true), held("a"));
+    }
+
+    #[test]
+    fn a_rescue_has_the_place_of_the_holder_and_gives_it_back() {
+        let mut locks = Locks::default();
+        let at = Timestamp;
+        let aside_for = |rescue: &str, is_at_rest| Suspended {
+            rescue: run(rescue),
+            is_at_rest,
+        };
+        assert_eq!(locks.ask(&run("h"), "t", at(1), true), granted());
+        assert_eq!(locks.ask(&run("w"), "t", at(2), true), held("h"));
+        assert_eq!(locks.ask(&run("r"), "t", at(3), true), held("h"));
+        // Not while something of the holder is at work, and nobody but the rescue.
+        assert_eq!(locks.suspend(&run("h"), aside_for("r", false)), None);
+        assert_eq!(locks.ask(&run("r"), "t", at(3), true), held("h"));
+        assert_eq!(
+            locks.suspend(&run("h"), aside_for("r", true)),
+            Some(run("r"))
+        );
+        assert_eq!(locks.suspend(&run("h"), aside_for("r", true)), None);
+        assert_eq!(locks.ask(&run("w"), "t", at(2), true), held("h"));
+        let instead_of = Some(run("h"));
+        assert_eq!(
+            locks.ask(&run("r"), "t", at(3), true),
+            Asked::Granted { instead_of }
+        );
+        assert_eq!(locks.rescued_by(&run("r")), [run("h")]);
+        // The place is the holder's again, and not of who waits.
+        assert_eq!(locks.release(&run("r"), "t"), None);
+        locks.resume(&run("h"));
+        assert_eq!(locks.ask(&run("w"), "t", at(2), true), held("h"));
+        assert_eq!(locks.release(&run("h"), "t"), Some(run("w")));
+    }
+
+    #[test]
+    fn holders_are_put_in_the_order_in_which_they_stand_aside() {
+        let aside = |rescue: &str| Suspended {
+            rescue: run(rescue),
+            is_at_rest: true,
+        };
+        let suspended = BTreeMap::from([(run("a"), aside("c")), (run("c"), aside("b"))]);
+        let holders = vec![run("a"), run("b"), run("c")];
+        let (holder, rest) = in_order(holders, &suspended);
+        assert_eq!((holder, rest), (Some(run("b")), vec![run("a"), run("c")]));
+        assert_eq!(in_order(Vec::new(), &suspended), (None, Vec::new()));
     }
 }

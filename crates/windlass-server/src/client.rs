@@ -17,7 +17,7 @@ use crate::wire::{
     API_VERSION, Abandon, Accepted, Ack, Acked, Acknowledge, Approve, Attest, BringSecrets, Cancel,
     Compact, Decline, OutboxDone, OutboxList, OutboxOrder, Override, OwnerView, Pause, Prune,
     Pruned, Refresh, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown,
-    ShutdownAnswer, SpaceGiven, StartRun, Started, TakeOver,
+    ShutdownAnswer, SpaceGiven, StartRun, Started, Suspend, TakeOver,
 };
 
 /// Talks to the owner of a state directory.
@@ -167,7 +167,12 @@ impl Client {
         self.command(run, "abandon", ask).await
     }
 
-    /// Takes over the work that a debt demands.
+    /// Lets another run change the target in the place of one.
+    pub async fn suspend(&self, run: &RunId, ask: &Suspend) -> Result<Accepted, ClientError> {
+        self.command(run, "suspend", ask).await
+    }
+
+    /// Lets a step begin that waits for a window or for the end of a freeze.
     pub async fn override_window(
         &self,
         run: &RunId,
@@ -176,6 +181,7 @@ impl Client {
         self.command(run, "override", ask).await
     }
 
+    /// Takes over the work that a debt demands.
     pub async fn take_over(&self, run: &RunId, ask: &TakeOver) -> Result<Accepted, ClientError> {
         self.command(run, "take-over", ask).await
     }

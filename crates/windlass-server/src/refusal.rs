@@ -129,7 +129,9 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
         ),
         Rejection::OrphanLives { .. } => (StatusCode::CONFLICT, None),
         Rejection::NothingToDecide => (StatusCode::CONFLICT, None),
-        Rejection::NotDeferred { .. } => (StatusCode::CONFLICT, None),
+        Rejection::NotDeferred { .. } | Rejection::CannotSuspend { .. } => {
+            (StatusCode::CONFLICT, None)
+        }
         Rejection::NoWindow { .. } => (
             StatusCode::UNPROCESSABLE_ENTITY,
             Some("name a window of the policy, or let the policy have one of this name"),

@@ -116,7 +116,13 @@ fn lock(state: &RunState, overlay: &Overlay) -> Option<Lock> {
     let (word, since, held_by) = match state.lock() {
         LockState::None => return None,
         LockState::Requested { since } => ("waiting", Some(since), overlay.lock_holder.clone()),
-        LockState::Held { since, .. } => ("held", Some(since), None),
+        LockState::Held { since, .. } => match state.suspended() {
+            Some(suspension) => {
+                let rescue = suspension.rescue.clone();
+                ("suspended", Some(&suspension.since), Some(rescue))
+            }
+            None => ("held", Some(since), None),
+        },
         LockState::Forgone { held_by } => ("forgone", None, Some(held_by.clone())),
     };
     Some(Lock {
@@ -124,6 +130,10 @@ fn lock(state: &RunState, overlay: &Overlay) -> Option<Lock> {
         since_ms: since.map(|at| at.0),
         held_by,
         fence: state.fence(),
+        instead_of: match state.lock() {
+            LockState::Held { instead_of, .. } => instead_of.clone(),
+            LockState::None | LockState::Requested { .. } | LockState::Forgone { .. } => None,
+        },
     })
 }
 
@@ -145,7 +155,14 @@ fn reason(state: &RunState) -> Option<String> {
     let stated = match (state.end(), state.ending_reason(), state.paused()) {
         (Some((_, reason)), _, _) | (None, Some(reason), _) => reason.to_owned(),
         (None, None, Some((by, reason))) => format!("paused by {by}: {reason}"),
-        (None, None, None) => return None,
+        (None, None, None) => {
+            let suspension = state.suspended()?;
+            let rescue = &suspension.rescue;
+            format!(
+                "suspended by {} for the rescue {rescue}: {}",
+                suspension.by, suspension.reason
+            )
+        }
     };
     Some(stated).filter(|reason| !reason.is_empty())
 }

@@ -16,7 +16,7 @@ mod stream;
 
 pub use command::{
     Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
-    Reject, Resolve, Resume, Retry, Statement, TakeOver, Verdict,
+    Reject, Resolve, Resume, Retry, Statement, Suspend, TakeOver, Verdict,
 };
 pub use error::ErrorBody;
 pub use node_name::NodeName;

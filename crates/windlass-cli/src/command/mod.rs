@@ -31,6 +31,7 @@ pub(crate) mod preflight;
 pub(crate) mod prune;
 pub(crate) mod rehearse;
 pub(crate) mod reject;
+pub(crate) mod rescue;
 pub(crate) mod resolve;
 pub(crate) mod resume;
 pub(crate) mod retry;

@@ -103,8 +103,21 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
         Event::LockRequested { target } => {
             passing("waiting", format!("asks for the lock of {target}"))
         }
-        Event::LockAcquired { target, .. } => {
-            lasting("running", format!("holds the lock of {target}"))
+        Event::LockAcquired {
+            target, instead_of, ..
+        } => {
+            let aside = instead_of.as_ref();
+            let aside = aside.map_or(String::new(), |run| format!(" in the place of run {run}"));
+            lasting("running", format!("holds the lock of {target}{aside}"))
+        }
+        Event::RunSuspended {
+            rescue, by, reason, ..
+        } => lasting(
+            "paused",
+            format!("suspended for the rescue {rescue} by {by}: {reason}"),
+        ),
+        Event::RunReleased { rescue, .. } => {
+            lasting("running", format!("goes on: the rescue {rescue} has ended"))
         }
         Event::LockForgone { target, held_by } => lasting(
             "skipped",

@@ -108,7 +108,11 @@ fn lock(run: &RunView, now: Timestamp) -> String {
         None => String::new(),
     };
     match lock.state.as_str() {
-        "held" => format!(", locked{since}"),
+        "held" => match &lock.instead_of {
+            Some(holder) => format!(", locked{since} in the place of run {holder}"),
+            None => format!(", locked{since}"),
+        },
+        "suspended" => format!(", stands aside with its lock{since}{by}"),
         "waiting" => format!(", waits for its lock{since}{by}"),
         _ => format!(", without its lock{by}"),
     }

@@ -249,7 +249,7 @@ impl Decider {
 
     /// What starts next, or how the run goes to its end.
     fn go_on(&self, live: &Live) -> Option<Event> {
-        if live.paused.is_some() || !live.contradicted.is_empty() {
+        if live.is_held() {
             return None;
         }
         if live.ending.is_some() {

@@ -2,16 +2,67 @@
 //! no read, and answered by whoever sees all runs.
 
 use super::Decider;
+use super::operator::stated;
 use crate::authorise::{Act, Circumstances, Denial, authorise};
 use crate::event::Event;
 use crate::id::{Phase, RunId};
+use crate::operator::Operator;
 use crate::plan::Step;
 use crate::rejection::Rejection;
 use crate::state::{Key, Live, Lock, RunState, StepPhase};
 
+/// A lock that is granted, and not taken yet.
+#[derive(Default)]
+pub(super) struct Granted {
+    pub(super) fence: u64,
+    pub(super) instead_of: Option<RunId>,
+}
+
 impl Decider {
+    /// A person lets another run have the target in this one's place.
+    pub(super) fn suspend(
+        &mut self,
+        rescue: RunId,
+        by: Operator,
+        reason: String,
+    ) -> Result<(), Rejection> {
+        let rule = self.authorised(Act::Rescue, &by)?;
+        let live = self.live()?;
+        let refused = |why: String| {
+            let rescue = rescue.clone();
+            Err(Rejection::CannotSuspend { rescue, why })
+        };
+        if rescue == *self.state.run() {
+            return refused("that is this run itself".to_owned());
+        }
+        if !live.holds_lock() {
+            return refused("it does not hold the lock of a target".to_owned());
+        }
+        if let Some(suspended) = &live.suspended {
+            return refused(format!("it stands aside for {} already", suspended.rescue));
+        }
+        let (reason, rule) = (stated(reason)?, rule.to_string());
+        self.emit(Event::RunSuspended {
+            rescue,
+            by,
+            reason,
+            rule,
+        });
+        Ok(())
+    }
+
+    /// The run that had this one's place has ended.
+    pub(super) fn release(&mut self, rescue: RunId, fence: u64) -> Result<(), Rejection> {
+        let suspended = self.live()?.suspended.as_ref();
+        if suspended.is_none_or(|suspended| suspended.rescue != rescue) {
+            return Err(Rejection::NothingToDecide);
+        }
+        self.emit(Event::RunReleased { rescue, fence });
+        Ok(())
+    }
+
     /// Whoever sees all runs gives the lock to this one.
-    pub(super) fn lock_granted(&mut self, fence: u64) -> Result<(), Rejection> {
+    pub(super) fn lock_granted(&mut self, granted: Granted) -> Result<(), Rejection> {
         // What time has brought comes first, such as an approval that expired while the run
         // waited: it may not need the lock any more, and must not keep it from others then.
         if self.next().is_some() {
@@ -22,7 +73,7 @@ impl Decider {
         }
         // With the lock at hand all is looked at once more, such as facts that have become
         // old in the line: only if nothing but the intent is left is it taken.
-        self.granted = Some(fence);
+        self.granted = Some(granted);
         let event = self.next();
         self.granted = None;
         if let Some(event) = event {
@@ -81,7 +132,7 @@ impl Decider {
     fn reads_for_lock(&self, live: &Live) -> bool {
         let is_approved =
             |gate: &u32| matches!(live.step(*gate).phase, StepPhase::GateApproved { .. });
-        let goes_on = live.paused.is_none() && live.contradicted.is_empty() && !live.is_halting();
+        let goes_on = !live.is_held() && !live.is_halting();
         goes_on && live.ending.is_none() && live.fetching.iter().any(is_approved)
     }
 
@@ -121,10 +172,11 @@ impl Decider {
             return Some(event);
         }
         let target = live.target.clone()?;
-        Some(Some(match self.granted {
-            Some(fence) => Event::LockAcquired {
+        Some(Some(match &self.granted {
+            Some(Granted { fence, instead_of }) => Event::LockAcquired {
                 target,
-                fence: Some(fence),
+                fence: Some(*fence),
+                instead_of: instead_of.clone(),
             },
             None => Event::LockRequested { target },
         }))
@@ -141,7 +193,7 @@ pub(crate) fn uses_lock(state: &RunState) -> bool {
         state: state.clone(),
         now: live.last_at,
         events: Vec::new(),
-        granted: Some(0),
+        granted: Some(Granted::default()),
     };
     decider.next().is_some() || decider.reads_for_lock(live)
 }

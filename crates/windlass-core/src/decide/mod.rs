@@ -16,6 +16,7 @@ mod windows;
 
 pub use advance::INTERRUPTIONS_MAX;
 pub use gates::GATE_OPENINGS_MAX;
+use lock::Granted;
 pub(crate) use lock::uses_lock;
 pub(crate) use start::{has_turn, is_startable};
 
@@ -57,8 +58,8 @@ struct Decider {
     state: RunState,
     now: Timestamp,
     events: Vec<Event>,
-    /// The number of the lock that is the run's for the asking, while that is decided.
-    granted: Option<u64>,
+    /// The lock that is the run's for the asking, while that is decided.
+    granted: Option<Granted>,
 }
 
 impl Decider {
@@ -135,7 +136,10 @@ impl Decider {
             } => self.fetched(gate, attempt, fact, asked_at, outcome),
             Command::OrphanFound(orphan) => self.orphan_found(orphan),
             Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
-            Command::LockGranted { fence } => self.lock_granted(fence),
+            Command::LockGranted { fence, instead_of } => {
+                self.lock_granted(Granted { fence, instead_of })
+            }
+            Command::Release { rescue, fence } => self.release(rescue, fence),
             Command::LockHeld { by } => self.lock_held(by),
             Command::Approve { .. }
             | Command::Refresh { .. }
@@ -151,6 +155,7 @@ impl Decider {
             | Command::Abandon { .. }
             | Command::TakeOver { .. }
             | Command::Override { .. }
+            | Command::Suspend { .. }
             | Command::Acknowledge { .. } => self.operate(command),
         }
     }

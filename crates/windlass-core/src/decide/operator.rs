@@ -99,6 +99,7 @@ impl Decider {
                 Ok(())
             }
             Command::Override { step, by, reason } => self.override_window(step, by, reason),
+            Command::Suspend { rescue, by, reason } => self.suspend(rescue, by, reason),
             Command::Start { .. }
             | Command::Govern { .. }
             | Command::Open { .. }
@@ -112,6 +113,7 @@ impl Decider {
             | Command::OrphanFound(_)
             | Command::OrphanEnded(_)
             | Command::LockGranted { .. }
+            | Command::Release { .. }
             | Command::LockHeld { .. } => unreachable!("`accept` keeps these to itself"),
         }
     }

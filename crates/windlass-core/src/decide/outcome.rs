@@ -419,6 +419,10 @@ impl Decider {
                 expected: "a change in doubt",
             });
         };
+        // What is seen while another run changes the target is no proof: it is looked again.
+        if live.suspended.is_some() {
+            return Ok(());
+        }
         // A living process counts as in progress, whatever the target shows.
         if let Some(pid) = live.orphan_of(key.step) {
             return Err(Rejection::OrphanLives { node, pid });

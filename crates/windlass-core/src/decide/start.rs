@@ -341,7 +341,7 @@ fn due_nodes(live: &Live, now: Timestamp) -> impl Iterator<Item = Key> + '_ {
 /// Whether the run has come to where such a node may have attempts: the same order as
 /// `go_on`, asked for one node, so that nobody is woken for what could not start.
 pub(crate) fn has_turn(live: &Live, key: Key) -> bool {
-    if live.paused.is_some() || !live.contradicted.is_empty() {
+    if live.is_held() {
         return false;
     }
     let owed = key.phase == Phase::Do && live.debts.contains_key(&key.step);

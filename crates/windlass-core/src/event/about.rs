@@ -57,6 +57,8 @@ impl Event {
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::RunCancelRequested { .. }
+            | Event::RunSuspended { .. }
+            | Event::RunReleased { .. }
             | Event::RunTimedOut {}
             | Event::RunAbandoned { .. }
             | Event::RunEndingBegan { .. }

@@ -237,6 +237,9 @@ impl Fold<'_> {
         if self.live.is_locked_node(key) && !self.live.holds_lock() {
             return Err(self.wrong(node.to_string(), "without the lock of the target"));
         }
+        if self.live.suspended.is_some() {
+            return Err(self.wrong(node.to_string(), "suspended with its run"));
+        }
         if may_start && self.live.orphan_of(key.step).is_none() {
             return Ok(key);
         }

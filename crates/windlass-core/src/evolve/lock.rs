@@ -3,8 +3,9 @@
 
 use crate::evolve::{Fold, IllegalEvent};
 use crate::id::RunId;
+use crate::operator::Operator;
 use crate::plan::TARGET_BYTES_MAX;
-use crate::state::Lock;
+use crate::state::{Lock, Suspension};
 
 impl Fold<'_> {
     pub(super) fn resolve_target(&mut self, target: &str) -> Result<(), IllegalEvent> {
@@ -32,13 +33,49 @@ impl Fold<'_> {
         &mut self,
         target: &str,
         fence: Option<u64>,
+        instead_of: Option<&RunId>,
     ) -> Result<(), IllegalEvent> {
         self.of_run(
             self.is_target(target) && self.waits_for_lock(),
             "not waiting for this lock",
         )?;
-        let since = self.at;
-        self.live.lock = Lock::Held { since, fence };
+        self.live.lock = Lock::Held {
+            since: self.at,
+            fence,
+            instead_of: instead_of.cloned(),
+        };
+        Ok(())
+    }
+
+    pub(super) fn suspend(
+        &mut self,
+        rescue: &RunId,
+        by: &Operator,
+        reason: &str,
+    ) -> Result<(), IllegalEvent> {
+        let fits = self.live.holds_lock() && self.live.suspended.is_none();
+        self.of_run(fits, "not one that can stand aside")?;
+        self.live.suspended = Some(Suspension {
+            rescue: rescue.clone(),
+            since: self.at,
+            by: by.clone(),
+            reason: reason.to_owned(),
+        });
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, rescue: &RunId, number: u64) -> Result<(), IllegalEvent> {
+        let suspended = self.live.suspended.take();
+        let fits = suspended.is_some_and(|suspended| suspended.rescue == *rescue);
+        self.of_run(fits, "not standing aside for it")?;
+        let before = self.live.fence();
+        self.of_run(
+            before.is_none_or(|before| before < number),
+            "past this number",
+        )?;
+        if let Lock::Held { fence, .. } = &mut self.live.lock {
+            *fence = Some(number);
+        }
         Ok(())
     }
 

@@ -23,15 +23,19 @@ pub enum Topic {
     NeedsOperator,
     /// Something is owed: a debt was opened, is still owed when the run ends, or was taken over.
     Debt,
+    /// A segment ran past its opening, or a person let something begin against its window or
+    /// a freeze.
+    Window,
     /// The run has ended.
     Ended,
 }
 
 impl Topic {
-    pub const ALL: [Topic; 4] = [
+    pub const ALL: [Topic; 5] = [
         Topic::GateOpened,
         Topic::NeedsOperator,
         Topic::Debt,
+        Topic::Window,
         Topic::Ended,
     ];
 
@@ -41,6 +45,7 @@ impl Topic {
             Topic::GateOpened => "gate_opened",
             Topic::NeedsOperator => "needs_operator",
             Topic::Debt => "debt",
+            Topic::Window => "window",
             Topic::Ended => "ended",
         }
     }
@@ -67,7 +72,7 @@ impl Topic {
             Topic::NeedsOperator => {
                 facts.insert("needs", texts());
             }
-            Topic::Debt => {
+            Topic::Debt | Topic::Window => {
                 facts.insert("step", text());
                 facts.insert("what", text());
                 facts.insert("by", text().nullable());

@@ -105,6 +105,8 @@ pub const EVENT_KINDS: &[&str] = &[
     "run_paused",
     "run_resumed",
     "run_cancel_requested",
+    "run_suspended",
+    "run_released",
     "run_timed_out",
     "run_abandoned",
     "run_ending_began",

@@ -145,6 +145,7 @@ impl Writing<'_> {
         ];
         let set = flags.iter().zip(0..).filter(|(flag, _)| **flag);
         out.push(set.map(|(_, place)| 1u8 << place).sum());
+        out.push(u8::from(live.suspended.is_some()));
         out.push(live.nothing_to_do.map_or(0, |step| byte(step + 1)));
         let ending = live.ending.as_ref();
         out.push(ending.map_or(0, |ending| match ending.end {

@@ -4,6 +4,7 @@
 use super::{Key, Live, RunState};
 use crate::decide::uses_lock;
 use crate::id::{Phase, RunId};
+use crate::operator::Operator;
 use crate::plan::{EffectClass, StepKind};
 use crate::time::Timestamp;
 
@@ -20,6 +21,8 @@ pub enum Lock {
         since: Timestamp,
         /// What tells its changes from those of whoever held it before.
         fence: Option<u64>,
+        /// The run that holds it, and stands aside until this one has ended.
+        instead_of: Option<RunId>,
     },
     /// It ends without it, as another run held it.
     Forgone { held_by: RunId },
@@ -33,6 +36,15 @@ impl Lock {
             Lock::None | Lock::Held { .. } | Lock::Forgone { .. } => false,
         }
     }
+}
+
+/// Another run changes the target in the place of this one, which holds the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    pub rescue: RunId,
+    pub since: Timestamp,
+    pub by: Operator,
+    pub reason: String,
 }
 
 /// A request for the lock that is to be answered.
@@ -61,6 +73,23 @@ impl RunState {
     pub fn holds_lock(&self) -> bool {
         let live = self.live.as_ref().filter(|live| live.ended.is_none());
         live.is_some_and(Live::holds_lock)
+    }
+
+    /// The run that changes the target in this one's place, until it has ended.
+    pub fn suspended(&self) -> Option<&Suspension> {
+        let live = self.live.as_ref().filter(|live| live.ended.is_none())?;
+        live.suspended.as_ref()
+    }
+
+    /// Whether nothing of the run can be changing the target right now, as far as its
+    /// records tell: what is in doubt has been sent, and is sent no more.
+    pub fn is_at_rest(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| {
+            live.running.is_empty()
+                && live.settling.is_empty()
+                && live.orphans.is_empty()
+                && !live.by_hand.iter().any(|key| live.is_change(*key))
+        })
     }
 
     /// The number that the run's changes go by, once it holds the lock.

@@ -24,7 +24,7 @@ pub use essence::{Mark, Reading, Regard};
 pub use gate::GateState;
 pub(crate) use gate::waits_for;
 pub use glance::Work;
-pub use lock::{Lock, LockWanted};
+pub use lock::{Lock, LockWanted, Suspension};
 pub use node::{Doubt, NodePhase, NodeState};
 pub(crate) use scope::NodeScope;
 pub use status::{Need, RunStatus};
@@ -158,6 +158,7 @@ pub(crate) struct Live {
     /// How many commands of people have had their way since the start.
     pub(crate) operator_acts: u64,
     pub(crate) paused: Option<(Operator, String)>,
+    pub(crate) suspended: Option<Suspension>,
     pub(crate) cancelled: Option<Cancellation>,
     pub(crate) timed_out: bool,
     pub(crate) nothing_to_do: Option<u32>,
@@ -371,6 +372,11 @@ impl Live {
             || self.timed_out
             || self.nothing_to_do.is_some()
             || self.abandoned.is_some()
+    }
+
+    /// Whether nothing begins, whatever it is.
+    pub(crate) fn is_held(&self) -> bool {
+        self.paused.is_some() || self.suspended.is_some() || !self.contradicted.is_empty()
     }
 
     /// Whether nothing is in flight, in doubt or undecided. A change by hand is in flight

@@ -85,10 +85,12 @@ impl RunState {
         if live.paused.is_some() {
             return RunStatus::Paused;
         }
-        if live.ending.is_some() && (live.by_hand.is_empty() || !live.is_left_to_people()) {
+        let stands_aside = live.suspended.is_some() && live.running.is_empty();
+        let is_left = live.is_left_to_people() || stands_aside;
+        if live.ending.is_some() && !stands_aside && (live.by_hand.is_empty() || !is_left) {
             return RunStatus::Ending;
         }
-        if !live.is_left_to_people() {
+        if !is_left {
             return RunStatus::Running;
         }
         let gates = live
@@ -110,6 +112,7 @@ impl RunState {
         let looks = live
             .doubts
             .iter()
+            .filter(|_| live.suspended.is_none())
             .filter_map(|key| match &live.nodes.get(key)?.phase {
                 NodePhase::InDoubt(doubt) if doubt.escalated.is_none() => Some(doubt.look_at),
                 NodePhase::InDoubt(_)

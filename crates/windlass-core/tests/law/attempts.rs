@@ -103,6 +103,8 @@ impl History {
             Event::RunEnded { .. } => self.ended = true,
             Event::RunPaused { .. } => self.paused = true,
             Event::RunResumed { .. } => self.paused = false,
+            Event::RunSuspended { rescue, .. } => self.suspended = Some(rescue.clone()),
+            Event::RunReleased { .. } => self.suspended = None,
             Event::RunCancelRequested { undo, .. } => {
                 (self.paused, self.cancelled) = (false, true);
                 self.undo_on_cancel = *undo;

@@ -45,6 +45,14 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event) -> Result<(), Strin
                 return Err("the lock comes to a run that does not want it".to_owned());
             }
         }
+        Event::RunSuspended { .. } if h.lock != Lock::Held || h.suspended.is_some() => {
+            return Err("a run stands aside that cannot".to_owned());
+        }
+        Event::RunReleased { rescue, .. } if h.suspended.as_ref() != Some(rescue) => {
+            return Err(format!(
+                "a run is released that did not stand aside for {rescue}"
+            ));
+        }
         Event::LockForgone { target, .. } => {
             known(h, target)?;
             if h.lock != Lock::Requested || h.ending.is_none() {

@@ -10,7 +10,7 @@ mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::event::{Deferral, Event};
-use windlass_core::id::{NodeId, Phase, StepId};
+use windlass_core::id::{NodeId, Phase, RunId, StepId};
 use windlass_core::plan::{EffectClass, Plan, Step, StepKind};
 use windlass_core::policy::Standing;
 use windlass_core::time::{Millis, Timestamp};
@@ -30,6 +30,8 @@ pub(crate) fn subject(event: &Event) -> Subject<'_> {
         | Event::RunPaused { .. }
         | Event::RunResumed { .. }
         | Event::RunCancelRequested { .. }
+        | Event::RunSuspended { .. }
+        | Event::RunReleased { .. }
         | Event::RunTimedOut {}
         | Event::RunAbandoned { .. }
         | Event::RunEndingBegan { .. }
@@ -143,6 +145,8 @@ struct History {
     started: bool,
     ended: bool,
     paused: bool,
+    /// The run that changes the target in this one's place.
+    suspended: Option<RunId>,
     cancelled: bool,
     timed_out: bool,
     abandoned: bool,

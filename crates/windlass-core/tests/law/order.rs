@@ -65,6 +65,9 @@ fn held(h: &History, what: &impl std::fmt::Display) -> Result<(), String> {
     if h.paused {
         return Err(format!("{what} starts in a pause"));
     }
+    if let Some(rescue) = &h.suspended {
+        return Err(format!("{what} starts in the place of {rescue}"));
+    }
     if !h.contradicted.is_empty() {
         return Err(format!("{what} starts over a contradiction"));
     }
@@ -212,7 +215,7 @@ fn ending(plan: &Plan, h: &History, end: End) -> Result<(), String> {
             "the ending begins while {node} is at work or in doubt"
         ));
     }
-    if h.paused || !h.contradicted.is_empty() {
+    if h.paused || h.suspended.is_some() || !h.contradicted.is_empty() {
         return Err("the ending begins while the run is held".to_owned());
     }
     let failed = h.has_failure(plan) || h.timed_out;

@@ -354,7 +354,10 @@ impl Driver {
             Effect::AcquireLock { waits, .. } => {
                 // While others hold it nothing comes, but to one that only asks.
                 if self.mood == Mood::Kind || self.dice.one_in(2) {
-                    self.give(Command::LockGranted { fence: 1 });
+                    self.give(Command::LockGranted {
+                        fence: 1,
+                        instead_of: None,
+                    });
                 } else if !waits {
                     let by = "r2".parse().expect("a run's id");
                     self.give(Command::LockHeld { by });

@@ -16,12 +16,14 @@ const RUN: [&str; 9] = [
     "failed",
     "cancelled",
 ];
-const RUN_EVENTS: [&str; 13] = [
+const RUN_EVENTS: [&str; 15] = [
     "run_started",
     "policy_changed",
     "run_paused",
     "run_resumed",
     "run_cancel_requested",
+    "run_suspended",
+    "run_released",
     "run_timed_out",
     "run_abandoned",
     "run_ending_began",
@@ -121,8 +123,10 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
     (
         "run",
         "run_paused",
-        &["running", "waiting", "needs_operator", "ending"],
+        &["running", "waiting", "paused", "needs_operator", "ending"],
     ),
+    ("run", "run_suspended", LIVE),
+    ("run", "run_released", &["paused", "needs_operator"]),
     ("run", "run_resumed", &["paused", "needs_operator"]),
     (
         "run",

@@ -79,7 +79,13 @@ fn per_event(text: &str) -> f64 {
                 | Effect::WakeAt { .. } => None,
             });
         let Some((node, attempt)) = attempt else {
-            events += step(&mut state, Command::LockGranted { fence: 1 });
+            events += step(
+                &mut state,
+                Command::LockGranted {
+                    fence: 1,
+                    instead_of: None,
+                },
+            );
             continue;
         };
         let outcome = Outcome::Succeeded {

@@ -363,7 +363,10 @@ impl World {
                 by: person(),
                 reason: why(),
             },
-            Move::LockGranted => Command::LockGranted { fence: 1 },
+            Move::LockGranted => Command::LockGranted {
+                fence: 1,
+                instead_of: None,
+            },
             Move::LockHeld => Command::LockHeld {
                 by: "another-run".parse().expect("the id is spelled as ids are"),
             },

@@ -509,7 +509,10 @@ impl<'a> World<'a> {
             Coming::Lock { granted } => {
                 self.stoppable.remove(&Stoppable::Lock);
                 self.told(if granted {
-                    Command::LockGranted { fence: 1 }
+                    Command::LockGranted {
+                        fence: 1,
+                        instead_of: None,
+                    }
                 } else {
                     Command::LockHeld { by: other_run() }
                 });

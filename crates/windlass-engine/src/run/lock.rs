@@ -34,7 +34,9 @@ impl Task {
             };
             let before = self.snapshot.next_seq;
             match self.ask(&wanted).await? {
-                Asked::Granted => self.take_lock(&wanted.target).await?,
+                Asked::Granted { instead_of } => {
+                    self.take_lock(&wanted.target, instead_of).await?;
+                }
                 Asked::Held { by } if !wanted.waits => {
                     self.command(Command::LockHeld { by }).await?;
                 }
@@ -125,7 +127,7 @@ impl Task {
 
     /// A number above that of whoever held a lock before: the place that the next record of
     /// the journal has. Whatever is granted later stands behind the record of this grant.
-    async fn next_fence(&self) -> Result<u64, Refused> {
+    pub(super) async fn next_fence(&self) -> Result<u64, Refused> {
         let store = Arc::clone(&self.shared.store);
         match tokio::task::spawn_blocking(move || store.head()).await {
             Ok(Ok(head)) => Ok(head.next_position),
@@ -136,9 +138,10 @@ impl Task {
 
     /// Makes it durable that the run holds the lock; one that does not want it any more
     /// gives it back.
-    async fn take_lock(&mut self, target: &str) -> Result<(), Refused> {
+    async fn take_lock(&mut self, target: &str, instead_of: Option<RunId>) -> Result<(), Refused> {
         let fence = self.next_fence().await?;
-        let answer = self.step(Command::LockGranted { fence }, For::Engine).await;
+        let granted = Command::LockGranted { fence, instead_of };
+        let answer = self.step(granted, For::Engine).await;
         let is_taken = answer.as_ref().is_ok_and(|answer| {
             let taken = |event: &Event| matches!(event, Event::LockAcquired { .. });
             answer.events.iter().any(taken)

@@ -8,7 +8,7 @@
 //! - `flight`: what is; `launch` and `look`: how it gets there; `forward`: what it tells on
 //!   its way; `landing`: how it comes back.
 //! - `takeover`: what an earlier process left behind; `left_behind`: what an attempt did.
-//! - `lock`: asking for the lock of the target.
+//! - `lock`: asking for the lock of the target; `rescue`: standing aside with it.
 //! - `overtaken`: approvals that a clock set forward has overtaken.
 //! - `park`: how it stops in order.
 
@@ -25,6 +25,7 @@ mod message;
 mod overtaken;
 mod park;
 mod perform;
+mod rescue;
 mod step;
 mod takeover;
 mod task;

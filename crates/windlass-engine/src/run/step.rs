@@ -282,6 +282,10 @@ impl Task {
             }
             if self.snapshot.state.is_ended() {
                 registry.forget(&self.run);
+                for rescued in registry.locks.rescued_by(&self.run) {
+                    registry.wake_at(&rescued, self.shared.clock.now());
+                    self.shared.wheel_changed.notify_one();
+                }
                 registry.leave_locks(&self.run, self.snapshot.state.target())
             } else {
                 None

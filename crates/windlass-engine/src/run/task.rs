@@ -161,6 +161,7 @@ impl Task {
         }
         loop {
             self.before_looks().await?;
+            self.mind_rescue().await?;
             self.ask_for_lock().await?;
             let wake = self.perform();
             match self.next(wake).await {

@@ -14,7 +14,7 @@ use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
     Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
-    Reject, Resolve, Resume, Retry, TakeOver,
+    Reject, Resolve, Resume, Retry, Suspend, TakeOver,
 };
 
 /// A request that is one command.
@@ -270,6 +270,20 @@ impl Directive for Override {
     fn into_command(self, by: Operator) -> Command {
         Command::Override {
             step: self.step,
+            by,
+            reason: self.reason,
+        }
+    }
+}
+
+impl Ask for Suspend {}
+
+impl Directive for Suspend {
+    const WORD: &'static str = "suspend";
+
+    fn into_command(self, by: Operator) -> Command {
+        Command::Suspend {
+            rescue: self.rescue,
             by,
             reason: self.reason,
         }

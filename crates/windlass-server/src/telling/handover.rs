@@ -106,6 +106,12 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
             let because = because(reason);
             format!("{by} let {step} begin against {why}{because}")
         }
+        Event::RunSuspended {
+            rescue, by, reason, ..
+        } => format!(
+            "{by} suspended the run for the rescue {rescue}{}",
+            because(reason)
+        ),
         Event::ContradictionAcknowledged { node, by, reason } => {
             format!(
                 "{by} acknowledged the contradiction of {}{}",
@@ -115,6 +121,7 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
         }
         Event::RunStarted { .. }
         | Event::PolicyChanged { .. }
+        | Event::RunReleased { .. }
         | Event::RunTimedOut {}
         | Event::RunEndingBegan { .. }
         | Event::RunEnded { .. }

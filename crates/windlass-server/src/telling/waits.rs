@@ -1,6 +1,7 @@
 //! What a run waits for and who or what unblocks it, one phrase for each.
 
 use serde::Serialize;
+use windlass_core::id::RunId;
 
 use super::{Telling, list, quoted};
 use crate::wire::{ByHand, Gate, Item, Need, RunView, Step};
@@ -163,6 +164,14 @@ fn by_hand(told: &Telling<'_>, asked: &ByHand) -> WaitsFor {
 
 /// The lock of the target, and who has it where that is known.
 fn lock(run: &RunView) -> Option<WaitsFor> {
+    if let Some(rescue) = suspended_for(run) {
+        return Some(WaitsFor {
+            kind: Waits::Lock,
+            text: format!("the end of run {rescue}, its rescue"),
+            until_ms: None,
+            next: vec![format!("windlass why {rescue}")],
+        });
+    }
     let lock = run.lock.as_ref().filter(|lock| lock.state == "waiting")?;
     let target = quoted(run.target.as_deref().unwrap_or_default());
     // One that is held up itself does not stand in line.
@@ -180,6 +189,12 @@ fn lock(run: &RunView) -> Option<WaitsFor> {
         until_ms: None,
         next,
     })
+}
+
+/// The rescue that has the place of the run.
+fn suspended_for(run: &RunView) -> Option<&RunId> {
+    let lock = run.lock.as_ref().filter(|lock| lock.state == "suspended")?;
+    lock.held_by.as_ref()
 }
 
 /// What nobody need do anything about while the directory has an owner.

@@ -175,6 +175,15 @@ pub struct Override {
     pub reason: String,
 }
 
+/// `POST /v1/runs/{run}/suspend`: a person lets another run, the rescue, change the target in
+/// this one's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspend {
+    pub rescue: RunId,
+    pub reason: String,
+}
+
 /// `POST /v1/runs/{run}/acknowledge`: a person has seen a contradicted resolution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -249,7 +249,8 @@ pub enum StopCode {
 /// its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
-    /// `waiting`, `held`, or `forgone` by a run that ends without it.
+    /// `waiting`, `held`, `suspended` while another run has its place, or `forgone` by a run
+    /// that ends without it.
     pub state: String,
     /// When it was asked for or taken.
     pub since_ms: Option<i64>,
@@ -258,6 +259,9 @@ pub struct Lock {
     /// Its number, once the run has it: higher than that of any run before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence: Option<u64>,
+    /// The run that holds it too, and stands aside until this one has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<RunId>,
 }
 
 /// A step that waits for a window or for the end of a freeze.

@@ -256,7 +256,10 @@ impl Driver {
                 attempt: 1,
                 outcome: self.outcome(),
             },
-            21 => Command::LockGranted { fence: 2 },
+            21 => Command::LockGranted {
+                fence: 2,
+                instead_of: None,
+            },
             22 => Command::LockHeld {
                 by: "r3".parse().expect("a run's id"),
             },

@@ -219,6 +219,18 @@ impl Reader<'_> {
             "tick" => Command::Tick,
             "granted" => Command::LockGranted {
                 fence: u64::try_from(self.at.0 / 1000).unwrap_or_default(),
+                instead_of: self
+                    .pair("instead_of")
+                    .map(|run| run.parse().expect("a run's id")),
+            },
+            "suspend" => Command::Suspend {
+                rescue: self.next().parse().expect("a run's id"),
+                reason: self.reason(),
+                by,
+            },
+            "release" => Command::Release {
+                rescue: self.next().parse().expect("a run's id"),
+                fence: u64::try_from(self.at.0 / 1000).unwrap_or_default(),
             },
             "held" => Command::LockHeld {
                 by: self.next().parse().expect("a run's id"),

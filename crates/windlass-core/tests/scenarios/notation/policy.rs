@@ -105,7 +105,7 @@ fn windowed(name: &str, standing: &mut Standing) {
     standing.windows = BTreeMap::from([(window("off"), off), (window("night"), night)]);
     standing.rules.push(Permission {
         name: "glass".parse().expect("a rule's name"),
-        may: BTreeSet::from([Deed::Override]),
+        may: BTreeSet::from([Deed::Override, Deed::Rescue]),
         people: BTreeSet::from([self::name("bob")]),
         groups: BTreeSet::new(),
         targets: Vec::new(),

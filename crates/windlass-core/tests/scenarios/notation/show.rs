@@ -95,11 +95,21 @@ pub(crate) fn event(event: &Event) -> String {
         Event::RunEnded { end, reason } => format!("END {}: {reason}", end.as_str()),
         Event::TargetResolved { target } => format!("target {target}"),
         Event::LockRequested { target } => format!("lock of {target} requested"),
-        Event::LockAcquired { target, fence } => {
-            format!(
-                "lock of {target} acquired as #{}",
-                fence.unwrap_or_default()
-            )
+        Event::LockAcquired {
+            target,
+            fence,
+            instead_of,
+        } => {
+            let aside = instead_of.as_ref();
+            let aside = aside.map_or(String::new(), |run| format!(", in the place of {run}"));
+            let fence = fence.unwrap_or_default();
+            format!("lock of {target} acquired as #{fence}{aside}")
+        }
+        Event::RunSuspended {
+            rescue, by, rule, ..
+        } => format!("run SUSPENDED for {rescue} by {} ({rule})", by.name),
+        Event::RunReleased { rescue, fence } => {
+            format!("run released by {rescue}, lock #{fence}")
         }
         Event::LockForgone { target, held_by } => {
             format!("lock of {target} forgone, {held_by} holds it")

@@ -151,6 +151,12 @@ pub(crate) static ON: Keys = Keys {
             WEBHOOK,
         ),
         key(
+            "window",
+            Shape::OneOrMore(&NOTICE),
+            "When a segment runs past its opening, or a person lets a step begin against its window or a freeze.",
+            WEBHOOK,
+        ),
+        key(
             "ended",
             Shape::OneOrMore(&NOTICE),
             "When the run has ended, however it did.",
