@@ -123,10 +123,10 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
     (
         "run",
         "run_paused",
-        &["running", "waiting", "paused", "needs_operator", "ending"],
+        &["running", "waiting", "needs_operator", "ending"],
     ),
     ("run", "run_suspended", LIVE),
-    ("run", "run_released", &["paused", "needs_operator"]),
+    ("run", "run_released", LIVE),
     ("run", "run_resumed", &["paused", "needs_operator"]),
     (
         "run",
