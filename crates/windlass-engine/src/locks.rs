@@ -172,10 +172,10 @@ impl Locks {
     pub(crate) fn release(&mut self, run: &RunId, target: &str) -> Option<RunId> {
         // Who reads the journal meanwhile may have met the run as it held the lock.
         self.version = self.version.wrapping_add(1);
-        if let Some(line) = self.lines.get_mut(target) {
-            if line.holder.take_if(|holder| holder == run).is_some() {
-                line.holder = line.aside.pop();
-            }
+        if let Some(line) = self.lines.get_mut(target)
+            && line.holder.take_if(|holder| holder == run).is_some()
+        {
+            line.holder = line.aside.pop();
         }
         self.turn(target)
     }
