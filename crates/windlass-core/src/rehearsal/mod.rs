@@ -12,7 +12,7 @@ pub use invariant::{Invariant, When};
 pub use pattern::{EVENT_KINDS, Pattern, Subject};
 pub use script::{
     APPROVER, Act, Cue, Decision, Ending, FactScript, GateReply, GateScript, LookReply, Mock,
-    Moment, REQUESTER, Reply, Said, Script, Series,
+    Moment, Openings, REQUESTER, Reply, Said, Script, Series,
 };
 
 /// One case of a test file.

@@ -1,8 +1,11 @@
-//! The world of a rehearsal: the answers of mocked work, and what people do.
+//! The world of a rehearsal: the answers of mocked work, what people do, and when windows
+//! are open.
+
+use std::collections::BTreeMap;
 
 use super::{Pattern, Subject};
 use crate::command::Verdict;
-use crate::id::{NodeId, StepId};
+use crate::id::{NodeId, StepId, WindowName};
 use crate::outcome::{Answer, Effected, Outcome};
 use crate::time::Millis;
 use crate::value::Value;
@@ -22,6 +25,18 @@ pub struct Script {
     pub cues: Vec<Cue>,
     /// For how long after the start another run holds the lock of the target.
     pub target_held: Millis,
+    /// Windows that are not always open.
+    pub windows: BTreeMap<WindowName, Openings>,
+}
+
+/// When a window is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Openings {
+    /// The first time, so long after the start.
+    pub opens: Millis,
+    pub length: Millis,
+    /// Again and again, so long after the last beginning.
+    pub every: Option<Millis>,
 }
 
 /// Answers that come one after the other.

@@ -10,9 +10,9 @@ use windlass_core::rehearsal::{GateReply, LookReply, Mock, REQUESTER, Reply, Scr
 use super::fault::Fault;
 
 /// The user id of the person who starts the run and owns the directory.
-const REQUESTER_UID: u32 = 1000;
+pub(super) const REQUESTER_UID: u32 = 1000;
 /// The user id of the first other person.
-const OTHERS_UID: u32 = 2000;
+pub(super) const OTHERS_UID: u32 = 2000;
 
 #[derive(Debug)]
 pub(super) struct Cast<'a> {

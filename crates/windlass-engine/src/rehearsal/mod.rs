@@ -9,6 +9,7 @@ mod cast;
 mod coverage;
 mod fault;
 mod judge;
+mod standing;
 mod world;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use windlass_core::effect::{Effect, Look};
 use windlass_core::event::{Dispatch, EVENT_VERSION, Event};
 use windlass_core::id::{NodeId, RunId, StepId};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
-use windlass_core::plan::IndexedPlan;
+use windlass_core::plan::{APPROVALS_MAX, IndexedPlan};
 use windlass_core::rehearsal::{
     APPROVER, Act, Decision, Ending, GateReply, Moment, REQUESTER, Said, Script,
 };
@@ -26,6 +26,7 @@ use crate::ports::CatalogSource;
 use super::agenda::{Agenda, Coming, Place};
 use super::cast::Cast;
 use super::fault::Fault;
+use super::standing::{HORIZON, standing};
 use super::{RUN_ID, STARTS_AT, Story, TURNS_MAX};
 
 /// The pid of the first process that outlives an engine.
@@ -106,7 +107,7 @@ impl<'a> World<'a> {
             owner: requester.identity.clone(),
             requester,
             single_user: true,
-            standing: None,
+            standing: standing(plan.plan(), self.script),
         });
         if let Err(rejection) = started {
             let act = "the start".to_owned();
@@ -148,6 +149,8 @@ impl<'a> World<'a> {
                         self.happen(coming);
                     }
                 }
+                // Nobody knows what is later.
+                (_, Some(wake)) if wake >= HORIZON => return,
                 (_, Some(wake)) => {
                     self.now = self.now.max(wake);
                     self.told(Command::Tick);

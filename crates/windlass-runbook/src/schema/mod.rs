@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     /// Every map of the grammar, once.
-    pub(super) fn all_keys() -> [&'static Keys; 50] {
+    pub(super) fn all_keys() -> [&'static Keys; 51] {
         [
             &keys::TOP,
             &keys::CHANGE,
@@ -232,6 +232,7 @@ mod tests {
             &testing::keys::NATIVE_LOOK,
             &testing::keys::READ_LOOK,
             &testing::keys::GATE,
+            &testing::keys::OPENINGS,
             &testing::keys::CUE,
             &testing::keys::EXPECT,
             &policy::keys::TOP,

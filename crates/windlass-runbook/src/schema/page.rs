@@ -7,7 +7,7 @@ use crate::policy::keys as policy;
 use crate::testing::keys as tests;
 
 /// Each map of the language, with its heading.
-fn maps() -> [(&'static str, &'static Keys); 51] {
+fn maps() -> [(&'static str, &'static Keys); 52] {
     [
         ("A runbook", &keys::TOP),
         ("A plugin", &keys::PLUGIN),
@@ -44,6 +44,7 @@ fn maps() -> [(&'static str, &'static Keys); 51] {
         ("A look by the action itself", &tests::NATIVE_LOOK),
         ("A look by a `reconcile` block", &tests::READ_LOOK),
         ("How a gate is answered", &tests::GATE),
+        ("The openings of a window in a test", &tests::OPENINGS),
         ("What a person does", &tests::CUE),
         ("What a case expects", &tests::EXPECT),
         ("A policy", &policy::TOP),

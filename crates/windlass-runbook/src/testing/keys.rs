@@ -59,6 +59,33 @@ const FACTS: Key = key(
     "{go: {lag: [{outputs: {value: 3}}, {fails: no route}]}}",
 );
 
+const WINDOWS: Key = key(
+    "windows",
+    Shape::Members(&OPENINGS),
+    "When windows are open; one that is not named here always is.",
+    "{off_peak: {opens: 19h, for: 6h, every: 168h}}",
+);
+
+/// When a window is open.
+pub(crate) static OPENINGS: Keys = keys(
+    "the openings of a window",
+    &[
+        must(
+            "opens",
+            Shape::DurationOrZero,
+            "The first time, so long after the run's start.",
+            "19h",
+        ),
+        must("for", Shape::Duration, "How long it stays open.", "6h"),
+        key(
+            "every",
+            Shape::Duration,
+            "How long after an opening begins the next one does; without it there is one.",
+            "168h",
+        ),
+    ],
+);
+
 pub(crate) static TOP: Keys = keys(
     "a test file",
     &[
@@ -78,6 +105,7 @@ pub(crate) static TOP: Keys = keys(
         MOCKS,
         GATES,
         FACTS,
+        WINDOWS,
         must(
             "cases",
             Shape::Members(&CASE),
@@ -112,6 +140,7 @@ pub(crate) static CASE: Keys = keys(
         MOCKS,
         GATES,
         FACTS,
+        WINDOWS,
         key(
             "operator",
             Shape::ListOf(&CUE),

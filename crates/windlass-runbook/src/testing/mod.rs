@@ -11,6 +11,7 @@ mod looks;
 mod mocks;
 mod operator;
 mod outputs;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -220,6 +221,7 @@ impl TestFile {
             mocks: fields.get("mocks"),
             gates: fields.get("gates"),
             facts: fields.get("facts"),
+            windows: fields.get("windows"),
         };
         let entry = fields
             .required("cases", "a test file", found)
@@ -269,6 +271,7 @@ struct Shared<'a> {
     mocks: Option<&'a Entry>,
     gates: Option<&'a Entry>,
     facts: Option<&'a Entry>,
+    windows: Option<&'a Entry>,
 }
 
 impl Shared<'_> {
@@ -306,6 +309,11 @@ impl Shared<'_> {
             if let Some(entry) = entry {
                 script.facts.extend(facts::facts(entry, own, &book, found));
             }
+        }
+        for entry in [self.windows, fields.get("windows")].into_iter().flatten() {
+            script
+                .windows
+                .extend(windows::windows(entry, &plan, found));
         }
         if let Some(entry) = fields.get("operator") {
             script.cues = operator::cues(&entry.value, &book, found);

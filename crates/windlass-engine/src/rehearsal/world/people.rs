@@ -59,9 +59,7 @@ impl World<'_> {
 
     /// The gate's answer, unless it was closed meanwhile.
     pub(super) fn decide_gate(&mut self, gate: StepId, opening: u32, decision: Decision, by: &str) {
-        let open = self.state.step(&gate).is_some_and(|look| {
-            look.state.gate_attempt == opening && look.state.phase.name() == "open"
-        });
+        let open = self.is_open(&gate, opening);
         let ending = self.state.ending_reason().is_some();
         if !open || ending {
             return;
@@ -76,11 +74,28 @@ impl World<'_> {
             self.agenda.put(self.now + FACTS_LOOK, coming);
             return;
         }
-        let act = match decision {
-            Decision::Approve { note } => Act::Approve { gate, note },
-            Decision::Reject { reason } => Act::Reject { gate, reason },
+        let note = match decision {
+            Decision::Approve { note } => note,
+            Decision::Reject { reason } => return self.act(&Act::Reject { gate, reason }, by, None),
         };
-        self.act(&act, by, None);
+        let approve = Act::Approve {
+            gate: gate.clone(),
+            note,
+        };
+        self.act(&approve, by, None);
+        // One answer stands for as many people as the gate asks for.
+        for place in 2..=APPROVALS_MAX {
+            if !self.faults.is_empty() || !self.is_open(&gate, opening) {
+                return;
+            }
+            self.act(&approve, &format!("{by} {place}"), None);
+        }
+    }
+
+    fn is_open(&self, gate: &StepId, opening: u32) -> bool {
+        self.state.step(gate).is_some_and(|look| {
+            look.state.gate_attempt == opening && look.state.phase.name() == "open"
+        })
     }
 
     /// An approver has old facts read anew, and decides when they are there.
