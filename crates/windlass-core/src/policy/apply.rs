@@ -97,7 +97,7 @@ pub fn apply(policy: &Policy, plan: Plan) -> Applied {
         applied.objections.extend(unapproved(&indexed));
     }
     for demand in &policy.demands {
-        if !demand.on.is_about_whatever_it_does(indexed.plan()) {
+        if !demand.on.binds(indexed.plan()) {
             continue;
         }
         let steps: Vec<u32> = (0u32..)

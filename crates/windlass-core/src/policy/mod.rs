@@ -99,7 +99,7 @@ impl Policy {
         self.with(
             rules.map(|rule| rule.allows.clone()).collect(),
             freezes
-                .filter(|freeze| scope::may_be_about(&freeze.targets, about))
+                .filter(|freeze| scope::may_bind(&freeze.targets, about))
                 .cloned()
                 .collect(),
         )

@@ -19,20 +19,26 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Whether it is about a plan. A target that is not known yet is one that it can be.
+    /// Whether something that allows is about a plan. A target that is not known yet is one
+    /// that it can be; a plan without a target is about none that is named.
     pub fn is_about(&self, plan: &Plan) -> bool {
         let worst = plan.worst_effect();
-        self.is_about_whatever_it_does(plan)
+        self.is_about_such(plan)
+            && may_be_about(&self.targets, plan.target_beginning().as_deref())
             && (self.effects.is_empty() || self.effects.contains(&worst))
     }
 
-    /// The same for something that looks at the effect of each step itself.
-    pub(super) fn is_about_whatever_it_does(&self, plan: &Plan) -> bool {
+    /// Whether something that demands is about a plan, whatever its steps do: also when the
+    /// plan does not say what it is about, or leaving the target out would evade it.
+    pub(super) fn binds(&self, plan: &Plan) -> bool {
+        self.is_about_such(plan) && may_bind(&self.targets, plan.target_beginning().as_deref())
+    }
+
+    fn is_about_such(&self, plan: &Plan) -> bool {
         let name = |pattern: &String| glob::matches(pattern, &plan.name);
         let label = |(key, value): (&String, &String)| plan.labels.get(key) == Some(value);
         (self.runbooks.is_empty() || self.runbooks.iter().any(name))
             && self.labels.iter().all(label)
-            && may_be_about(&self.targets, plan.target_beginning().as_deref())
     }
 
     /// Whether it is about a step of such an effect; of irreversible ones when nothing is said.
@@ -48,6 +54,11 @@ impl Scope {
 pub(super) fn may_be_about(patterns: &[TargetPattern], beginning: Option<&str>) -> bool {
     let may = |beginning: &str| patterns.iter().any(|pattern| pattern.may_match(beginning));
     patterns.is_empty() || beginning.is_some_and(may)
+}
+
+/// The same for what binds: a run without a target may change any of them.
+pub(super) fn may_bind(patterns: &[TargetPattern], beginning: Option<&str>) -> bool {
+    beginning.is_none() || may_be_about(patterns, beginning)
 }
 
 impl Plan {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::id::WindowName;
 use windlass_core::plan::{Digest, EffectClass, GuardDemand, IndexedPlan, Plan, Step, StepKind};
-use windlass_core::policy::{Demand, Loads, Policy, Relaxation, Scope, Terms, apply};
+use windlass_core::policy::{Demand, Freeze, Loads, Policy, Relaxation, Scope, Terms, apply};
+use windlass_core::span::Spans;
 use windlass_core::time::{Millis, Timestamp};
 
 use crate::driver::Dice;
@@ -201,4 +202,39 @@ fn nobody_s_approval_is_missed_unless_a_policy_relaxes_it() {
         on: Scope::default(),
     });
     assert_eq!(missed(&policy, "a!!"), 0);
+}
+
+/// Leaving the target out evades nothing.
+#[test]
+fn what_names_targets_binds_a_run_that_names_none() {
+    let plan = |line: &str| IndexedPlan::new(notation::plan::raw_plan(line)).unwrap();
+    let mut policy = policy(&mut Dice(1));
+    let targets = vec!["db:prod".parse().expect("a target")];
+    let off_peak: WindowName = "off_peak".parse().expect("a name");
+    policy.demands = vec![Demand {
+        name: "off_peak_only".parse().expect("a name"),
+        on: Scope {
+            targets: targets.clone(),
+            ..Scope::default()
+        },
+        terms: Terms {
+            windows: BTreeSet::from([off_peak.clone()]),
+            ..Terms::default()
+        },
+    }];
+    policy.freezes = vec![Freeze {
+        name: off_peak.clone(),
+        reason: "closed".to_owned(),
+        spans: Spans::default(),
+        targets,
+    }];
+    let bound = |line: &str| {
+        let plan = plan(line);
+        let step = &apply(&policy, plan.plan().clone()).plan.steps[1];
+        let window = step.window.as_ref().map(|window| window.name.clone());
+        (window, policy.standing(plan.plan()).freezes.len())
+    };
+    assert_eq!(bound("g? -> a!!"), (Some(off_peak.clone()), 1));
+    assert_eq!(bound("opts: target=db:prod; g? -> a!!"), (Some(off_peak), 1));
+    assert_eq!(bound("opts: target=db:test; g? -> a!!"), (None, 0));
 }
