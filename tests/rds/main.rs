@@ -107,11 +107,26 @@ const ENDS: &[End] = &[
         },
     },
     End {
+        what: "The board, or the shift, says no or nothing.",
+        is_marked: IN_FULL,
+        play: |night| {
+            night.up_to_the_gate();
+            night.tell(&["reject", "RUN", "go", "--reason", "not during the sale"]);
+            night.resume(1);
+            night.comes_to_its_row();
+            night.says("not during the sale");
+            night.all_run(OLD);
+            assert_eq!(night.count("upgrade.started"), 0);
+        },
+    },
+    End {
         what: "The backup fails.",
         is_marked: IN_FULL,
         play: |night| {
             let armed = night.api().trouble(Trouble::BackupFails, 1);
-            night.run(1);
+            night.run(5);
+            night.tell(&["approve", "RUN", "change_board"]);
+            night.resume(1);
             night.comes_to_its_row();
             assert_eq!(night.api().fired(armed), 1);
             night.all_run(OLD);

@@ -1,5 +1,6 @@
 //! One run of the runbook on a cloud that was put back: what is done to it, and what must
-//! be seen. Times are shortened in a copy of the runbook; nothing else of it is changed.
+//! be seen. Times are shortened in a copy of the runbook, and one person is the board; nothing
+//! else of it is changed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use windlass_tests::binary::windlass;
 use windlass_tests::life::{Life, Place};
 use windlass_tests::mailbox::Mailbox;
+use windlass_tests::policy;
 use windlass_tests::skip::skip;
 
 use crate::page::Row;
@@ -67,7 +69,6 @@ impl City {
         let endpoints = self.api.endpoints();
         let mut inputs = json!({
             "instance": "orders",
-            "interruption": "off_peak",
             "endpoint": endpoints.rds_eu_de,
             "iam_endpoint": endpoints.iam,
             "metrics_endpoint": endpoints.metrics,
@@ -156,7 +157,8 @@ impl Night<'_> {
     pub(crate) fn run(&mut self, code: i32) {
         let runbooks = root().join("runbooks");
         let mut text = std::fs::read_to_string(runbooks.join("rds_pg_minor_upgrade.yaml")).unwrap();
-        for (from, to) in SHORTENED.iter().chain(&self.shortened) {
+        let changed = SHORTENED.iter().chain(&self.shortened);
+        for (from, to) in changed.chain(&[policy::BOARD]) {
             assert!(text.contains(from), "{from}");
             text = text.replace(from, to);
         }
@@ -168,6 +170,7 @@ impl Night<'_> {
         std::fs::create_dir(&folder).unwrap();
         let runbook = folder.join("rds_pg_minor_upgrade.yaml");
         std::fs::write(&runbook, text).unwrap();
+        policy::of_one_person(beside);
         let inputs = beside.join("inputs.json");
         std::fs::write(&inputs, self.inputs.to_string()).unwrap();
         let (runbook, inputs) = (runbook.display().to_string(), inputs.display().to_string());
@@ -179,8 +182,13 @@ impl Night<'_> {
         self.ended(&output, code);
     }
 
+    /// Up to the gate at the point of no return, past the board.
     pub(crate) fn up_to_the_gate(&mut self) {
         self.run(5);
+        self.says("gate change_board is open");
+        assert_eq!(self.count("backup.started"), 0, "nothing before the board");
+        self.tell(&["approve", "RUN", "change_board"]);
+        self.resume(5);
         self.says("gate go is open");
     }
 
@@ -243,7 +251,7 @@ impl Night<'_> {
             "RUN" => run.as_str(),
             other => other,
         });
-        let command = self.place.command(arguments);
+        let command = self.command(arguments);
         let output = self.call(command);
         assert!(output.status.success(), "{}: {}", self.what, self.said);
     }
@@ -261,7 +269,7 @@ impl Night<'_> {
             ("otc_secret_key", credentials.secret_key.as_str()),
             ("monitor_password", lab.password(RoleName::Monitor)),
         ];
-        let mut command = self.place.command(arguments);
+        let mut command = self.command(arguments.iter().copied());
         for (name, value) in secrets {
             let variable = name.to_uppercase();
             command
@@ -270,6 +278,13 @@ impl Night<'_> {
             command.env(variable, value);
         }
         command.args(self.mailbox.secrets(self.place.beside()));
+        command
+    }
+
+    /// The program, under the policy.
+    fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = self.place.command(arguments);
+        command.env("WINDLASS_POLICY", self.place.beside().join("policy.yaml"));
         command
     }
 
@@ -319,7 +334,7 @@ impl Night<'_> {
     /// person was paged, and is told that nobody is needed any more.
     #[track_caller]
     pub(crate) fn told_and_paged(&self) {
-        let opened = ["gate_opened go".to_owned()];
+        let opened = ["gate_opened change_board", "gate_opened go"].map(str::to_owned);
         self.mailbox.ends(&opened, true, "ended succeeded");
     }
 

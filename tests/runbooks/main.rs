@@ -124,48 +124,41 @@ fn passes_with_its_plugins(file: &Path, example: &Path) {
     }
     let output = check.output().expect("the program can be started");
     let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let warnings = printed.matches("warning[").count();
+    let known = printed.matches(BY_HAND).count();
     assert!(
-        output.status.success() && printed.contains(": ok, ") && !printed.contains("warning"),
+        output.status.success() && printed.contains(": ok, ") && warnings == known,
         "{printed}"
     );
 }
 
-/// Whoever starts the vendor's procedure says why an interruption is acceptable.
+/// A person's work on a console, inside of a window: nobody knows how long it takes.
+const BY_HAND: &str = "warning[WL0885]: nobody knows how long `dr_in_hand` takes";
+
+/// The vendor's procedure wants off-peak hours: a policy says when they are.
 #[test]
-fn an_upgrade_without_a_reason_for_its_interruption_is_refused() {
+fn an_upgrade_without_a_policy_is_refused() {
     if !are_built() {
         return;
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/rds_pg_minor_upgrade.yaml");
-    let example = std::fs::read_to_string(file.with_extension("inputs.json")).unwrap();
-    let example: serde_json::Value = serde_json::from_str(&example).unwrap();
-    let planned = |interruption: Option<&str>| {
-        let mut inputs = example.clone();
-        let named = inputs.as_object_mut().unwrap();
-        named.remove("interruption");
-        named.extend(interruption.map(|word| ("interruption".to_owned(), word.into())));
-        let folder = tempfile::tempdir().unwrap();
-        let given = folder.path().join("inputs.json");
-        std::fs::write(&given, inputs.to_string()).unwrap();
-        let mut plan = std::process::Command::new(windlass());
-        plan.arg("plan")
-            .arg(&file)
-            .arg("--input-file")
-            .arg(&given)
-            .env("XDG_STATE_HOME", folder.path());
-        let output = plan.output().expect("the program can be started");
-        let printed = [output.stdout, output.stderr].concat();
-        let printed = String::from_utf8_lossy(&printed).into_owned();
-        (output.status.success(), printed)
-    };
-    for acceptable in ["off_peak", "applications_reconnect"] {
-        let (is_planned, printed) = planned(Some(acceptable));
-        assert!(is_planned, "{printed}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = std::process::Command::new(windlass());
+    run.args(["--allow-volatile-state", "--state-dir"])
+        .arg(folder.path())
+        .arg("run")
+        .arg(&file)
+        .arg("--input-file")
+        .arg(file.with_extension("inputs.json"))
+        .env("NONE", "none")
+        .env("XDG_CACHE_HOME", cache::dir());
+    for secret in ["otc_access_key", "otc_secret_key", "monitor_password"] {
+        run.arg("--secret").arg(format!("{secret}=env:NONE"));
     }
-    for unacceptable in [None, Some("it will be all right")] {
-        let (is_planned, printed) = planned(unacceptable);
-        assert!(!is_planned && printed.contains("interruption"), "{printed}");
-    }
+    let output = run.output().expect("the program can be started");
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let says = printed.contains("off_peak") && printed.contains("policy");
+    assert!(!output.status.success() && says, "{printed}");
 }
 
 /// The first record of a run holds its plan: what can be checked can be started.

@@ -8,6 +8,7 @@ pub mod life;
 pub mod mailbox;
 pub mod orphans;
 pub mod other_user;
+pub mod policy;
 pub mod postgres;
 pub mod random;
 pub mod receiver;

@@ -18,6 +18,7 @@ use windlass_core::outcome::Answer;
 use windlass_tests::binary::windlass_failpoints;
 use windlass_tests::journal::{Recorded, Story, Watch};
 use windlass_tests::life::{Death, Life, Place};
+use windlass_tests::policy;
 use windlass_tests::skip::skip;
 
 use super::{HELD_MS, Order};
@@ -38,16 +39,18 @@ const LONG_MS: i64 = 20_000;
 /// How the plugin says that an unanswered request may still be carried out.
 const ON_ITS_WAY: &str = "may be on its way";
 /// What is shortened in the copy of the runbook.
-const SHORTENED: [(&str, &str); 9] = [
+const SHORTENED: [(&str, &str); 11] = [
     ("backoff: 30s", "backoff: 200ms"),
     ("backoff: 10s", "backoff: 200ms"),
     ("every: 15s", "every: 300ms"),
     ("every: 10s", "every: 300ms"),
-    ("timeout: 2h", "timeout: 15s"),
-    ("timeout: 30m", "timeout: 15s"),
+    ("backoff: 10m", "backoff: 200ms"),
+    ("timeout: 80m", "timeout: 15s"),
+    ("timeout: 20m", "timeout: 15s"),
     ("timeout: 1h", "timeout: 15s"),
     ("timeout: 4h", "timeout: 15s"),
     ("expires: 30m", "expires: 6h"),
+    policy::BOARD,
 ];
 
 fn root() -> PathBuf {
@@ -92,6 +95,7 @@ impl Night {
         let api = Api::start(options).unwrap();
         let place = Place::below(&crate::volatile(), windlass_failpoints());
         let runbook = copy(place.beside());
+        policy::of_one_person(place.beside());
         let mut inputs = api.inputs();
         inputs["poll_every"] = json!("50ms");
         inputs["dr_order"] = json!(match order {
@@ -183,6 +187,7 @@ impl Night {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.command(arguments);
+        command.env("WINDLASS_POLICY", self.place.beside().join("policy.yaml"));
         if let Some(library) = self.faketime.as_ref().filter(|_| !self.ahead.is_zero()) {
             command
                 .env("LD_PRELOAD", library)

@@ -8,12 +8,16 @@ use super::handle::Api;
 use crate::{Error, Result, RoleName};
 
 /// The steps that ask servers, and what a server would answer that agrees with the cloud.
-const ASK_SERVERS: [(&str, &str); 4] = [
+const ASK_SERVERS: [(&str, &str); 5] = [
     (
         "servers",
         "[{'name': item.name, 'version': steps.precheck.outputs.version, \
          'in_recovery': item.name != steps.precheck.outputs.name, 'started': 'before', \
          'streaming': steps.precheck.outputs.replicas.size()}]",
+    ),
+    (
+        "servers_again",
+        "[{'name': item.name, 'started': 'before'}]",
     ),
     (
         "primary_server",
@@ -32,6 +36,9 @@ const ASK_SERVERS: [(&str, &str); 4] = [
     ),
 ];
 
+/// The fact that asks a server.
+const SERVERS_FACT: &str = "\n        lag:\n";
+
 /// The keys that such a step keeps.
 const KEPT: [&str; 5] = ["title", "needs", "when", "for_each", "max_parallel"];
 
@@ -42,7 +49,6 @@ impl Api {
         let database = self.lab().map(|lab| lab.description().database.clone());
         json!({
             "instance": "orders",
-            "interruption": "off_peak",
             "endpoint": at.rds_eu_de,
             "iam_endpoint": at.iam,
             "metrics_endpoint": at.metrics,
@@ -85,13 +91,24 @@ impl Api {
 /// The runbook for a cloud with nothing behind it: what asks servers answers what the cloud
 /// says instead. Nothing else of it is changed.
 pub fn without_servers(runbook: &str) -> Result<String> {
-    ASK_SERVERS
+    let text = ASK_SERVERS
         .iter()
         .try_fold(runbook.to_owned(), |text, (step, rows)| {
             answered(&text, step, rows).ok_or_else(|| {
                 Error::Refused(format!("answer for the step `{step}`: no such step"))
             })
-        })
+        })?;
+    // A fact is read and cannot be made up: the one that asks a server is left out.
+    let (before, rest) = text
+        .split_once(SERVERS_FACT)
+        .ok_or_else(|| Error::Refused("leave out the fact `lag`: no such fact".to_owned()))?;
+    let is_within = |line: &&str| line.starts_with("          ");
+    let length: usize = rest
+        .split_inclusive('\n')
+        .take_while(is_within)
+        .map(str::len)
+        .sum();
+    Ok(format!("{before}\n{}", &rest[length..]))
 }
 
 /// The runbook with one step that gives these rows.
