@@ -20,7 +20,11 @@ pub fn of_one_person(folder: &Path) -> PathBuf {
     for (from, to) in [
         ("{os_user: ann}", format!("{{uid: {uid}}}")),
         ("{members: bob}", "{members: ann}".to_owned()),
-        ("people: ann\n", "people: ann\n  ann_decides: {may: [approve, override], people: ann, own_runs: true}\n".to_owned()),
+        (
+            "people: ann\n",
+            "people: ann\n  ann_decides: {may: [approve, override], people: ann, own_runs: true}\n"
+                .to_owned(),
+        ),
     ] {
         assert!(policy.contains(from), "{from}");
         policy = policy.replacen(from, &to, 1);

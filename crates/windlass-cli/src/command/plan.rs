@@ -96,7 +96,7 @@ pub(crate) async fn perform(
     let (plan, actions) = runbook.planned(&inputs)?;
     if let Some(other) = &args.diff {
         let before = match Path::new(other) {
-            path if path.exists() => of_file(path, &inputs, policy)?,
+            path if path.exists() => of_file(path, &inputs, policy.clone())?,
             _ => of_run(other, &place?).await?,
         };
         let paint = Paint::of_stdout();
@@ -109,6 +109,10 @@ pub(crate) async fn perform(
         return Ok(Exit::Failed);
     }
     let outline = Outline::new(&plan, &actions);
+    let outline = match &policy {
+        Some(policy) => outline.under(policy, plan.plan()),
+        None => outline,
+    };
     let text = match args.format {
         Format::Text => {
             let paint = match &args.output {

@@ -235,6 +235,9 @@ fn what_names_targets_binds_a_run_that_names_none() {
         (window, policy.standing(plan.plan()).freezes.len())
     };
     assert_eq!(bound("g? -> a!!"), (Some(off_peak.clone()), 1));
-    assert_eq!(bound("opts: target=db:prod; g? -> a!!"), (Some(off_peak), 1));
+    assert_eq!(
+        bound("opts: target=db:prod; g? -> a!!"),
+        (Some(off_peak), 1)
+    );
     assert_eq!(bound("opts: target=db:test; g? -> a!!"), (None, 0));
 }

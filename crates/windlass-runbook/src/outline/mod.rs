@@ -6,6 +6,7 @@
 
 mod known;
 mod order;
+mod separation;
 mod spans;
 mod steps;
 mod touched;
@@ -14,11 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use windlass_core::catalog::Catalog;
-use windlass_core::id::{ActionName, SecretName, StepId};
+use windlass_core::id::{ActionName, SecretName, StepId, WindowName};
 use windlass_core::plan::{
     Change, ChangeClass, Digest, EffectClass, HostPattern, IndexedPlan, Notice, OnFailure, Plan,
-    Plugin, Quorum, Risk, SecretSource, StepKind, Target, Template, Topic, Unit,
+    Plugin, Preparation, Quorum, Risk, SecretSource, Segment, StepKind, Target, Template, Topic,
+    Unit, Window, declared_bound,
 };
+use windlass_core::policy::Policy;
 use windlass_core::time::Millis;
 use windlass_core::value::Value;
 
@@ -75,6 +78,9 @@ pub struct Outline {
     pub steps: Vec<StepOutline>,
     pub no_return: NoReturn,
     pub gates: Vec<GateOutline>,
+    /// What begins in windows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentOutline>,
     pub debts: Vec<DebtOutline>,
     pub undo: UndoOutline,
     pub duration: Duration,
@@ -82,6 +88,8 @@ pub struct Outline {
     pub preflight: Vec<StepId>,
     /// Who may approve, in words.
     pub approval_rule: String,
+    /// Which separation of persons holds, and which does not.
+    pub separation: Vec<String>,
 }
 
 /// What a change form asks.
@@ -260,12 +268,52 @@ pub struct GateOutline {
     /// Whose approvals it takes; one of anybody when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub all_of: Vec<Quorum>,
+    /// Whether it expires with the opening that the segment behind it is to begin in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub window_end: bool,
+    /// What an approval rests on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<FactOutline>,
     /// The names of what the approver is shown.
     pub show: Vec<String>,
     /// The steps behind it that are no reads, up to the next gate; at most 100.
     pub protects: Vec<StepId>,
     /// How many more.
     pub protects_more: usize,
+}
+
+/// A read that an approval rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FactOutline {
+    pub name: String,
+    pub uses: ActionName,
+    /// What must hold over what it reads, as its author wrote it.
+    pub accept: String,
+    pub max_age_ms: Millis,
+}
+
+/// What begins in an opening, and is then not parked for time any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SegmentOutline {
+    /// All that must be open.
+    pub windows: Vec<WindowName>,
+    /// The step that has the window.
+    pub first: StepId,
+    /// The step that ends it.
+    pub last: StepId,
+    pub steps: Vec<StepId>,
+    /// The steps that prepare it.
+    pub preparation: Vec<PreparationOutline>,
+    /// How long it may take by what its steps declare; lists that nobody knows before count
+    /// as many items as run at once.
+    pub bounded_ms: Millis,
+}
+
+/// A step that may begin before the opening of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PreparationOutline {
+    pub step: StepId,
+    pub lead_ms: Millis,
 }
 
 /// A step that must run once a change may have taken effect.
@@ -347,6 +395,7 @@ impl Outline {
             steps,
             no_return: no_return(plan, &order, &ids),
             gates: all().filter_map(|at| gate(plan, at, &ids)).collect(),
+            segments: segments(plan, &counts, &ids),
             debts: p
                 .steps
                 .iter()
@@ -359,7 +408,15 @@ impl Outline {
             duration,
             preflight: ids(all().filter(|at| looks[*at as usize]).collect()),
             approval_rule: "single-user: no second person".to_owned(),
+            separation: separation::without_policy(p),
         }
+    }
+
+    /// The same under a policy, whose terms are in the plan already.
+    pub fn under(mut self, policy: &Policy, plan: &Plan) -> Self {
+        self.approval_rule = format!("the rules of policy {}", policy.digest.short());
+        self.separation = separation::under(policy, plan);
+        self
     }
 }
 
@@ -520,10 +577,64 @@ fn gate(plan: &IndexedPlan, at: u32, ids: &dyn Fn(Vec<u32>) -> Vec<StepId>) -> O
         not_requester: gate.not_requester,
         signed: gate.signed,
         all_of: gate.all_of.clone(),
+        window_end: gate.window_end,
+        facts: gate
+            .facts
+            .iter()
+            .map(|fact| FactOutline {
+                name: fact.name.clone(),
+                uses: fact.uses.clone(),
+                accept: fact.rule.clone(),
+                max_age_ms: fact.max_age,
+            })
+            .collect(),
         show: gate.show.iter().map(|(name, _)| name.clone()).collect(),
         protects: ids(protects),
         protects_more,
     })
+}
+
+fn segments(
+    plan: &IndexedPlan,
+    counts: &[Option<usize>],
+    ids: &dyn Fn(Vec<u32>) -> Vec<StepId>,
+) -> Vec<SegmentOutline> {
+    let segments = plan.segments().iter();
+    let outline = |segment: &Segment| {
+        let window = plan.step(segment.first).window.as_ref();
+        let length = |at: u32| {
+            let step = plan.step(at);
+            let at_once = match &step.kind {
+                StepKind::Action {
+                    for_each: Some(each),
+                    ..
+                } => u64::from(each.max_parallel),
+                StepKind::Action { .. } | StepKind::Wait { .. } | StepKind::Gate(_) => 1,
+            };
+            let items = counts[at as usize].map_or(at_once, |count| count as u64);
+            declared_bound(step, items).unwrap_or_default()
+        };
+        let prepares = |prepares: &Preparation| {
+            let step = plan.step(prepares.step);
+            PreparationOutline {
+                step: step.id.clone(),
+                lead_ms: step.window.as_ref().map(|own| own.lead).unwrap_or_default(),
+            }
+        };
+        SegmentOutline {
+            windows: window
+                .into_iter()
+                .flat_map(Window::names)
+                .cloned()
+                .collect(),
+            first: plan.step(segment.first).id.clone(),
+            last: plan.step(segment.last).id.clone(),
+            steps: ids(segment.steps.clone()),
+            preparation: segment.preparation.iter().map(prepares).collect(),
+            bounded_ms: plan.bound(segment, length),
+        }
+    };
+    segments.map(outline).collect()
 }
 
 fn undo(plan: &IndexedPlan, order: &Order, ids: &dyn Fn(Vec<u32>) -> Vec<StepId>) -> UndoOutline {

@@ -311,9 +311,7 @@ impl Shared<'_> {
             }
         }
         for entry in [self.windows, fields.get("windows")].into_iter().flatten() {
-            script
-                .windows
-                .extend(windows::windows(entry, &plan, found));
+            script.windows.extend(windows::windows(entry, &plan, found));
         }
         if let Some(entry) = fields.get("operator") {
             script.cues = operator::cues(&entry.value, &book, found);

@@ -37,10 +37,7 @@ fn window(entry: &Entry, plan: &Plan, found: &mut Found) -> Option<(WindowName, 
     let windows = plan.steps.iter().filter_map(|step| step.window.as_ref());
     let named: Vec<&WindowName> = windows.flat_map(Window::names).collect();
     let Some(name) = named.iter().find(|name| name.as_str() == entry.key) else {
-        let message = format!(
-            "the runbook names no window `{}`",
-            entry.key.escape_debug()
-        );
+        let message = format!("the runbook names no window `{}`", entry.key.escape_debug());
         let known = named.iter().map(|name| name.as_str());
         found.push(
             Diagnostic::error(TEST_MISFIT, message)

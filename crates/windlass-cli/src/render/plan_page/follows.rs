@@ -1,16 +1,20 @@
-//! What follows from the order: gates, point of no return, debts, undo, duration, secrets.
+//! What follows from the order: gates, windows, point of no return, debts, undo, duration,
+//! secrets.
 
+use windlass_core::id::WindowName;
 use windlass_core::plan::{HostPattern, OnFailure, SecretSource};
-use windlass_runbook::outline::Outline;
+use windlass_runbook::outline::{FactOutline, Outline, PreparationOutline, SegmentOutline};
 
 use super::{MARKED_MAX, NAMES_MAX, names_of};
 use crate::render::Paint;
+use crate::text;
 
 /// The lines of it.
 pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for gate in plan.gates.iter().take(MARKED_MAX) {
         let expires = match gate.expires_ms {
+            _ if gate.window_end => "expires with the opening behind it".to_owned(),
             Some(expires) => format!("expires {expires} after it opens"),
             None => "never expires".to_owned(),
         };
@@ -28,6 +32,7 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
         let asked: Vec<String> = gate.all_of.iter().map(ToString::to_string).collect();
         let asked = match asked.as_slice() {
             [] => String::new(),
+            [one] if gate.all_of[0].count == 1 => format!("; takes one of {one}"),
             asked => format!("; takes {}, each another person", asked.join(", ")),
         };
         lines.extend(paint.labelled(
@@ -37,9 +42,26 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
                 gate.step
             ),
         ));
+        for fact in &gate.facts {
+            let FactOutline {
+                name,
+                uses,
+                accept,
+                max_age_ms,
+            } = fact;
+            let accept = text::line(accept);
+            let rests = format!("rests on {name} ({uses}, at most {max_age_ms} old): {accept}");
+            lines.extend(paint.labelled("", &rests));
+        }
     }
     if !plan.gates.is_empty() {
         lines.extend(paint.labelled("approval", &plan.approval_rule));
+        for line in &plan.separation {
+            lines.extend(paint.labelled("", line));
+        }
+    }
+    for segment in plan.segments.iter().take(MARKED_MAX) {
+        lines.extend(window(segment, paint));
     }
     let no_return = &plan.no_return;
     if no_return.changes_begin.is_empty() {
@@ -93,6 +115,28 @@ pub(super) fn follows(plan: &Outline, paint: &Paint) -> Vec<String> {
         };
         let text = format!("{}{source} to {to}{only}", secret.name);
         lines.extend(paint.labelled("secret", &text));
+    }
+    lines
+}
+
+/// What begins in which window, and what may begin before it.
+fn window(segment: &SegmentOutline, paint: &Paint) -> Vec<String> {
+    let names: Vec<&str> = segment.windows.iter().map(WindowName::as_str).collect();
+    let names = names.join(" and ");
+    let what = match segment.steps.len() {
+        1 => format!("{} begins", segment.first),
+        _ => format!("{} to {} begin as one", segment.first, segment.last),
+    };
+    let bound = segment.bounded_ms;
+    let mut lines = paint.labelled(
+        "window",
+        &format!(
+            "{what} in an opening of {names} of at least {bound}; nothing of it is parked for time"
+        ),
+    );
+    for PreparationOutline { step, lead_ms } in &segment.preparation {
+        let early = format!("{step} prepares it, at most {lead_ms} before the opening");
+        lines.extend(paint.labelled("", &early));
     }
     lines
 }

@@ -23,7 +23,7 @@ pub(super) fn touching(plan: &Outline, paint: &Paint) -> Vec<String> {
     let mut lines = vec!["touches".to_owned()];
     for step in all.iter().take(TOUCHING_MAX) {
         lines.push(paint.cut(&format!("  {}", step.id), paint.columns));
-        for doing in [Doing::Do, Doing::Undo, Doing::Reconcile] {
+        for doing in [Doing::Do, Doing::Fact, Doing::Undo, Doing::Reconcile] {
             let touches: Vec<String> = step
                 .touches
                 .iter()

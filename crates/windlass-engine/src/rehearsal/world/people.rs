@@ -76,7 +76,9 @@ impl World<'_> {
         }
         let note = match decision {
             Decision::Approve { note } => note,
-            Decision::Reject { reason } => return self.act(&Act::Reject { gate, reason }, by, None),
+            Decision::Reject { reason } => {
+                return self.act(&Act::Reject { gate, reason }, by, None);
+            }
         };
         let approve = Act::Approve {
             gate: gate.clone(),
