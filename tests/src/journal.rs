@@ -70,10 +70,7 @@ impl Story {
     pub fn open_gate(&self) -> Option<String> {
         self.events().fold(None, |open, event| match event {
             Event::GateOpened { step, .. } => Some(step.to_string()),
-            Event::FactsAsked { .. }
-            | Event::FactFetched { .. }
-            | Event::ApprovalGiven { .. }
-            | Event::GateApproved { .. }
+            Event::GateApproved { .. }
             | Event::GateRejected { .. }
             | Event::GateExpired { .. }
             | Event::GateWithdrawn { .. } => None,

@@ -16,8 +16,6 @@ use rds_lab::{BuildSource, Lab, Options as LabOptions, ProbeReport, Server};
 use crate::process::{cargo, root, run as run_program, target_dir};
 use crate::tools;
 
-/// The gate of both flagship runbooks.
-const GATE: &str = "go";
 /// How often `--yes` looks whether the gate is open.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
@@ -101,25 +99,26 @@ fn follow(options: &Options, mut run: Command, state_dir: &Path) -> anyhow::Resu
     if !options.yes {
         return Ok(child.wait()?);
     }
+    let mut approved = Vec::new();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if let Some(run) = run_at_gate(state_dir) {
+        if let Some((run, gate)) = open_gate(state_dir).filter(|gate| !approved.contains(gate)) {
             println!(
-                "--yes: approving the gate `{GATE}` of {run} as {}",
+                "--yes: approving the gate `{gate}` of {run} as {}",
                 whoami()
             );
             let note = "approved by cargo xtask demo --yes, without a look";
-            run_program(windlass(state_dir).args(["approve", &run, GATE, "--note", note]))?;
-            return Ok(child.wait()?);
+            run_program(windlass(state_dir).args(["approve", &run, &gate, "--note", note]))?;
+            approved.push((run, gate));
         }
         std::thread::sleep(LOOK_EVERY);
     }
 }
 
-/// The run whose gate is open, if there is one: a run waits for other things, too.
-fn run_at_gate(state_dir: &Path) -> Option<String> {
+/// The run whose gate is open and the gate, if there is one: a run waits for other things, too.
+fn open_gate(state_dir: &Path) -> Option<(String, String)> {
     let asked = |arguments: &[&str]| {
         let output = windlass(state_dir).args(arguments).arg("--json").output();
         let text = String::from_utf8(output.ok()?.stdout).ok()?;
@@ -130,8 +129,11 @@ fn run_at_gate(state_dir: &Path) -> Option<String> {
     let run = runs.iter().find(|run| run["state"] == "waiting")?["run"].as_str()?;
     let why = asked(&["why", run])?;
     let waits = why.first()?["waits"].as_array()?;
-    let is_gate = waits.iter().any(|wait| wait["kind"] == "gate");
-    is_gate.then(|| run.to_owned())
+    let gate = waits.iter().find(|wait| wait["kind"] == "gate")?;
+    // What is typed next is `windlass approve RUN GATE`.
+    let approve = gate["next"].as_array()?.first()?.as_str()?;
+    let step = approve.split(' ').nth(3)?;
+    Some((run.to_owned(), step.to_owned()))
 }
 
 fn whoami() -> String {

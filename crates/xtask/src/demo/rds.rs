@@ -16,6 +16,13 @@ use crate::plugins;
 use crate::process::{root, target_dir};
 
 const RUNBOOK: &str = "runbooks/rds_pg_minor_upgrade.yaml";
+/// What the demo's policy is made of.
+const POLICY: &str = "runbooks/policies/three_groups.yaml";
+/// One person runs the demo, who has one way in: the board is one of the leads.
+const BOARD: (&str, &str) = (
+    "all_of: [{group: dba_leads}, {group: change_managers}]",
+    "all_of: [{group: dba_leads}]",
+);
 /// How long an operation of the cloud takes at least.
 const EACH: Duration = Duration::from_secs(2);
 
@@ -116,11 +123,10 @@ fn upgrade(
 ) -> anyhow::Result<ExitStatus> {
     let inputs = dir.join("inputs.json");
     std::fs::write(&inputs, serde_json::to_vec_pretty(&api.inputs())?)?;
-    let runbook = match options.simulate {
-        true => without_asking(dir)?,
-        false => PathBuf::from(RUNBOOK),
-    };
+    let runbook = runbook(options, dir)?;
+    let policy = policy(dir)?;
     let mut run = windlass(state_dir);
+    run.arg("--policy").arg(policy);
     run.arg("run").arg(runbook).arg("--input-file").arg(inputs);
     for (name, value) in api.secrets() {
         let variable = name.to_uppercase();
@@ -131,12 +137,52 @@ fn upgrade(
     follow(options, run, state_dir)
 }
 
-/// A copy of the runbook that asks no servers, beside the plugins that it names.
-fn without_asking(dir: &Path) -> anyhow::Result<PathBuf> {
-    let text = without_servers(&std::fs::read_to_string(root().join(RUNBOOK))?)?;
+/// A copy of the runbook for one person, beside the plugins that it names; without servers
+/// it asks none.
+fn runbook(options: &Options, dir: &Path) -> anyhow::Result<PathBuf> {
+    let mut text = std::fs::read_to_string(root().join(RUNBOOK))?;
+    if options.simulate {
+        text = without_servers(&text)?;
+    }
+    let text = changed(text, &[BOARD])?;
     std::os::unix::fs::symlink(root().join("plugins"), dir.join("plugins"))?;
     let copy = dir.join(RUNBOOK);
     std::fs::create_dir(dir.join("runbooks"))?;
     std::fs::write(&copy, text)?;
     Ok(copy)
+}
+
+/// The shipped policy, in which whoever runs the demo leads, is on shift, and decides about
+/// what he started himself.
+fn policy(dir: &Path) -> anyhow::Result<PathBuf> {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = std::fs::metadata(dir)?.uid();
+    let person = format!("{{uid: {uid}}}");
+    let text = std::fs::read_to_string(root().join(POLICY))?;
+    let changes = [
+        ("{os_user: ann}", person.as_str()),
+        ("{members: bob}", "{members: ann}"),
+        (
+            "    may: approve\n    groups: [dba_leads, change_managers, on_shift]\n",
+            "    may: approve\n    groups: [dba_leads, change_managers, on_shift]\n    own_runs: true\n",
+        ),
+    ];
+    let text = changed(text, &changes)?;
+    let file = dir.join("policy.yaml");
+    std::fs::write(&file, &text)?;
+    println!("\nthe policy, {}:\n", file.display());
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        println!("  {line}");
+    }
+    Ok(file)
+}
+
+fn changed(mut text: String, changes: &[(&str, &str)]) -> anyhow::Result<String> {
+    for (from, to) in changes {
+        if !text.contains(from) {
+            bail!("nothing says {from:?} any more");
+        }
+        text = text.replacen(from, to, 1);
+    }
+    Ok(text)
 }
