@@ -10,6 +10,8 @@ mod bed;
 mod plans;
 #[path = "../../windlass-journal/benches/common/report.rs"]
 mod report;
+#[path = "common/resident.rs"]
+mod resident;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 use bed::{Bed, operator, start};
 use plans::{action, id, plan};
 use report::{print, print_machine};
+use resident::resident_bytes;
 use tokio::sync::Semaphore;
 use windlass_core::id::RunId;
 use windlass_core::plan::{Gate, IndexedPlan, StepKind};
@@ -189,16 +192,4 @@ async fn approve(bed: &Bed, run: &RunId) {
     let answer = bed.engine.command(run, command).await;
     answer.expect("the approval is accepted");
     bed.engine.wait_ended(run).await.expect("the run ends");
-}
-
-/// The memory of this process that is resident, swapped out pages among them.
-fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells its memory");
-    let kib = |name: &str| -> u64 {
-        let mut lines = status.lines();
-        let line = lines.find_map(|line| line.strip_prefix(name));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.and_then(|kib| kib.parse().ok()).unwrap_or_default()
-    };
-    (kib("VmRSS:") + kib("VmSwap:")) * 1024
 }

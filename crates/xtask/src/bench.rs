@@ -74,6 +74,17 @@ const BENCHES: &[Bench] = &[
         lines: &["start"],
         on_disk: true,
     },
+    Bench {
+        package: "windlass-cli",
+        name: "plugins",
+        lines: &[
+            "plugin_load",
+            "plugin_step",
+            "plugin_live",
+            "plugin_parallel",
+        ],
+        on_disk: true,
+    },
 ];
 
 /// One printed line: its fields by name.
@@ -84,6 +95,8 @@ pub(crate) type Lines = BTreeMap<String, Vec<Line>>;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let load_before = page::load();
+    // One of them measures a plugin.
+    crate::plugins::ensure()?;
     let mut lines = Lines::new();
     for bench in BENCHES {
         println!("\n=== {} of {}", bench.name, bench.package);

@@ -28,7 +28,16 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Opens the journal and goes on with its runs.
+    #[allow(
+        dead_code,
+        reason = "not every benchmark that includes this has only steps that do nothing"
+    )]
     pub(crate) async fn open(root: &Path) -> Self {
+        Self::with(root, vec![Arc::new(Noops)]).await
+    }
+
+    /// The same with these actions.
+    pub(crate) async fn with(root: &Path, sources: Vec<Arc<dyn CatalogSource>>) -> Self {
         let dir = StateDir::prepare(root).expect("the state directory can be made");
         let options = windlass_journal::Options {
             filesystem: FilesystemRule::AllowVolatile,
@@ -40,7 +49,7 @@ impl Bed {
             panic!("another process owns {}", root.display());
         };
         let port: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-        let options = Options::new(lock, port, vec![Arc::new(Noops)]);
+        let options = Options::new(lock, port, sources);
         let engine = Engine::open(options).await.expect("the engine opens");
         Self { engine, store }
     }

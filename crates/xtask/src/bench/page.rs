@@ -11,6 +11,10 @@ const APPEND_TIMES_RAW_AIM: f64 = 1.2;
 const SYNCS_PER_STEP_AIM: f64 = 1.01;
 /// How much longer than reading its YAML the check of a runbook may take.
 const CHECK_TIMES_YAML_AIM: f64 = 1.5;
+/// How long a step of a plugin may take, of the time that spawning a process takes.
+const STEP_TIMES_SPAWN_AIM: f64 = 0.2;
+/// How long a plugin that was compiled may take to load.
+const CACHED_LOAD_MS_AIM: f64 = 10.0;
 /// What still counts as flat, from 100 steps to 10,000.
 const FLAT_AIM: f64 = 1.2;
 
@@ -44,6 +48,16 @@ Wall-clock from the start of the process; the median, all in turns.
 The first step counts when the record of its intent is shown, which is after the syncs that make it durable.
 ";
 
+const PLUGINS_NOTE: &str = "\
+The component is `plugins/hostile`, written in Rust; its action does nothing when it is asked to.
+Every call of a guest gets a fresh instance, so each step is a cold one; compiling and loading come once a plugin and engine, and both include that it is asked what it is.
+The three kinds of step follow each other in one run of the engine, each 300 times; what is timed is the runner, from the right to perform the attempt to its outcome, and the median is given.
+";
+const PLUGINS_MANY_NOTE: &str = "\
+A live step is one whose guest waits: the growth of the process, divided by the steps, of which nothing was in memory before.
+The steps that are performed at once need nothing; the same plan with native steps that do nothing takes turns with it, and both are whole runs with their records.
+";
+
 /// The whole page.
 pub(super) fn render(lines: &Lines, load_before: &str) -> anyhow::Result<String> {
     let mut page = Page(String::new());
@@ -57,6 +71,7 @@ pub(super) fn render(lines: &Lines, load_before: &str) -> anyhow::Result<String>
     parked(&mut page, lines)?;
     check(&mut page, lines)?;
     start(&mut page, lines)?;
+    plugins(&mut page, lines)?;
     Ok(page.0)
 }
 
@@ -385,6 +400,83 @@ fn start(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
             digits(number(line, "ms")?),
             digits(number(line, "ratio")?),
         ]);
+    }
+    Ok(())
+}
+
+fn plugins(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Steps of plugins\n");
+    page.line("`cargo bench -p windlass-cli --bench plugins`.\n");
+    page.line(PLUGINS_NOTE);
+    page.head(&["loading", "KiB", "ms", "times cached", "aim"]);
+    let loads = of(lines, "plugin_load")?;
+    for (at, line) in loads.iter().enumerate() {
+        let ms = number(line, "ms")?;
+        page.row(&[
+            text(line, "what")?.to_owned(),
+            whole(number(line, "component_bytes")? / 1024.0),
+            digits(ms),
+            digits(number(line, "times_cached")?),
+            match at + 1 == loads.len() {
+                true => format!("{} ms", verdict(ms, CACHED_LOAD_MS_AIM)),
+                false => "none".to_owned(),
+            },
+        ]);
+    }
+    page.line("");
+    page.head(&["step", "µs", "times spawn", "aim"]);
+    for (at, line) in of(lines, "plugin_step")?.iter().enumerate() {
+        let times = number(line, "times_spawn")?;
+        page.row(&[
+            text(line, "what")?.to_owned(),
+            digits(number(line, "us")?),
+            format!("{times:.3}"),
+            match at {
+                0 => "the base".to_owned(),
+                1 => verdict(times, STEP_TIMES_SPAWN_AIM),
+                _ => "none".to_owned(),
+            },
+        ]);
+    }
+    page.line("");
+    page.line(PLUGINS_MANY_NOTE);
+    let live = of(lines, "plugin_live")?.first().context("no live steps")?;
+    let many = of(lines, "plugin_parallel")?;
+    let many = many.first().context("no parallel steps")?;
+    let cell = |field| anyhow::Ok(digits(number(many, field)?));
+    page.head(&["what", ""]);
+    let rows = [
+        (
+            format!("memory of each of {} live steps", number(live, "steps")?),
+            format!("{} KiB", digits(number(live, "bytes_per_step")? / 1024.0)),
+        ),
+        (
+            format!(
+                "{} steps, {} at once",
+                number(many, "steps")?,
+                number(many, "at_once")?
+            ),
+            format!("{} steps/s", cell("steps_per_s")?),
+        ),
+        (
+            "the same with native steps".to_owned(),
+            format!("{} steps/s", cell("native_steps_per_s")?),
+        ),
+        ("times native".to_owned(), cell("times_native")?),
+        (
+            "median of the turns".to_owned(),
+            cell("times_native_median")?,
+        ),
+        (
+            "memory of the process behind them".to_owned(),
+            format!(
+                "{:.1} MiB",
+                number(many, "resident_bytes")? / f64::from(1 << 20)
+            ),
+        ),
+    ];
+    for (name, value) in rows {
+        page.row(&[name, value]);
     }
     Ok(())
 }
