@@ -11,6 +11,7 @@
 mod audit;
 mod bench;
 mod flagship;
+mod guests;
 mod lock;
 mod messages;
 mod rds;

@@ -12,6 +12,7 @@ use rds_lab::api::{Call, Fault, On, UnderDr};
 use windlass_tests::skip::skip;
 
 use self::life::Night;
+pub(crate) use self::life::clock_library;
 use self::truth::{End, Told};
 use crate::is_full;
 use crate::report::say;

@@ -9,6 +9,7 @@ mod desk;
 mod endings;
 mod exports;
 mod fmt;
+mod guests;
 mod house;
 mod journal;
 mod language;

@@ -2,7 +2,8 @@
 
 use crate::decide::{has_turn, is_startable};
 use crate::effect::{Effect, Look};
-use crate::plan::{Reconcile, StepKind};
+use crate::id::Phase;
+use crate::plan::{Reconcile, StepKind, Verb};
 use crate::state::{Key, Live, NodePhase, RunState, Timer};
 use crate::time::Timestamp;
 
@@ -50,8 +51,22 @@ fn attempt(live: &Live, key: Key) -> Option<Effect> {
         call: call.clone(),
         deadline: *deadline,
         send_by: *send_by,
-        checkpoint: node.checkpoint.clone(),
+        checkpoint: kept(live, key, planned.verb),
     })
+}
+
+/// What the attempt kept. An action that takes back what it did itself has what it kept when
+/// it did that, until it keeps something of the taking back.
+fn kept(live: &Live, key: Key, verb: Verb) -> Option<String> {
+    let of = |key: Key| live.nodes.get(&key)?.checkpoint.clone();
+    let done = match (key.phase, verb) {
+        (Phase::Undo, Verb::Undo) => Some(Key {
+            phase: Phase::Do,
+            ..key
+        }),
+        (Phase::Undo, Verb::Run) | (Phase::Do, Verb::Run | Verb::Undo) => None,
+    };
+    of(key).or_else(|| of(done?))
 }
 
 fn look(live: &Live, key: Key) -> Option<Effect> {
@@ -67,7 +82,8 @@ fn look(live: &Live, key: Key) -> Option<Effect> {
     let (timeout, how) = match &planned.reconcile {
         Reconcile::None => return None,
         Reconcile::Native { timeout } => {
-            let (call, checkpoint) = (doubt.call.clone(), node.checkpoint.clone());
+            let call = doubt.call.clone();
+            let checkpoint = kept(live, key, planned.verb);
             (*timeout, Look::Native { call, checkpoint })
         }
         Reconcile::Read { timeout, .. } => (

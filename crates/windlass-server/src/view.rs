@@ -140,7 +140,7 @@ fn lock(state: &RunState, overlay: &Overlay) -> Option<Lock> {
 /// The status word; a run that would go on, had its owner what it lacks, waits.
 fn state_word(status: &RunStatus, lacks: &Lacks) -> &'static str {
     match status {
-        RunStatus::Running if !lacks.is_nothing() => "waiting",
+        RunStatus::Running | RunStatus::Ending if !lacks.is_nothing() => "waiting",
         RunStatus::New
         | RunStatus::Running
         | RunStatus::Waiting { .. }

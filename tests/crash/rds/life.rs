@@ -62,7 +62,7 @@ pub(super) fn plugin_is_built() -> bool {
 }
 
 /// The library that sets the clock of one process, where Debian's package `faketime` puts it.
-fn clock_library() -> Option<PathBuf> {
+pub(crate) fn clock_library() -> Option<PathBuf> {
     let places = fs::read_dir("/usr/lib").ok()?.flatten();
     let mut found = places.map(|place| place.path().join("faketime/libfaketimeMT.so.1"));
     found.find(|library| library.is_file())

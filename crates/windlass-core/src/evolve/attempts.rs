@@ -107,6 +107,7 @@ impl Fold<'_> {
 
     pub(super) fn succeed(&mut self, key: Key, outputs: &Value, attested: bool) {
         let at = self.at;
+        let takes_back = self.live.takes_back(key);
         self.live.update_node(key, |state| {
             state.phase = NodePhase::Succeeded {
                 outputs: outputs.clone(),
@@ -114,7 +115,8 @@ impl Fold<'_> {
             };
             state.ended_at = Some(at);
             state.failure = None;
-            state.checkpoint = None;
+            // What takes the step back is given what it kept.
+            state.checkpoint = state.checkpoint.take().filter(|_| takes_back);
         });
         if key.phase == Phase::Undo {
             self.undo_next(key);

@@ -37,7 +37,7 @@ use crate::event::End;
 use crate::evolve::brief;
 use crate::id::{NodeId, Phase, RunId};
 use crate::operator::{Identity, Operator};
-use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Manual, Plan, StepKind};
+use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Manual, Plan, StepKind, Verb};
 use crate::policy::Standing;
 use crate::time::Timestamp;
 use crate::types::Type;
@@ -293,6 +293,18 @@ impl Live {
             },
             StepKind::Wait { .. } | StepKind::Gate(_) => None,
         }
+    }
+
+    /// Whether the action that does this takes it back, too, where that is asked for.
+    pub(crate) fn takes_back(&self, key: Key) -> bool {
+        let undo = Key {
+            phase: Phase::Undo,
+            ..key
+        };
+        key.phase == Phase::Do
+            && self
+                .call_of(undo)
+                .is_some_and(|(call, _)| call.verb == Verb::Undo)
     }
 
     /// The outputs with null where the step declares something that may be left out, and it
