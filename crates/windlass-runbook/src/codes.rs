@@ -232,6 +232,7 @@ codes! {
     WINDOW_LEAD = "WL0883", "A step with a lead prepares no segment.";
     WINDOW_END = "WL0884", "A gate expires with an opening, and not exactly one segment is behind it.";
     WINDOW_UNBOUNDED = "WL0885", "Nobody knows how long a segment may take.";
+    WINDOW_TOO_SHORT = "WL0886", "No opening of its window is long enough for a segment.";
 
     INVARIANT_SYNTAX = "WL0900", "An invariant of a test file is no expression.";
     INVARIANT_NAME = "WL0901", "An invariant speaks of what no run has.";

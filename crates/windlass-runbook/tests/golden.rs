@@ -104,6 +104,8 @@ fn wrong_runbooks_are_refused_with_reasons() {
     }
     assert!(different.is_empty(), "{}", different.join("\n\n"));
     assert!(books.len() > 40);
+    // Found under a policy: `wrong_policies.rs`; of invariants in test files: their pages.
+    unseen.retain(|id| *id != "WL0886" && !id.starts_with("WL090"));
     // Of `http`, which the catalog of these tests lacks: the pages show them.
     unseen.retain(|id| !id.starts_with("WL063"));
     // Limits are in `hostile.rs`, what is no text has no golden, and the rules of core are

@@ -41,6 +41,47 @@ steps:
     with: {argv: [swap]}
 ";
 
+/// Open for six hours.
+const SHORT: &str = "\
+windlass_policy: 1
+people:
+  ann: {os_user: ann}
+rules:
+  ann_starts: {may: start, people: ann}
+windows:
+  off_peak:
+    open:
+      - {weekly: [sat], from: \"22:00\", to: \"04:00\"}
+";
+/// Seven hours on its longest way.
+const LONG: &str = "\
+windlass: 1
+name: example
+steps:
+  swap:
+    uses: shell
+    effect: idempotent
+    timeout: 5h
+    window: {name: off_peak, covers: see}
+    with: {argv: [swap]}
+  look:
+    uses: shell
+    effect: read
+    needs: swap
+    timeout: 2h
+    with: {argv: [look]}
+  glance:
+    uses: shell
+    effect: read
+    needs: swap
+    timeout: 1h
+    with: {argv: [glance]}
+  see:
+    uses: wait
+    needs: [look, glance]
+    with: {for: 1s}
+";
+
 /// The path when the file differs from what it should be.
 fn compare(path: &Path, checked: &Checked) -> Option<String> {
     let found = checked.render(Style::Plain) + "\n";
@@ -80,6 +121,24 @@ fn mistakes_are_told_with_reasons() {
     let bound = check_under("book.yaml", BOOK, None, &catalog, &NoFiles, Some(&strict));
     assert!(bound.plan.is_none());
     look(&folder.join("not_under_policy"), &bound);
+    let short = policy::read("short.yaml", SHORT, NOW);
+    let short = short.policy.expect("the policy is right");
+    let long = check_under("book.yaml", LONG, None, &catalog, &NoFiles, None);
+    assert!(long.plan.is_some(), "{}", long.render(Style::Plain));
+    let bound = check_under("book.yaml", LONG, None, &catalog, &NoFiles, Some(&short));
+    assert!(bound.plan.is_none());
+    look(&folder.join("fits_never"), &bound);
+    // An hour less, and it fits exactly.
+    let fitting = LONG.replace("timeout: 2h", "timeout: 1h");
+    let fits = check_under(
+        "book.yaml",
+        &fitting,
+        None,
+        &catalog,
+        &NoFiles,
+        Some(&short),
+    );
+    assert!(fits.plan.is_some(), "{}", fits.render(Style::Plain));
 
     assert!(different.is_empty(), "{}", different.join("\n\n"));
     let of_policies = CODES.iter().map(|code| code.id());

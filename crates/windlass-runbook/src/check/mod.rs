@@ -307,7 +307,7 @@ fn runbook(
     if let Some(flat) = &mut steps {
         grants::check(&world, &world.secret_hosts, &flat.steps, found);
         guards::of_databases(target.as_ref(), &mut flat.steps);
-        windows::check(&world, &flat.steps, found);
+        windows::check(&world, &flat.steps, policy, found);
     }
     let lowered = steps.as_ref().map(|flat| flat.steps.as_slice());
     let plugins = plugins::pins(&plugins, &world, &graph, lowered, found);

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 
 use windlass_core::id::StepId;
 use windlass_core::plan::{EffectClass, LEAD_MAX, Step, StepKind, Window, declared_bound};
+use windlass_core::policy::Policy;
+use windlass_core::time::Millis;
 
 use super::fields::{Fields, Found};
 use super::keys;
 use super::world::{Form, StepDraft, World};
 use crate::codes::{
     BAD_NAME, WINDOW_COVERS, WINDOW_END, WINDOW_LEAD, WINDOW_OVERLAP, WINDOW_PLACE,
-    WINDOW_UNBOUNDED,
+    WINDOW_TOO_SHORT, WINDOW_UNBOUNDED,
 };
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::node::NodeKind;
@@ -115,7 +117,7 @@ fn misplaced(draft: &StepDraft<'_>) -> Option<(&'static str, Option<&'static str
 }
 
 /// Looks at the segments of the whole run, all that is inlined among it.
-pub(super) fn check(world: &World<'_>, steps: &[Step], found: &mut Found) {
+pub(super) fn check(world: &World<'_>, steps: &[Step], policy: Option<&Policy>, found: &mut Found) {
     let is_error = |found: &Diagnostic| found.severity == Severity::Error;
     if found.iter().any(is_error) || !steps.iter().any(knows_windows) {
         return;
@@ -146,6 +148,9 @@ pub(super) fn check(world: &World<'_>, steps: &[Step], found: &mut Found) {
             }
         }
         look.unbounded(first, &members, found);
+        if let Some(policy) = policy {
+            look.too_long(first, window, &members, policy, found);
+        }
     }
     for at in 0..steps.len() {
         look.preparation(at, &owners, &firsts, found);
@@ -281,6 +286,70 @@ impl Look<'_> {
                 );
             }
         }
+    }
+
+    /// What is longer than every opening that the policy knows never begins. Lists count as
+    /// one round and waits as nothing: what is refused is too long in any case.
+    fn too_long(
+        &self,
+        first: usize,
+        window: &Window,
+        members: &[usize],
+        policy: &Policy,
+        found: &mut Found,
+    ) {
+        let Some(open) = policy.windows.get(&window.name) else {
+            return;
+        };
+        let openings = open.as_slice().iter();
+        let longest = openings.map(|opening| opening.length()).max();
+        let longest = longest.unwrap_or_default();
+        let (needed, path) = self.longest_way(first, members);
+        if open.is_empty() || needed <= longest {
+            return;
+        }
+        let message = format!(
+            "the segment of `{}` never fits into the window `{}`",
+            self.id(first),
+            window.name
+        );
+        let way: Vec<&str> = path.iter().map(|at| self.id(*at)).collect();
+        let way = way.join(" -> ");
+        found.push(
+            Diagnostic::error(WINDOW_TOO_SHORT, message)
+                .at(self.span(first), format!("may take {needed}: {way}"))
+                .help(format!(
+                    "the longest opening that the policy knows is {longest}: let the segment \
+                     cover less, or declare shorter times"
+                )),
+        );
+    }
+
+    /// The way through a segment that takes longest by what is declared.
+    fn longest_way(&self, first: usize, members: &[usize]) -> (Millis, Vec<usize>) {
+        let mut ways: BTreeMap<usize, (u64, Vec<usize>)> = BTreeMap::new();
+        let mut left: Vec<usize> = members.to_vec();
+        while !left.is_empty() {
+            let is_ready = |at: &usize| {
+                let needs = &self.steps[*at].needs;
+                let mut needs = needs.iter().filter_map(|need| self.index.get(need));
+                needs.all(|need| !left.contains(need))
+            };
+            let Some(next) = left.iter().position(is_ready) else {
+                break;
+            };
+            let at = left.remove(next);
+            let needs = self.steps[at].needs.iter();
+            let needs = needs.filter_map(|need| ways.get(self.index.get(need)?));
+            let before = needs.max_by_key(|(length, _)| *length).cloned();
+            let (length, mut way) = before.unwrap_or_default();
+            let own = declared_bound(&self.steps[at], 1).unwrap_or_default();
+            way.push(at);
+            ways.insert(at, (length.saturating_add(own.0), way));
+        }
+        let longest = ways.into_values().max_by_key(|(length, _)| *length);
+        let (length, way) = longest.unwrap_or((0, vec![first]));
+        (Millis(length), way)
     }
 
     /// A step with a lead prepares a segment behind it.
