@@ -23,6 +23,7 @@ mod policy;
 mod preflights;
 mod recordings;
 mod refusals;
+mod reviews;
 mod runbooks;
 mod signed;
 mod telling;

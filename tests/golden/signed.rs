@@ -247,7 +247,7 @@ fn an_agent_signs_and_the_owner_verifies() {
     test.call(&["approve", "RUN", "go", "--sign", "cyd.pub"]);
     test.call(&["watch", "RUN"]);
     serve.signal("TERM");
-    test.end(serve);
+    serve.finish();
     agent.kill().expect("it is ours");
     agent.wait().expect("it is ours");
     test.check();

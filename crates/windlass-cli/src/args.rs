@@ -142,6 +142,8 @@ pub(crate) enum Command {
     TakeOver(command::take_over::Args),
     Override(command::override_window::Args),
     Rescue(command::rescue::Args),
+    Reviews(command::reviews::Args),
+    Review(command::review::Args),
     Acknowledge(command::acknowledge::Args),
     Ack(command::ack::Args),
     Outbox(command::outbox::Args),

@@ -6,8 +6,8 @@ use windlass_core::id::RunId;
 use windlass_core::operator::Operator;
 use windlass_server::client::{Client, ClientError};
 use windlass_server::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
-    Reject, Resolve, Retry, Suspend, TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, CloseReview, Decline, Override, Pause,
+    Refresh, Reject, Resolve, Retry, Suspend, TakeOver,
 };
 
 /// A command of a person.
@@ -28,6 +28,7 @@ pub(crate) enum Ask {
     Override(Override),
     Suspend(Suspend),
     Acknowledge(Acknowledge),
+    CloseReview(CloseReview),
 }
 
 impl Ask {
@@ -100,6 +101,16 @@ impl Ask {
             Ask::TakeOver(TakeOver { step, reason }) => Command::TakeOver { step, by, reason },
             Ask::Override(Override { step, reason }) => Command::Override { step, by, reason },
             Ask::Suspend(Suspend { rescue, reason }) => Command::Suspend { rescue, by, reason },
+            Ask::CloseReview(CloseReview {
+                review,
+                code,
+                reason,
+            }) => Command::CloseReview {
+                review,
+                by,
+                code,
+                reason,
+            },
             Ask::Acknowledge(Acknowledge { node, reason }) => {
                 Command::Acknowledge { node, by, reason }
             }
@@ -123,6 +134,7 @@ impl Ask {
             Ask::TakeOver(ask) => client.take_over(run, &ask).await,
             Ask::Override(ask) => client.override_window(run, &ask).await,
             Ask::Suspend(ask) => client.suspend(run, &ask).await,
+            Ask::CloseReview(ask) => client.close_review(run, &ask).await,
             Ask::Acknowledge(ask) => client.acknowledge(run, &ask).await,
         }
     }
@@ -144,6 +156,7 @@ impl Ask {
             Ask::TakeOver(ask) => format!("took over the debt {}", ask.step),
             Ask::Override(ask) => format!("let {} begin, against its window or a freeze", ask.step),
             Ask::Suspend(ask) => format!("suspended until run {} has ended", ask.rescue),
+            Ask::CloseReview(ask) => format!("closed review {}", ask.review),
             Ask::Acknowledge(ask) => format!("acknowledged the contradiction of {}", ask.node),
         }
     }

@@ -123,6 +123,8 @@ async fn perform(cli: Cli) -> Result<Exit, Error> {
         Command::Decline(args) => command::decline::perform(args, &place()?).await,
         Command::Abandon(args) => command::abandon::perform(args, &place()?).await,
         Command::TakeOver(args) => command::take_over::perform(args, &place()?).await,
+        Command::Reviews(args) => command::reviews::perform(args, &place()?).await,
+        Command::Review(args) => command::review::perform(args, &place()?).await,
         Command::Override(args) => command::override_window::perform(args, &place()?).await,
         Command::Rescue(args) => command::rescue::perform(args, &place()?).await,
         Command::Acknowledge(args) => command::acknowledge::perform(args, &place()?).await,

@@ -33,6 +33,11 @@ pub enum Act<'a> {
     Override,
     /// Suspend the run that holds a target's lock.
     Rescue,
+    /// Close a review.
+    Review {
+        /// Whose act is looked at, where it is about one person's.
+        of: Option<&'a Operator>,
+    },
     /// Stop the owner, take old runs away, load a policy: what is about no run.
     Own,
 }
@@ -165,10 +170,12 @@ fn without_policy(
         .requester
         .is_some_and(|requester| requester.is_same_person(by));
     match act {
-        Act::Own | Act::Start | Act::Direct | Act::Override | Act::Rescue if is_owner => {
+        Act::Own | Act::Start | Act::Direct | Act::Override | Act::Rescue | Act::Review { .. }
+            if is_owner =>
+        {
             Ok(Rule::Owner)
         }
-        Act::Own | Act::Start | Act::Direct | Act::Override | Act::Rescue => {
+        Act::Own | Act::Start | Act::Direct | Act::Override | Act::Rescue | Act::Review { .. } => {
             Err("only the owner of the state directory may do this")
         }
         Act::Perform {
@@ -236,6 +243,11 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn judge(&self, person: &PersonName, is_requester: bool) -> Result<Rule, String> {
         let wanted = Wanted::of(self.act);
+        if let Act::Review { of: Some(of) } = self.act
+            && self.standing.person_of(of) == Some(person)
+        {
+            return Err(format!("what {person} did is reviewed by somebody else"));
+        }
         if is_requester && wanted.not_requester {
             return Err("the person who started the run is excluded (not_requester)".to_owned());
         }
@@ -376,6 +388,7 @@ impl<'a> Wanted<'a> {
             Act::Direct | Act::Own => plain(Deed::Direct, false),
             Act::Override => plain(Deed::Override, true),
             Act::Rescue => plain(Deed::Rescue, true),
+            Act::Review { .. } => plain(Deed::Review, false),
             Act::Perform { not_requester } => Self {
                 not_requester,
                 ..plain(Deed::Perform, false)

@@ -10,6 +10,7 @@ use crate::outcome::{Answer, Effected, Outcome};
 use crate::plan::{Digest, IndexedPlan};
 use crate::policy::Standing;
 use crate::refusal::Refusal;
+use crate::review::ClosureCode;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -196,6 +197,13 @@ pub enum Command {
         rescue: RunId,
         /// Higher than that of the rescue.
         fence: u64,
+    },
+    /// A person has looked at what was to be looked at; also in a run that has ended.
+    CloseReview {
+        review: u32,
+        by: Operator,
+        code: ClosureCode,
+        reason: String,
     },
     /// A person has seen that a resolution was contradicted.
     Acknowledge {

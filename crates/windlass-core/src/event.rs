@@ -16,6 +16,7 @@ use crate::outcome::{Answer, Effected, Failure, LogRef, Resolution, Witness};
 use crate::plan::{Digest, Input, Plan, Relied};
 use crate::policy::{Freeze, Standing};
 use crate::refusal::Refusal;
+use crate::review::ClosureCode;
 use crate::span::Span;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -93,6 +94,16 @@ pub enum Event {
     RunEnded {
         end: End,
         reason: String,
+    },
+
+    /// A person has looked at what was to be looked at; it may come after the end.
+    ReviewClosed {
+        /// From 1, in the order in which the run gave cause.
+        review: u32,
+        by: Operator,
+        code: ClosureCode,
+        reason: String,
+        rule: String,
     },
 
     /// What the run changes has its name; it never changes in the run.
@@ -572,6 +583,7 @@ impl Event {
                 ..
             }
             | Event::ContradictionAcknowledged { by, .. }
+            | Event::ReviewClosed { by, .. }
             | Event::RetryOrdered { by, .. }
             | Event::NodeAttested { by, .. }
             | Event::UndoAbandoned { by, .. }
@@ -644,6 +656,7 @@ impl Event {
             Event::RunAbandoned { .. } => "run_abandoned",
             Event::RunEndingBegan { .. } => "run_ending_began",
             Event::RunEnded { .. } => "run_ended",
+            Event::ReviewClosed { .. } => "review_closed",
             Event::TargetResolved { .. } => "target_resolved",
             Event::LockRequested { .. } => "lock_requested",
             Event::LockAcquired { .. } => "lock_acquired",

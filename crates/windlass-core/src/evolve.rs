@@ -10,6 +10,7 @@ mod ending;
 mod gates;
 mod lock;
 mod policy;
+mod reviews;
 mod windows;
 
 use std::sync::Arc;
@@ -112,8 +113,13 @@ pub fn evolve(state: &mut RunState, event: &Event, at: Timestamp) -> Result<(), 
         .live
         .as_mut()
         .ok_or(IllegalEvent::NotStarted { event: kind })?;
-    // A late outcome may still contradict what was recorded of an ended run.
-    if live.ended.is_some() && !matches!(event, Event::ResolutionContradicted { .. }) {
+    // A late outcome may still contradict what was recorded of an ended run, and people look
+    // at runs when they are over.
+    let comes_late = matches!(
+        event,
+        Event::ResolutionContradicted { .. } | Event::ReviewClosed { .. }
+    );
+    if live.ended.is_some() && !comes_late {
         return Err(IllegalEvent::TooLate {
             event: kind,
             what: "ended",
@@ -123,7 +129,10 @@ pub fn evolve(state: &mut RunState, event: &Event, at: Timestamp) -> Result<(), 
     if event.operator().is_some() {
         live.operator_acts += 1;
     }
-    Fold { live, kind, at }.apply(event)
+    let mut fold = Fold { live, kind, at };
+    fold.apply(event)?;
+    fold.review(event);
+    Ok(())
 }
 
 /// A run's state right after its first event, but for what that event says.
@@ -178,6 +187,7 @@ fn fresh(plan: Arc<IndexedPlan>, at: Timestamp) -> Live {
         target: None,
         lock: Lock::None,
         windows: Windows::default(),
+        reviews: VectorSync::new_sync(),
         operator_acts: 0,
         paused: None,
         suspended: None,
@@ -279,6 +289,13 @@ impl Fold<'_> {
                 self.of_run(due && paid, "not at this end")?;
                 self.end(*end);
             }
+            Event::ReviewClosed {
+                review,
+                by,
+                code,
+                reason,
+                ..
+            } => self.close_review(*review, by, *code, reason)?,
             Event::TargetResolved { target } => self.resolve_target(target)?,
             Event::LockRequested { target } => self.request_lock(target)?,
             Event::LockAcquired {

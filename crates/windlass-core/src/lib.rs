@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod rehearsal;
 pub mod rejection;
 pub mod request_pattern;
+pub mod review;
 pub mod span;
 pub mod state;
 pub mod statement;

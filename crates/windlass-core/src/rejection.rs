@@ -102,6 +102,10 @@ pub enum Rejection {
         window: WindowName,
         has_policy: bool,
     },
+    #[error("the run has no review {review}")]
+    UnknownReview { review: u32 },
+    #[error("review {review} was closed by {by} already")]
+    ReviewIsClosed { review: u32, by: Operator },
     #[error("the data is larger than {max} bytes")]
     TooLarge { max: usize },
     #[error("{node} declares its outputs, and {why}")]
@@ -152,6 +156,8 @@ impl Rejection {
             Rejection::NoDebt { .. } => "no_debt",
             Rejection::NotDeferred { .. } => "not_deferred",
             Rejection::NoWindow { .. } => "no_window",
+            Rejection::UnknownReview { .. } => "unknown_review",
+            Rejection::ReviewIsClosed { .. } => "review_is_closed",
             Rejection::TooLarge { .. } => "too_large",
             Rejection::WrongOutputs { .. } => "wrong_outputs",
             Rejection::ManualExpired { .. } => "manual_expired",

@@ -69,16 +69,18 @@ enum Kind {
     Direct,
     Override,
     Rescue,
+    Review,
     Own,
     Perform { not_requester: bool },
     Decide { not_requester: bool, grouped: bool },
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Start,
     Kind::Direct,
     Kind::Override,
     Kind::Rescue,
+    Kind::Review,
     Kind::Own,
     Kind::Perform {
         not_requester: false,
@@ -225,6 +227,7 @@ fn standing(row: Row) -> Standing {
         Kind::Direct | Kind::Own => Deed::Direct,
         Kind::Override => Deed::Override,
         Kind::Rescue => Deed::Rescue,
+        Kind::Review => Deed::Review,
         Kind::Perform { .. } => Deed::Perform,
         Kind::Decide { .. } => Deed::Approve,
     };
@@ -320,6 +323,7 @@ fn every_combination_is_what_the_model_says() {
                             Kind::Direct => Act::Direct,
                             Kind::Override => Act::Override,
                             Kind::Rescue => Act::Rescue,
+                            Kind::Review => Act::Review { of: None },
                             Kind::Own => Act::Own,
                             Kind::Perform { not_requester } => Act::Perform { not_requester },
                             Kind::Decide {
@@ -355,7 +359,7 @@ fn every_combination_is_what_the_model_says() {
             }
         }
     }
-    assert_eq!(rows, 11 * 6 * 5 * 7 * 2);
+    assert_eq!(rows, 12 * 6 * 5 * 7 * 2);
     // A model that denied everything would agree with a function that does.
     assert!(granted > 400, "{granted}");
 }

@@ -373,6 +373,7 @@ fn is_for_operators(command: &Command) -> bool {
         | Command::TakeOver { .. }
         | Command::Override { .. }
         | Command::Suspend { .. }
+        | Command::CloseReview { .. }
         | Command::Acknowledge { .. } => true,
         Command::Start { .. }
         | Command::Govern { .. }

@@ -15,8 +15,8 @@ pub use events::Events;
 
 use crate::wire::{
     API_VERSION, Abandon, Accepted, Ack, Acked, Acknowledge, Approve, Attest, BringSecrets, Cancel,
-    Compact, Decline, OutboxDone, OutboxList, OutboxOrder, Override, OwnerView, Pause, Prune,
-    Pruned, Refresh, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown,
+    CloseReview, Compact, Decline, OutboxDone, OutboxList, OutboxOrder, Override, OwnerView, Pause,
+    Prune, Pruned, Refresh, Reject, Resolve, Resume, Retry, RunFilter, RunList, RunView, Shutdown,
     ShutdownAnswer, SpaceGiven, StartRun, Started, Suspend, TakeOver,
 };
 
@@ -165,6 +165,15 @@ impl Client {
     /// Gives up a run that waits after an irreversible step, or an undo that failed.
     pub async fn abandon(&self, run: &RunId, ask: &Abandon) -> Result<Accepted, ClientError> {
         self.command(run, "abandon", ask).await
+    }
+
+    /// Closes a review.
+    pub async fn close_review(
+        &self,
+        run: &RunId,
+        ask: &CloseReview,
+    ) -> Result<Accepted, ClientError> {
+        self.command(run, "close-review", ask).await
     }
 
     /// Lets another run change the target in the place of one.

@@ -137,6 +137,11 @@ fn answer_to(rejection: &Rejection) -> (StatusCode, Option<&'static str>) {
             Some("name a window of the policy, or let the policy have one of this name"),
         ),
         Rejection::NoDebt { .. } => (StatusCode::CONFLICT, None),
+        Rejection::UnknownReview { .. } => (
+            StatusCode::NOT_FOUND,
+            Some("`windlass reviews --all` lists them"),
+        ),
+        Rejection::ReviewIsClosed { .. } => (StatusCode::CONFLICT, None),
         Rejection::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, None),
         Rejection::WrongOutputs { .. } => (
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -17,8 +17,8 @@ use crate::limits::REQUEST_TIME_MAX;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Acknowledge, Attest, Cancel, Decline, Override, Pause, Refresh, Reject, Resolve,
-    Resume, Retry, Suspend, TakeOver,
+    Abandon, Acknowledge, Attest, Cancel, CloseReview, Decline, Override, Pause, Refresh, Reject,
+    Resolve, Resume, Retry, Suspend, TakeOver,
 };
 
 /// One route.
@@ -86,6 +86,7 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/runs/{run}/take-over", Access::Direct, |m| on(m, command::carry_out::<TakeOver>)),
     post("/v1/runs/{run}/override", Access::Judged, |m| on(m, command::carry_out::<Override>)),
     post("/v1/runs/{run}/suspend", Access::Judged, |m| on(m, command::carry_out::<Suspend>)),
+    post("/v1/runs/{run}/close-review", Access::Judged, |m| on(m, command::carry_out::<CloseReview>)),
     post("/v1/runs/{run}/acknowledge", Access::Direct, |m| on(m, command::carry_out::<Acknowledge>)),
     post("/v1/runs/{run}/secrets", Access::Direct, |m| on(m, secrets::bring)),
     post("/v1/runs/{run}/ack", Access::Direct, |m| on(m, outbox::acknowledge)),

@@ -12,11 +12,12 @@ mod words;
 
 use windlass_core::id::RunId;
 use windlass_core::operator::{Identity, Operator};
+use windlass_core::review;
 use windlass_core::state::{Lock as LockState, RunState, RunStatus};
 use windlass_core::time::Timestamp;
 use windlass_engine::{Lacks, ProgressLine, Snapshot};
 
-use crate::wire::{Debt, Deferred, Lock, Person, RunView};
+use crate::wire::{Debt, Deferred, Lock, Person, Review, ReviewClosed, RunView};
 
 pub use house::{pruned, space_given};
 pub use list::{list_of, query, summary, waits_for_a_person};
@@ -73,6 +74,7 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
                 why: look.deferred.why.to_string(),
             })
             .collect(),
+        reviews: reviews(state),
         wakes_at_ms: ms(state.next_wake()),
         needs: needs::needs(state, &status, overlay, &shown.by_hand),
         steps: shown.steps,
@@ -106,6 +108,25 @@ pub fn view(state: &RunState, overlay: &Overlay) -> RunView {
         stop: stop::stop(state),
         unsent: Vec::new(),
     }
+}
+
+fn reviews(state: &RunState) -> Vec<Review> {
+    let owner = state.plan().map(|plan| plan.owner.clone());
+    let review = |review: &review::Review| Review {
+        number: review.number,
+        cause: review.cause.code().to_owned(),
+        text: review.cause.to_string(),
+        owner: owner.clone().unwrap_or_default(),
+        opened_at_ms: review.opened_at.0,
+        due_at_ms: review.due_at.0,
+        closed: review.closed.as_ref().map(|closed| ReviewClosed {
+            by: closed.by.to_string(),
+            at_ms: closed.at.0,
+            code: closed.code,
+            reason: closed.reason.clone(),
+        }),
+    };
+    state.reviews().map(review).collect()
 }
 
 /// How a live run stands to the lock of its target.

@@ -15,8 +15,8 @@ mod start;
 mod stream;
 
 pub use command::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
-    Reject, Resolve, Resume, Retry, Statement, Suspend, TakeOver, Verdict,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, CloseReview, Decline, Override, Pause,
+    Refresh, Reject, Resolve, Resume, Retry, Statement, Suspend, TakeOver, Verdict,
 };
 pub use error::ErrorBody;
 pub use node_name::NodeName;
@@ -25,7 +25,8 @@ pub use owner::{OwnerView, Shutdown, ShutdownAnswer};
 pub use prune::{Compact, Kept, Prune, Pruned, PrunedRun, SpaceGiven};
 pub use run::{
     AskedValue, ByHand, Debt, Deferred, Doubt, Fact, Gate, Given, Item, Labels, Lock, Need, Person,
-    Place, RunFilter, RunList, RunState, RunSummary, RunView, Step, Stop, StopCode,
+    Place, Review, ReviewClosed, RunFilter, RunList, RunState, RunSummary, RunView, Step, Stop,
+    StopCode,
 };
 pub use secret::SecretText;
 pub use start::{BringSecrets, StartRun, Started};

@@ -35,6 +35,8 @@ pub(crate) mod rescue;
 pub(crate) mod resolve;
 pub(crate) mod resume;
 pub(crate) mod retry;
+pub(crate) mod review;
+pub(crate) mod reviews;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;

@@ -96,6 +96,19 @@ pub(crate) fn note(event: &Event, at: Timestamp, loops: &Loops) -> Option<Note> 
                 format!("ending as {}{undo}: {reason}", end.as_str()),
             )
         }
+        Event::ReviewClosed {
+            review,
+            by,
+            code,
+            reason,
+            ..
+        } => lasting(
+            "review",
+            format!(
+                "review {review} closed as {} by {by}: {reason}",
+                code.as_str()
+            ),
+        ),
         // The caller prints the end, with the code that follows from it.
         Event::RunEnded { .. } => None,
 

@@ -23,4 +23,4 @@ pub(crate) use plan_difference::plan_difference;
 pub(crate) use plan_page::plan_page;
 pub(crate) use preflight_page::preflight_page;
 pub(crate) use run_list::run_list;
-pub(crate) use run_page::{ending, lock_awaited, owes, run_page};
+pub(crate) use run_page::{ending, lock_awaited, owes, review_line, run_page};

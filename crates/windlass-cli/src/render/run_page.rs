@@ -1,7 +1,7 @@
 //! One run in full: what `show` prints.
 
 use windlass_core::time::Timestamp;
-use windlass_server::wire::{Doubt, Item, RunView, Step};
+use windlass_server::wire::{Doubt, Item, Review, RunView, Step};
 
 use super::{Paint, by_hand, commands, gate, need, told_by_need};
 use crate::{text, time};
@@ -35,6 +35,21 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
         lines.push(String::new());
         lines.extend(doubt_lines(&doubt.node.to_string(), doubt, now, paint));
     }
+    if !run.reviews.is_empty() {
+        lines.push(String::new());
+        lines.push("reviews".to_owned());
+        for review in &run.reviews {
+            let line = review_line(review, now);
+            lines.extend(paint.hanging("  ", "    ", &line));
+            if review.closed.is_none() {
+                let close = format!(
+                    "windlass review close {} {} --code CODE --reason '...'",
+                    run.run, review.number
+                );
+                lines.extend(commands(&[close]));
+            }
+        }
+    }
     if !run.unsent.is_empty() {
         lines.push(String::new());
         lines.push("messages".to_owned());
@@ -45,6 +60,40 @@ pub(crate) fn run_page(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<Stri
         lines.extend(need(wanted, paint));
     }
     lines
+}
+
+/// `2 overrun: change ran past its opening; team-a looks by 2026-11-25 01:42`.
+pub(crate) fn review_line(review: &Review, now: Timestamp) -> String {
+    let Review {
+        number,
+        cause,
+        text,
+        owner,
+        ..
+    } = review;
+    let due = Timestamp(review.due_at_ms);
+    let owner = match owner.as_str() {
+        "" => "somebody",
+        owner => owner,
+    };
+    match &review.closed {
+        Some(closed) => format!(
+            "{number} {cause}: {text}; closed as {} by {}: {}",
+            closed.code.as_str(),
+            closed.by,
+            closed.reason
+        ),
+        None if due < now => {
+            format!(
+                "{number} {cause}: {text}; LATE: {owner} was to look by {}",
+                time::full(due)
+            )
+        }
+        None => format!(
+            "{number} {cause}: {text}; {owner} looks by {}",
+            time::full(due)
+        ),
+    }
 }
 
 fn head(run: &RunView, now: Timestamp, paint: &Paint) -> Vec<String> {

@@ -10,6 +10,7 @@ mod manual;
 mod operator;
 mod outcome;
 mod policy;
+mod reviews;
 mod start;
 mod told;
 mod windows;
@@ -134,6 +135,12 @@ impl Decider {
                 asked_at,
                 outcome,
             } => self.fetched(gate, attempt, fact, asked_at, outcome),
+            Command::CloseReview {
+                review,
+                by,
+                code,
+                reason,
+            } => self.close_review(review, by, code, reason),
             Command::OrphanFound(orphan) => self.orphan_found(orphan),
             Command::OrphanEnded(orphan) => self.orphan_ended(orphan),
             Command::LockGranted { fence, instead_of } => {

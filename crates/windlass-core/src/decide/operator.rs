@@ -110,6 +110,7 @@ impl Decider {
             | Command::Reconciled { .. }
             | Command::Observed { .. }
             | Command::Fetched { .. }
+            | Command::CloseReview { .. }
             | Command::OrphanFound(_)
             | Command::OrphanEnded(_)
             | Command::LockGranted { .. }

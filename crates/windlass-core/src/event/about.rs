@@ -63,6 +63,7 @@ impl Event {
             | Event::RunAbandoned { .. }
             | Event::RunEndingBegan { .. }
             | Event::RunEnded { .. }
+            | Event::ReviewClosed { .. }
             | Event::TargetResolved { .. }
             | Event::LockRequested { .. }
             | Event::LockAcquired { .. }

@@ -25,16 +25,19 @@ pub enum Deed {
     Override,
     /// Suspend the run that holds a target's lock.
     Rescue,
+    /// Close reviews.
+    Review,
 }
 
 impl Deed {
-    pub const ALL: [Deed; 6] = [
+    pub const ALL: [Deed; 7] = [
         Deed::Start,
         Deed::Approve,
         Deed::Direct,
         Deed::Perform,
         Deed::Override,
         Deed::Rescue,
+        Deed::Review,
     ];
 
     /// As policy files and records write it.
@@ -46,6 +49,7 @@ impl Deed {
             Deed::Perform => "perform",
             Deed::Override => "override",
             Deed::Rescue => "rescue",
+            Deed::Review => "review",
         }
     }
 }

@@ -111,6 +111,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "run_abandoned",
     "run_ending_began",
     "run_ended",
+    "review_closed",
     "target_resolved",
     "lock_requested",
     "lock_acquired",

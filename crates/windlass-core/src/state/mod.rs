@@ -39,6 +39,7 @@ use crate::id::{NodeId, Phase, RunId};
 use crate::operator::{Identity, Operator};
 use crate::plan::{Call, Digest, EffectClass, IndexedPlan, Manual, Plan, StepKind, Verb};
 use crate::policy::Standing;
+use crate::review::Review;
 use crate::time::Timestamp;
 use crate::types::Type;
 use crate::value::Value;
@@ -154,6 +155,8 @@ pub(crate) struct Live {
     pub(crate) target: Option<String>,
     pub(crate) lock: Lock,
     pub(crate) windows: Windows,
+    /// What is to be looked at afterwards, in the order in which there was cause.
+    pub(crate) reviews: VectorSync<Review>,
 
     /// How many commands of people have had their way since the start.
     pub(crate) operator_acts: u64,

@@ -5,6 +5,7 @@ use crate::id::{NodeId, Phase, StepId};
 use crate::operator::Operator;
 use crate::plan::{Call, EffectClass, Step};
 use crate::policy::Standing;
+use crate::review::Review;
 use crate::time::Timestamp;
 
 /// One step with its state and its nodes.
@@ -68,6 +69,11 @@ impl RunState {
             let state = live.key_of(node).and_then(|key| live.nodes.get(&key));
             state.map_or(0, |state| state.attempt)
         })
+    }
+
+    /// What is to be looked at afterwards, or was.
+    pub fn reviews(&self) -> impl Iterator<Item = &Review> {
+        self.live.iter().flat_map(|live| &live.reviews)
     }
 
     /// The gates that are open.

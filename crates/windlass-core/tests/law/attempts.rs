@@ -111,6 +111,7 @@ impl History {
             }
             Event::RunTimedOut {} => self.timed_out = true,
             Event::RunAbandoned { .. } => self.abandoned = true,
+            Event::ReviewClosed { .. } => {}
             Event::RunEndingBegan { undo, .. } => self.ending = Some(*undo),
             Event::TargetResolved { target } => self.target = Some(target.clone()),
             Event::LockRequested { .. } => self.lock = Lock::Requested,

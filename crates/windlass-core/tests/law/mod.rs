@@ -36,6 +36,7 @@ pub(crate) fn subject(event: &Event) -> Subject<'_> {
         | Event::RunAbandoned { .. }
         | Event::RunEndingBegan { .. }
         | Event::RunEnded { .. }
+        | Event::ReviewClosed { .. }
         | Event::TargetResolved { .. }
         | Event::LockRequested { .. }
         | Event::LockAcquired { .. }

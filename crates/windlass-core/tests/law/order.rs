@@ -17,7 +17,11 @@ pub(crate) fn judge(plan: &Plan, h: &History, event: &Event, at: Timestamp) -> R
             .ok_or("something before the start".to_owned());
     }
     // The one fact that may come too late to matter, and must not be lost.
-    if h.ended && !matches!(event, Event::ResolutionContradicted { .. }) {
+    let comes_late = matches!(
+        event,
+        Event::ResolutionContradicted { .. } | Event::ReviewClosed { .. }
+    );
+    if h.ended && !comes_late {
         return Err(format!("{} after the end", event.kind()));
     }
     match event {

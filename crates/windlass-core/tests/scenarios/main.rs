@@ -37,5 +37,5 @@ fn the_events_keep_their_json() {
 fn every_rejection_comes_about() {
     let report = suite::report();
     println!("{:?}", report.rejections);
-    assert_eq!(report.rejections.len(), 36, "{:?}", report.rejections);
+    assert_eq!(report.rejections.len(), 38, "{:?}", report.rejections);
 }

@@ -16,7 +16,7 @@ const RUN: [&str; 9] = [
     "failed",
     "cancelled",
 ];
-const RUN_EVENTS: [&str; 15] = [
+const RUN_EVENTS: [&str; 16] = [
     "run_started",
     "policy_changed",
     "run_paused",
@@ -28,6 +28,7 @@ const RUN_EVENTS: [&str; 15] = [
     "run_abandoned",
     "run_ending_began",
     "run_ended",
+    "review_closed",
     "target_resolved",
     "lock_requested",
     "lock_acquired",
@@ -145,6 +146,20 @@ const LEGAL: &[(&str, &str, &[&str])] = &[
         &["running", "waiting", "needs_operator", "paused"],
     ),
     ("run", "run_ended", &["ending", "needs_operator", "paused"]),
+    (
+        "run",
+        "review_closed",
+        &[
+            "running",
+            "waiting",
+            "paused",
+            "needs_operator",
+            "ending",
+            "succeeded",
+            "failed",
+            "cancelled",
+        ],
+    ),
     ("run", "target_resolved", LIVE),
     ("run", "lock_requested", LIVE),
     ("run", "lock_acquired", LIVE),
@@ -252,6 +267,12 @@ const REASONS: &[(&str, &str, &[&str], &str)] = &[
         "run_ended",
         &["needs_operator", "paused"],
         "an end with a need or in a pause is held by decide, not by the fold",
+    ),
+    (
+        "run",
+        "review_closed",
+        &["waiting", "paused", "ending", "cancelled"],
+        "whether a review is closed is no matter of where the run stands",
     ),
     (
         "run",

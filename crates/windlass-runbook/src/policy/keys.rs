@@ -331,7 +331,7 @@ pub(crate) static RULE: Keys = keys(
         must(
             "may",
             Shape::TextOrTexts,
-            "What they may: start, approve, direct, perform, override, rescue.",
+            "What they may: start, approve, direct, perform, override, rescue, review.",
             "[start, direct]",
         ),
         PEOPLE,

@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::wire::{
-    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, Decline, Override, Pause, Refresh,
-    Reject, Resolve, Resume, Retry, Suspend, TakeOver,
+    Abandon, Accepted, Acknowledge, Approve, Attest, Cancel, CloseReview, Decline, Override, Pause,
+    Refresh, Reject, Resolve, Resume, Retry, Suspend, TakeOver,
 };
 
 /// A request that is one command.
@@ -285,6 +285,21 @@ impl Directive for Suspend {
         Command::Suspend {
             rescue: self.rescue,
             by,
+            reason: self.reason,
+        }
+    }
+}
+
+impl Ask for CloseReview {}
+
+impl Directive for CloseReview {
+    const WORD: &'static str = "close-review";
+
+    fn into_command(self, by: Operator) -> Command {
+        Command::CloseReview {
+            review: self.review,
+            by,
+            code: self.code,
             reason: self.reason,
         }
     }

@@ -48,6 +48,16 @@ pub fn decision(event: &Event, named: &dyn Fn(&NodeId) -> String) -> Option<Stri
             let undo = if *undo { " with undo" } else { "" };
             format!("{by} cancelled it{undo}{}", because(reason))
         }
+        Event::ReviewClosed {
+            review,
+            by,
+            code,
+            reason,
+            ..
+        } => {
+            let code = code.as_str();
+            format!("{by} closed review {review} as {code}{}", because(reason))
+        }
         Event::RunAbandoned { by, reason } => format!("{by} gave it up{}", because(reason)),
         Event::DoubtResolved {
             node,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use windlass_core::id::{NodeId, RunId, StepId};
 use windlass_core::outcome::Effected;
 use windlass_core::plan::Digest;
+use windlass_core::review::ClosureCode;
 use windlass_core::value::Value;
 
 use super::node_text;
@@ -181,6 +182,16 @@ pub struct Override {
 #[serde(deny_unknown_fields)]
 pub struct Suspend {
     pub rescue: RunId,
+    pub reason: String,
+}
+
+/// `POST /v1/runs/{run}/close-review`: somebody has looked at what was to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseReview {
+    /// Its number in the run.
+    pub review: u32,
+    pub code: ClosureCode,
     pub reason: String,
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use windlass_core::id::{GroupName, NodeId, RunId, SecretName, StepId};
 use windlass_core::plan::{Digest, SecretSource, Unit, shown};
 use windlass_core::refusal::Refusal;
+use windlass_core::review::ClosureCode;
 use windlass_core::types::Type;
 use windlass_core::value::Value;
 use windlass_engine::outbox::Unsent;
@@ -137,6 +138,9 @@ pub struct RunView {
     pub deferred: Vec<Deferred>,
     /// When it goes on by itself, if time alone makes it.
     pub wakes_at_ms: Option<i64>,
+    /// What is to be looked at afterwards, or was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<Review>,
     /// Everything that only a person can settle, each with what to type.
     pub needs: Vec<Need>,
     /// In the author's order.
@@ -262,6 +266,33 @@ pub struct Lock {
     /// The run that holds it too, and stands aside until this one has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<RunId>,
+}
+
+/// That somebody looks at what went otherwise than planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// From 1, in the order in which the run gave cause.
+    pub number: u32,
+    /// `failure`, `doubt`, `contradiction`, `overrun`, `break_glass` or `taken_over`.
+    pub cause: String,
+    /// What happened, in words.
+    pub text: String,
+    /// Who owns the runbook, and so the review.
+    pub owner: String,
+    pub opened_at_ms: i64,
+    pub due_at_ms: i64,
+    /// Who has looked; nobody yet when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ReviewClosed>,
+}
+
+/// That somebody has looked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewClosed {
+    pub by: String,
+    pub at_ms: i64,
+    pub code: ClosureCode,
+    pub reason: String,
 }
 
 /// A step that waits for a window or for the end of a freeze.

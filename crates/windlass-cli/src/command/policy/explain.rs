@@ -142,7 +142,7 @@ struct Asked<'a> {
     at: Timestamp,
 }
 
-const DEEDS: [(Deed, Act<'static>); 5] = [
+const DEEDS: [(Deed, Act<'static>); 6] = [
     (Deed::Start, Act::Start),
     (Deed::Direct, Act::Direct),
     (
@@ -153,6 +153,7 @@ const DEEDS: [(Deed, Act<'static>); 5] = [
     ),
     (Deed::Override, Act::Override),
     (Deed::Rescue, Act::Rescue),
+    (Deed::Review, Act::Review { of: None }),
 ];
 
 impl Asked<'_> {

@@ -12,6 +12,7 @@ use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::outcome::{Answer, Effected, Failure, Outcome};
 use windlass_core::plan::{Digest, IndexedPlan};
 use windlass_core::refusal::{REFUSAL_TEXT_BYTES_MAX, Refusal, RefusedBy};
+use windlass_core::review::ClosureCode;
 use windlass_core::state::RunState;
 use windlass_core::time::Timestamp;
 use windlass_core::value::Value;
@@ -371,6 +372,19 @@ impl Reader<'_> {
             "override" => {
                 let (reason, step) = (self.reason(), self.step());
                 Command::Override { step, by, reason }
+            }
+            // `review 1 mended`
+            "review" => {
+                let reason = self.reason();
+                let review = self.next().parse().expect("a number");
+                let word = self.next();
+                let mut codes = ClosureCode::ALL.into_iter();
+                Command::CloseReview {
+                    review,
+                    by,
+                    code: codes.find(|code| code.as_str() == word).expect("a code"),
+                    reason,
+                }
             }
             "acknowledge" => {
                 let (reason, node) = (self.reason(), self.node_word());

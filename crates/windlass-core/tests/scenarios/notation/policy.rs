@@ -35,6 +35,16 @@ pub(crate) fn named(name: &str) -> Box<Standing> {
                 rule.from = (rule.name.as_str() == "decides").then(|| seconds("50"));
             }
         }
+        // bob breaks the glass, and he and cyd review what was done.
+        "glass" => {
+            windowed("windowed", &mut standing);
+            standing.rules.push(Permission {
+                name: "looks".parse().expect("a rule's name"),
+                may: BTreeSet::from([Deed::Review]),
+                people: BTreeSet::from([self::name("bob"), self::name("cyd")]),
+                ..standing.rules[1].clone()
+            });
+        }
         // bob is called rob, and comes in as another user of the host too.
         "renamed" => {
             let mut rob = standing

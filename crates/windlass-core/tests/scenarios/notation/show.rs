@@ -92,6 +92,9 @@ pub(crate) fn event(event: &Event) -> String {
             let undo = if *undo { ", undo" } else { "" };
             format!("ENDING {}{undo}: {reason}", end.as_str())
         }
+        Event::ReviewClosed {
+            review, by, code, ..
+        } => format!("review {review} closed as {} by {}", code.as_str(), by.name),
         Event::RunEnded { end, reason } => format!("END {}: {reason}", end.as_str()),
         Event::TargetResolved { target } => format!("target {target}"),
         Event::LockRequested { target } => format!("lock of {target} requested"),
