@@ -246,6 +246,7 @@ fn an_agent_signs_and_the_owner_verifies() {
     test.call(&["approve", "RUN", "go", "--sign", "bob.pub"]);
     test.call(&["approve", "RUN", "go", "--sign", "cyd.pub"]);
     test.call(&["watch", "RUN"]);
+    // Which of its lines it comes to is a matter of time.
     serve.signal("TERM");
     serve.finish();
     agent.kill().expect("it is ours");
