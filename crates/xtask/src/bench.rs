@@ -85,6 +85,12 @@ const BENCHES: &[Bench] = &[
         ],
         on_disk: true,
     },
+    Bench {
+        package: "windlass-cli",
+        name: "rehearse",
+        lines: &["rehearse"],
+        on_disk: false,
+    },
 ];
 
 /// One printed line: its fields by name.
@@ -95,7 +101,7 @@ pub(crate) type Lines = BTreeMap<String, Vec<Line>>;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let load_before = page::load();
-    // One of them measures a plugin.
+    // Some of them take a plugin.
     crate::plugins::ensure()?;
     let mut lines = Lines::new();
     for bench in BENCHES {

@@ -15,6 +15,8 @@ const CHECK_TIMES_YAML_AIM: f64 = 1.5;
 const STEP_TIMES_SPAWN_AIM: f64 = 0.2;
 /// How long a plugin that was compiled may take to load.
 const CACHED_LOAD_MS_AIM: f64 = 10.0;
+/// How long it may take to go through every run of a flagship.
+const REHEARSE_MS_AIM: f64 = 10_000.0;
 /// What still counts as flat, from 100 steps to 10,000.
 const FLAT_AIM: f64 = 1.2;
 
@@ -48,6 +50,11 @@ Wall-clock from the start of the process; the median, all in turns.
 The first step counts when the record of its intent is shown, which is after the syncs that make it durable.
 ";
 
+const REHEARSE_NOTE: &str = "\
+`windlass rehearse` goes through every state that there is; `windlass check` reads, checks and plans the same file, and both take turns.
+Wall-clock of the whole process, the median of 5; a rehearsal uses one core.
+";
+
 const PLUGINS_NOTE: &str = "\
 The component is `plugins/hostile`, written in Rust; its action does nothing when it is asked to.
 Every call of a guest gets a fresh instance, so each step is a cold one; compiling and loading come once a plugin and engine, and both include that it is asked what it is.
@@ -71,6 +78,7 @@ pub(super) fn render(lines: &Lines, load_before: &str) -> anyhow::Result<String>
     parked(&mut page, lines)?;
     check(&mut page, lines)?;
     start(&mut page, lines)?;
+    rehearse(&mut page, lines)?;
     plugins(&mut page, lines)?;
     Ok(page.0)
 }
@@ -399,6 +407,32 @@ fn start(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
             text(line, "what")?.to_owned(),
             digits(number(line, "ms")?),
             digits(number(line, "ratio")?),
+        ]);
+    }
+    Ok(())
+}
+
+fn rehearse(page: &mut Page, lines: &Lines) -> anyhow::Result<()> {
+    page.line("\n## Every run of the flagships\n");
+    page.line("`cargo bench -p windlass-cli --bench rehearse`.\n");
+    page.line(REHEARSE_NOTE);
+    page.head(&[
+        "runbook",
+        "states",
+        "rehearse, ms",
+        "check, ms",
+        "times check",
+        "aim, ms",
+    ]);
+    for line in of(lines, "rehearse")? {
+        let ms = number(line, "ms")?;
+        page.row(&[
+            format!("`{}`", text(line, "runbook")?),
+            whole(number(line, "states")?),
+            whole(ms),
+            digits(number(line, "check_ms")?),
+            whole(number(line, "ratio")?),
+            verdict(ms, REHEARSE_MS_AIM),
         ]);
     }
     Ok(())
