@@ -145,7 +145,7 @@ fn an_upgrade_without_a_policy_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = std::process::Command::new(windlass());
     run.args(["--allow-volatile-state", "--state-dir"])
-        .arg(folder.path())
+        .arg(folder.path().join("state"))
         .arg("run")
         .arg(&file)
         .arg("--input-file")

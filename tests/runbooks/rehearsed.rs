@@ -86,7 +86,7 @@ fn with_fault(name: &str, from: &str, to: &str) -> String {
     );
     std::fs::write(&runbook, text.replace(from, to)).unwrap();
     // The nearest states come first, and faults are near.
-    let (printed, code) = rehearsed(&runbook, &["--states", "20000"]);
+    let (printed, code) = rehearsed(&runbook, &["--states", "40000"]);
     assert_eq!(code, Some(1), "{printed}");
     printed
 }
