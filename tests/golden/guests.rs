@@ -96,6 +96,48 @@ const SILENCE: &str = r#"{"id": "s-1", "comment": "work", "endsAt": "2030-01-01T
  "status": {"state": "active"}}"#;
 
 #[test]
+fn what_a_plugin_may_send_stands_on_the_plan_with_method_and_path() {
+    let Some(desk) = Desk::with("alertmanager") else {
+        return;
+    };
+    std::fs::write(desk.path("quiet.yaml"), QUIET).unwrap();
+    let plan = |words: &[&str]| {
+        let given = [
+            "plan",
+            "quiet.yaml",
+            "--input",
+            "endpoint=http://127.0.0.1:9",
+        ];
+        let said = desk.call(&[&given[..], words].concat()).with(0, &[]);
+        // The page is as wide as a terminal.
+        said.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    for (words, between) in [(&[][..], "; "), (&["--format", "json"][..], "\", \"")] {
+        let said = plan(words);
+        let sends = [
+            "sends POST {endpoint}/api/v2/silences",
+            "sends DELETE {endpoint}/api/v2/silence/*",
+            "reads by GET {endpoint}/api/v2/silences",
+            "reads by GET {endpoint}/api/v2/silence/*",
+        ];
+        let sends = sends.join(between);
+        assert!(said.contains(&sends), "no {sends} in {said}");
+    }
+    // What is narrower is what is granted, and nothing else.
+    let narrow = QUIET.replace(
+        "grants: manifest",
+        r#"grants: [{methods: [POST], url: "{endpoint}/api/v2/silences"}]"#,
+    );
+    std::fs::write(desk.path("quiet.yaml"), narrow).unwrap();
+    let said = plan(&[]);
+    assert!(
+        said.contains("sends POST {endpoint}/api/v2/silences"),
+        "{said}"
+    );
+    assert!(!said.contains("DELETE"), "{said}");
+}
+
+#[test]
 fn a_step_is_undone_by_the_bytes_that_its_run_pinned() {
     let Some(desk) = Desk::with("alertmanager") else {
         return;
