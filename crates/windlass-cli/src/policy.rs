@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use windlass_core::id::PersonName;
 use windlass_core::operator::Operator;
 use windlass_core::plan::Digest;
-use windlass_core::policy::{Policy, differences};
+use windlass_core::policy::{Policy, bounded, differences};
 use windlass_core::time::Timestamp;
 use windlass_engine::Governing;
 use windlass_engine::facts::{PolicyLoaded, last_load};
@@ -29,9 +29,6 @@ const FILE: &str = "policy.yaml";
 const KEPT: &str = "policies";
 /// The newest of them, for those who only look.
 const NEWEST: &str = "loaded.yaml";
-/// The most lines of a difference that a load records, and the longest.
-const DIFFERENCE_LINES_MAX: usize = 100;
-const LINE_CHARS_MAX: usize = 400;
 
 /// A policy's text, and where it was.
 pub(crate) struct Named {
@@ -200,17 +197,7 @@ fn signers(
 /// What a policy says otherwise than another, in lines of a bounded length.
 pub(crate) fn lines(before: &Policy, policy: &Policy) -> Vec<String> {
     let changes = differences(before, policy);
-    let more = changes.len().saturating_sub(DIFFERENCE_LINES_MAX);
-    let shown = changes.iter().take(DIFFERENCE_LINES_MAX);
-    let cut = |line: String| match line.char_indices().nth(LINE_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    };
-    let mut lines: Vec<String> = shown.map(|change| cut(change.to_string())).collect();
-    if more > 0 {
-        lines.push(format!("and {more} more"));
-    }
-    lines
+    bounded(changes.iter().map(ToString::to_string).collect())
 }
 
 fn copy_of(kept: &Path, digest: &Digest) -> PathBuf {

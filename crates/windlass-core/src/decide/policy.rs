@@ -3,32 +3,24 @@
 
 use super::Decider;
 use crate::event::Event;
-use crate::policy::Standing;
+use crate::policy::{Standing, bounded};
 use crate::rejection::Rejection;
 use crate::state::Live;
-
-/// The most lines of a difference that are recorded.
-const DIFFERENCE_LINES_MAX: usize = 100;
 
 impl Decider {
     pub(super) fn govern(
         &mut self,
         standing: Box<Standing>,
-        mut difference: Vec<String>,
+        difference: Vec<String>,
         voids: bool,
     ) -> Result<(), Rejection> {
         let live = self.live()?;
         if live.ended.is_some() || live.standing.as_deref() == Some(&*standing) {
             return Ok(());
         }
-        if difference.len() > DIFFERENCE_LINES_MAX {
-            let more = difference.len() - (DIFFERENCE_LINES_MAX - 1);
-            difference.truncate(DIFFERENCE_LINES_MAX - 1);
-            difference.push(format!("and {more} more"));
-        }
         self.emit(Event::PolicyChanged {
             standing,
-            difference,
+            difference: bounded(difference),
             voids,
         });
         Ok(())

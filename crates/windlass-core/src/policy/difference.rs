@@ -8,6 +8,29 @@ use super::Policy;
 use crate::id::PersonName;
 use crate::time::Timestamp;
 
+/// The most lines of a difference that are recorded, and the most characters of one.
+const LINES_MAX: usize = 100;
+const LINE_CHARS_MAX: usize = 400;
+
+/// Lines as they are recorded: of too many the first, and how many more there are; what is
+/// too long ends with `…`. What is bounded already stays as it is.
+pub fn bounded(lines: Vec<String>) -> Vec<String> {
+    let all = lines.len();
+    let kept = match all > LINES_MAX {
+        true => LINES_MAX - 1,
+        false => all,
+    };
+    let cut = |line: String| match line.char_indices().nth(LINE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    };
+    let mut bounded: Vec<String> = lines.into_iter().take(kept).map(cut).collect();
+    if all > kept {
+        bounded.push(format!("and {} more", all - kept));
+    }
+    bounded
+}
+
 /// One thing that is said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -147,5 +170,23 @@ impl Policy {
                 delegation.span.from = delegation.span.from.max(*from);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_bounded_once_and_counts_what_it_leaves_out() {
+        let lines = |count: usize| (0..count).map(|line| line.to_string()).collect::<Vec<_>>();
+        assert_eq!(bounded(lines(LINES_MAX)), lines(LINES_MAX));
+        let many = bounded(lines(LINES_MAX + 5));
+        assert_eq!(many.len(), LINES_MAX);
+        assert_eq!(many.last().map(String::as_str), Some("and 6 more"));
+        assert_eq!(bounded(many.clone()), many);
+        let long = bounded(vec!["é".repeat(LINE_CHARS_MAX + 1)]);
+        assert_eq!(long[0].chars().count(), LINE_CHARS_MAX + 1);
+        assert_eq!(bounded(long.clone()), long);
     }
 }

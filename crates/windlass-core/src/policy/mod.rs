@@ -20,7 +20,7 @@ use crate::span::Spans;
 use crate::time::{Millis, Timestamp};
 
 pub use apply::{Applied, Objection, apply};
-pub use difference::{Change, differences};
+pub use difference::{Change, bounded, differences};
 pub use scope::Scope;
 pub use terms::Terms;
 
