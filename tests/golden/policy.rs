@@ -78,6 +78,11 @@ fn a_policy_is_asked_who_could_and_when() {
         &mut test,
         &["gated.yaml", "--gate", "go", "--requester", "bob"],
     );
+    // A gate that asks for a group is for those who are in it then.
+    let shift = GATED.replace("expires: 30m", "all_of: [{group: on_shift}]");
+    assert_ne!(shift, GATED);
+    test.file("shift.yaml", &shift);
+    ask(&mut test, &["shift.yaml", "--gate", "go"]);
     ask(&mut test, &["--person", "bob"]);
     ask(&mut test, &["--person", "eve"]);
     test.call(&["policy", "explain"]);

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use windlass_core::authorise::{Act, Circumstances, Denial, authorise};
-use windlass_core::id::{PersonName, WindowName};
+use windlass_core::id::{GroupName, PersonName, WindowName};
 use windlass_core::operator::{Door, Identity, Operator};
 use windlass_core::plan::{IndexedPlan, StepKind};
 use windlass_core::policy::{Deed, Policy, Standing, Way};
@@ -113,6 +113,17 @@ pub(crate) fn perform(
 struct Gate {
     name: String,
     not_requester: bool,
+    /// Whoever decides is in one of them; anybody who may when there are none.
+    groups: Vec<GroupName>,
+}
+
+impl Gate {
+    fn decide(&self) -> Act<'_> {
+        Act::Decide {
+            not_requester: self.not_requester,
+            groups: &self.groups,
+        }
+    }
 }
 
 fn gates(plan: &IndexedPlan, only: Option<&str>) -> Result<Vec<Gate>, Error> {
@@ -124,6 +135,7 @@ fn gates(plan: &IndexedPlan, only: Option<&str>) -> Result<Vec<Gate>, Error> {
             gates.push(Gate {
                 name: step.id.to_string(),
                 not_requester: gate.not_requester,
+                groups: gate.all_of.iter().map(|of| of.group.clone()).collect(),
             });
         }
     }
@@ -200,7 +212,7 @@ impl Asked<'_> {
             identity: Identity::OsUser { uid: u32::MAX },
             door: Door::Socket,
         };
-        let could = |act| match self.judged(act, &stranger) {
+        let could = |act: Act<'_>| match self.judged(act, &stranger) {
             Ok(_) => String::new(),
             Err(denial) if denial.could.is_empty() => "nobody".to_owned(),
             Err(denial) => {
@@ -212,12 +224,11 @@ impl Asked<'_> {
             for (deed, act) in DEEDS {
                 output::out(&format!("  {:9} {}", deed.as_str(), could(act)));
             }
-            let act = decide(false);
+            let act = DECIDE;
             output::out(&format!("  {:9} {}", Deed::Approve.as_str(), could(act)));
         }
         for gate in gates {
-            let act = decide(gate.not_requester);
-            output::out(&format!("  gate {}: {}", gate.name, could(act)));
+            output::out(&format!("  gate {}: {}", gate.name, could(gate.decide())));
         }
     }
 
@@ -241,21 +252,20 @@ impl Asked<'_> {
         for (deed, act) in DEEDS {
             say(deed.as_str(), self.judged(act, &by));
         }
-        say(Deed::Approve.as_str(), self.judged(decide(false), &by));
+        say(Deed::Approve.as_str(), self.judged(DECIDE, &by));
         for gate in gates {
-            let act = decide(gate.not_requester);
-            say(&format!("gate {}", gate.name), self.judged(act, &by));
+            let may = self.judged(gate.decide(), &by);
+            say(&format!("gate {}", gate.name), may);
         }
         Ok(may)
     }
 }
 
-const fn decide(not_requester: bool) -> Act<'static> {
-    Act::Decide {
-        not_requester,
-        groups: &[],
-    }
-}
+/// A gate that asks for no group, and lets the requester decide.
+const DECIDE: Act<'static> = Act::Decide {
+    not_requester: false,
+    groups: &[],
+};
 
 /// When the windows open that the plan asks for; all of them without one.
 fn openings(standing: &Standing, plan: Option<&IndexedPlan>, at: Timestamp) {
