@@ -231,6 +231,8 @@ mod tests {
             "POST /v1/runs/{run}/abandon Direct",
             "POST /v1/runs/{run}/take-over Direct",
             "POST /v1/runs/{run}/override Judged",
+            "POST /v1/runs/{run}/suspend Judged",
+            "POST /v1/runs/{run}/close-review Judged",
             "POST /v1/runs/{run}/acknowledge Direct",
             "POST /v1/runs/{run}/secrets Direct",
             "POST /v1/runs/{run}/ack Direct",
