@@ -107,6 +107,7 @@ fn a_directory_is_governed_until_another_policy_is_loaded() {
     test.call(&["show", "RUN"]);
     test.call(&["run", "gated.yaml", "--no-wait", "--policy", "nobody.yaml"]);
     test.call(&["journal", "verify"]);
+    test.call(&["policy", "log"]);
     test.check();
 }
 

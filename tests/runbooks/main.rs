@@ -5,6 +5,7 @@ mod edges;
 mod first;
 mod rehearsed;
 mod testing;
+mod vendors;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,9 +99,15 @@ fn shipped_runbooks_pass_check() {
 /// Whether the plugins of the shipped runbooks are built; says so when they are not.
 fn are_built() -> bool {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
-    let missing = ["alertmanager", "hello-js", "hello-python", "otc-rds"]
-        .into_iter()
-        .find(|name| !plugins.join(name).join("build/plugin.wasm").exists());
+    let missing = [
+        "alertmanager",
+        "hello",
+        "hello-js",
+        "hello-python",
+        "otc-rds",
+    ]
+    .into_iter()
+    .find(|name| !plugins.join(name).join("build/plugin.wasm").exists());
     if let Some(name) = missing {
         skip(&format!(
             "plugins/{name} is not built: `cargo xtask plugins` builds it"

@@ -94,6 +94,20 @@ fn tracked_files() -> Option<Vec<String>> {
     listed.status.success().then(|| names.collect())
 }
 
+/// What is compiled is built from source by whoever uses it.
+#[test]
+fn nothing_compiled_is_committed() {
+    let Some(names) = tracked_files() else {
+        return;
+    };
+    let begins: [&[u8]; 4] = [b"\0asm", b"\x7fELF", b"!<arch>", b"MZ\x90"];
+    for name in names {
+        let bytes = std::fs::read(root().join(&name)).unwrap_or_default();
+        let compiled = begins.iter().any(|begin| bytes.starts_with(begin));
+        assert!(!compiled, "{name} is compiled");
+    }
+}
+
 /// Whether a line names a place of one machine. `/etc/home/x` is none: a place begins
 /// where no path goes on.
 fn names_a_place(line: &str) -> bool {

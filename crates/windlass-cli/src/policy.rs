@@ -11,7 +11,7 @@ use windlass_core::plan::Digest;
 use windlass_core::policy::{Policy, bounded, differences};
 use windlass_core::time::Timestamp;
 use windlass_engine::Governing;
-use windlass_engine::facts::{PolicyLoaded, last_load};
+use windlass_engine::store_events::{PolicyLoaded, last_load};
 use windlass_journal::{ReadError, Store};
 use windlass_runbook::policy::CheckedPolicy;
 
@@ -218,6 +218,7 @@ fn keep(kept: &Path, digest: &Digest, text: &str) -> Result<(), Error> {
     synced.map_err(io("write", kept))
 }
 
-fn unreadable(error: ReadError) -> Error {
+/// That the journal could not be read for it.
+pub(crate) fn unreadable(error: ReadError) -> Error {
     Error::Replay(error.into())
 }

@@ -17,13 +17,13 @@ use windlass_core::rejection::Rejection;
 use windlass_journal::IdempotencyKey;
 
 use crate::error::{CommandError, OpenError};
-use crate::facts::{self, Fact};
 use crate::options::Options;
 use crate::run::{self, CommandAnswer, Message};
 use crate::run_ids::run_id;
 use crate::run_secrets::RunSecrets;
 use crate::runbooks;
 use crate::shared::{Phase, Shared};
+use crate::store_events::{self, StoreEvent};
 
 /// The owner of a state directory, driving its runs. Clones are handles to the same
 /// engine; when the last one is dropped, it stops where it stands, as in a crash.
@@ -79,7 +79,7 @@ impl Engine {
         let shared = options.take_over().await?;
         let governing = shared.governing.as_ref();
         if let Some(load) = governing.and_then(|it| it.load.clone()) {
-            let recorded = facts::record(&shared, &Fact::PolicyLoaded(load)).await;
+            let recorded = store_events::record(&shared, &StoreEvent::PolicyLoaded(load)).await;
             recorded.map_err(|error| OpenError::PolicyNotRecorded(error.to_string()))?;
         }
         tokio::spawn(crate::turning::turn(Arc::clone(&shared)));

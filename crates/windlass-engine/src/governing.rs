@@ -14,8 +14,8 @@ use windlass_core::state::RunState;
 use windlass_core::time::{Millis, Timestamp};
 
 use crate::engine::Engine;
-use crate::facts::{self, Fact, PolicyLoaded, REFUSALS_MAX, REFUSALS_WITHIN};
 use crate::shared::Shared;
+use crate::store_events::{self, PolicyLoaded, REFUSALS_MAX, REFUSALS_WITHIN, StoreEvent};
 
 /// A standing that says less of what is to come than this is made anew.
 const AHEAD_MIN: Millis = Millis::from_mins(200 * 24 * 60);
@@ -95,7 +95,7 @@ pub(crate) struct News {
 
 impl Shared {
     /// Records that somebody was refused something, as far as refusals are recorded.
-    pub(crate) async fn refused(&self, fact: Fact) {
+    pub(crate) async fn refused(&self, refusal: StoreEvent) {
         let now = self.clock.now();
         let recorded = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,11 +110,11 @@ impl Shared {
         };
         match recorded {
             0..=REFUSALS_MAX => {
-                if let Err(error) = facts::record(self, &fact).await {
-                    tracing::warn!(%error, ?fact, "a refusal is not recorded");
+                if let Err(error) = store_events::record(self, &refusal).await {
+                    tracing::warn!(%error, ?refusal, "a refusal is not recorded");
                 }
             }
-            _ => tracing::warn!(?fact, "a refusal is not recorded: there were too many"),
+            _ => tracing::warn!(?refusal, "a refusal is not recorded: there were too many"),
         }
     }
 }
@@ -132,12 +132,12 @@ impl Engine {
 
     /// Records that somebody was refused at a door, before anything was asked of a run.
     pub async fn refused(&self, run: Option<RunId>, by: &Operator, why: &str) {
-        let fact = Fact::ActRefused {
+        let refusal = StoreEvent::ActRefused {
             run,
             by: by.clone(),
             why: why.to_owned(),
         };
-        self.shared.refused(fact).await;
+        self.shared.refused(refusal).await;
     }
 
     /// The standing that a plan starts with.
@@ -159,12 +159,12 @@ impl Engine {
     }
 
     pub(crate) async fn start_refused(&self, plan: &Plan, by: &Operator, why: &Rejection) {
-        let fact = Fact::StartRefused {
+        let refusal = StoreEvent::StartRefused {
             by: by.clone(),
             runbook: plan.name.clone(),
             plan: plan.digest(),
             why: why.to_string(),
         };
-        self.shared.refused(fact).await;
+        self.shared.refused(refusal).await;
     }
 }

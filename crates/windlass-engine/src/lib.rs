@@ -17,7 +17,6 @@ mod clock;
 mod engine;
 mod error;
 pub mod explore;
-pub mod facts;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod governing;
@@ -51,6 +50,7 @@ mod snapshot;
 mod stat;
 pub mod state_dir;
 mod stopping;
+pub mod store_events;
 mod subscription;
 mod turning;
 mod wheel;

@@ -18,10 +18,10 @@ use windlass_journal::{
 
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::facts::{self, stopped};
 use crate::replay::{run_key, storage_failed};
 use crate::shared::Shared;
 use crate::state_dir::StateDir;
+use crate::store_events::{self, stopped};
 
 /// Most runs that one request prunes; there may be more.
 pub const PRUNE_RUNS_MAX: usize = 256;
@@ -274,7 +274,7 @@ impl Engine {
             by: by.to_string(),
             at_ms: shared.clock.now().0,
         };
-        facts::append(shared, vec![order.record()], runs).await
+        store_events::append(shared, vec![order.record()], runs).await
     }
 }
 

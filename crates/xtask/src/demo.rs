@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Approve the gate as the user who runs this, instead of asking in the terminal.
+    /// Approve the gates as the user who runs this, instead of asking in the terminal.
     #[arg(long)]
     yes: bool,
     /// Upgrade four servers over their hosts, instead of an instance through a cloud's API.

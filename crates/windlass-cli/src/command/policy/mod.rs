@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod log;
 
 use crate::args::Place;
 use crate::error::Error;
@@ -18,6 +19,7 @@ pub(crate) struct Args {
 enum Command {
     Check(check::Args),
     Explain(explain::Args),
+    Log(log::Args),
 }
 
 pub(crate) fn perform(
@@ -27,5 +29,6 @@ pub(crate) fn perform(
     match &args.command {
         Command::Check(args) => check::perform(args),
         Command::Explain(args) => explain::perform(args, place),
+        Command::Log(args) => log::perform(args, place),
     }
 }

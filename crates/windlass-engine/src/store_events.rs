@@ -1,4 +1,4 @@
-//! Facts that belong to no run: loads of policies, and what was refused. They stand in the
+//! Events that belong to no run: loads of policies, and what was refused. They stand in the
 //! stream of the store, beside the orders to erase.
 
 use std::collections::BTreeMap;
@@ -25,10 +25,10 @@ const CONFLICTS_MAX: usize = 8;
 pub(crate) const REFUSALS_MAX: u32 = 200;
 pub(crate) const REFUSALS_WITHIN: Millis = Millis::from_mins(60);
 
-/// A fact that belongs to no run.
+/// An event that belongs to no run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fact {
+pub enum StoreEvent {
     PolicyLoaded(PolicyLoaded),
     /// Somebody was not let start a run.
     StartRefused {
@@ -63,12 +63,12 @@ pub struct PolicyLoaded {
     pub ripening: BTreeMap<String, Timestamp>,
 }
 
-impl Fact {
+impl StoreEvent {
     fn kind(&self) -> &'static str {
         match self {
-            Fact::PolicyLoaded(_) => "policy_loaded",
-            Fact::StartRefused { .. } => "start_refused",
-            Fact::ActRefused { .. } => "act_refused",
+            StoreEvent::PolicyLoaded(_) => "policy_loaded",
+            StoreEvent::StartRefused { .. } => "start_refused",
+            StoreEvent::ActRefused { .. } => "act_refused",
         }
     }
 
@@ -82,21 +82,21 @@ impl Fact {
     }
 }
 
-/// All such facts, each with its time, in their order.
+/// All such events, each with its time, in their order.
 ///
 /// # Errors
 /// The journal cannot be read.
-pub fn facts(store: &dyn Store) -> Result<Vec<(Timestamp, Fact)>, ReadError> {
-    let (stream, mut next, mut facts) = (RunKey::store(), 0, Vec::new());
+pub fn store_events(store: &dyn Store) -> Result<Vec<(Timestamp, StoreEvent)>, ReadError> {
+    let (stream, mut next, mut events) = (RunKey::store(), 0, Vec::new());
     loop {
         let page = store.read(&stream, next, PAGE_RECORDS)?;
         let Some(last) = page.last() else {
-            return Ok(facts);
+            return Ok(events);
         };
         next = last.header.seq + 1;
-        facts.extend(page.iter().filter_map(|record| {
-            let fact = serde_json::from_slice(record.body.as_deref()?).ok()?;
-            Some((Timestamp(record.header.at_ms), fact))
+        events.extend(page.iter().filter_map(|record| {
+            let event = serde_json::from_slice(record.body.as_deref()?).ok()?;
+            Some((Timestamp(record.header.at_ms), event))
         }));
     }
 }
@@ -106,16 +106,16 @@ pub fn facts(store: &dyn Store) -> Result<Vec<(Timestamp, Fact)>, ReadError> {
 /// # Errors
 /// The journal cannot be read.
 pub fn last_load(store: &dyn Store) -> Result<Option<(Timestamp, PolicyLoaded)>, ReadError> {
-    let mut newest = facts(store)?.into_iter().rev();
-    Ok(newest.find_map(|(at, fact)| match fact {
-        Fact::PolicyLoaded(load) => Some((at, load)),
-        Fact::StartRefused { .. } | Fact::ActRefused { .. } => None,
+    let mut newest = store_events(store)?.into_iter().rev();
+    Ok(newest.find_map(|(at, event)| match event {
+        StoreEvent::PolicyLoaded(load) => Some((at, load)),
+        StoreEvent::StartRefused { .. } | StoreEvent::ActRefused { .. } => None,
     }))
 }
 
-/// Records a fact; it is durable when this returns.
-pub(crate) async fn record(shared: &Shared, fact: &Fact) -> Result<(), CommandError> {
-    append(shared, vec![fact.record(shared.clock.now())], Vec::new()).await
+/// Records an event; it is durable when this returns.
+pub(crate) async fn record(shared: &Shared, event: &StoreEvent) -> Result<(), CommandError> {
+    append(shared, vec![event.record(shared.clock.now())], Vec::new()).await
 }
 
 /// One append to the store's stream, with bodies that are erased by it.
