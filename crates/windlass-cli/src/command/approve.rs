@@ -79,7 +79,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
     if args.print_statement {
         let view = Look::open(place).await?.view(&args.run).await?;
         let open = open_gate(&view, &args)?;
-        output::raw(&signed_text(&open.statement_text, &args.note));
+        output::raw(&asked_for(open, &args)?);
         return Ok(Exit::Success);
     }
     let run = args.run.clone();
@@ -88,7 +88,7 @@ pub(crate) async fn perform(args: Args, place: &Place) -> Result<Exit, Error> {
 
 fn approval(view: &RunView, args: Args) -> Result<Ask, Error> {
     let open = open_gate(view, &args)?;
-    let text = signed_text(&open.statement_text, &args.note);
+    let text = asked_for(open, &args)?;
     if let Some(path) = &args.statement {
         let signed = fs::read_to_string(path).map_err(io("read", path))?;
         if let Some(differs) = difference(&signed, &text) {
@@ -100,16 +100,6 @@ fn approval(view: &RunView, args: Args) -> Result<Ask, Error> {
     }
     let signature = match (&args.sign, &args.signature) {
         (Some(key), _) => {
-            // What is signed is what was asked for, whoever answered.
-            let names = [format!("run {}", args.run), format!("gate {}", args.gate)];
-            if !names
-                .iter()
-                .all(|name| text.lines().any(|line| line == name))
-            {
-                return Err(Error::Bug(
-                    "the owner gave another gate's statement".to_owned(),
-                ));
-            }
             output::err(&format!(
                 "signed by {}:\n{}",
                 key.display(),
@@ -126,6 +116,31 @@ fn approval(view: &RunView, args: Args) -> Result<Ask, Error> {
         note: args.note,
         signature,
     }))
+}
+
+/// The text to sign, once it is the statement of what was asked for: whoever answers may be
+/// the one from whom a signature is to protect.
+fn asked_for(open: &Gate, args: &Args) -> Result<String, Error> {
+    let text = signed_text(&open.statement_text, &args.note);
+    let says = |name: &str, wanted: &dyn Fn(&str) -> bool| {
+        let said: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(name))
+            .collect();
+        matches!(said.as_slice(), [said] if wanted(said))
+    };
+    let is_of = says("run ", &|run| run == args.run.to_string())
+        && says("gate ", &|gate| gate == args.gate.to_string())
+        && says("plan ", &|plan| {
+            let seen = args.plan.as_ref();
+            seen.is_none_or(|seen| plan.starts_with(seen.as_str()))
+        });
+    match is_of {
+        true => Ok(text),
+        false => Err(Error::Bug(
+            "the owner gave the statement of another gate or plan".to_owned(),
+        )),
+    }
 }
 
 /// The gate as it stands, when it is open and the plan is the one that was seen.

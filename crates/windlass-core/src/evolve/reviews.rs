@@ -16,7 +16,9 @@ impl Fold<'_> {
             return;
         }
         let number = self.live.reviews.len() + 1;
-        if number <= REVIEWS_MAX {
+        // What a person did is looked at in any case: that there is little of it, he sees to.
+        let is_of_a_person = cause.of().is_some();
+        if is_of_a_person || number <= REVIEWS_MAX {
             self.live.reviews.push_back_mut(Review {
                 number: number as u32,
                 cause,
