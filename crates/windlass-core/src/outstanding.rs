@@ -137,6 +137,7 @@ pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
             Timer::Run => live.ending.is_none(),
             Timer::Step(_) | Timer::Opening(_) => true,
             Timer::Node(key) => match live.nodes.get(key).map(|node| &node.phase) {
+                Some(NodePhase::InDoubt(_)) => live.suspended.is_none(),
                 Some(NodePhase::Backoff { .. } | NodePhase::Polling { .. }) => {
                     !full && has_turn(live, *key) && is_startable(live, *key)
                 }
@@ -145,7 +146,6 @@ pub(crate) fn next_wake(live: &Live) -> Option<Timestamp> {
                     | NodePhase::Running { .. }
                     | NodePhase::ByHand { .. }
                     | NodePhase::AttemptFailed
-                    | NodePhase::InDoubt(_)
                     | NodePhase::Succeeded { .. }
                     | NodePhase::Failed
                     | NodePhase::Stopped,

@@ -197,6 +197,8 @@ impl Decider {
                     failure,
                 })
             }
+            // While the run stands aside nothing is looked at: the time does not count.
+            NodePhase::InDoubt(_) if live.suspended.is_some() => None,
             NodePhase::InDoubt(doubt) => {
                 let reason = match (node.orphan, &doubt.said) {
                     (Some((_, pid)), _) => format!("process {pid} of the attempt still lives"),

@@ -136,6 +136,22 @@ impl Fold<'_> {
         });
     }
 
+    /// Another run has changed the target: every fact that a change is still to rest on is
+    /// read once more before it, as right after the approval.
+    pub(super) fn forget_readings(&mut self) {
+        for index in 0..self.live.steps.len() as u32 {
+            let state = self.live.step(index);
+            let is_unspent = matches!(state.phase, StepPhase::GateApproved { spent: false, .. });
+            if is_unspent && state.gate.as_ref().is_some_and(|gate| gate.rounds > 0) {
+                self.live.update_step(index, |state| {
+                    if let Some(gate) = &mut state.gate {
+                        Arc::make_mut(gate).rounds = 0;
+                    }
+                });
+            }
+        }
+    }
+
     /// A gate on whose facts somebody may still decide, or a change begin.
     fn fact_gate(&self, step: &StepId, attempt: u32) -> Result<u32, IllegalEvent> {
         let index = self.step(step)?;

@@ -66,8 +66,10 @@ impl Fold<'_> {
 
     pub(super) fn release(&mut self, rescue: &RunId, number: u64) -> Result<(), IllegalEvent> {
         let suspended = self.live.suspended.take();
-        let fits = suspended.is_some_and(|suspended| suspended.rescue == *rescue);
-        self.of_run(fits, "not standing aside for it")?;
+        let suspended = suspended.filter(|suspended| suspended.rescue == *rescue);
+        let Some(Suspension { since, .. }) = suspended else {
+            return self.of_run(false, "not standing aside for it");
+        };
         let before = self.live.fence();
         self.of_run(
             before.is_none_or(|before| before < number),
@@ -76,6 +78,16 @@ impl Fold<'_> {
         if let Lock::Held { fence, .. } = &mut self.live.lock {
             *fence = Some(number);
         }
+        // Nothing was looked at meanwhile, and what was read before says nothing any more.
+        let stood = self.at.since(since);
+        for key in self.live.doubts.iter().copied().collect::<Vec<_>>() {
+            self.doubt(key, |doubt, _| {
+                if doubt.escalated.is_none() {
+                    doubt.observe_until = doubt.observe_until + stood;
+                }
+            });
+        }
+        self.forget_readings();
         Ok(())
     }
 
