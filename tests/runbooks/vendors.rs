@@ -1,11 +1,6 @@
 //! What the plan of the vendor's procedure says under the policy that ships with it: who
 //! decides, when, and what the instance may be without.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a folder that cannot be made ends the test, which is all it can do"
-)]
-
 use std::path::Path;
 use std::process::Command;
 
