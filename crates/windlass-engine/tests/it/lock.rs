@@ -16,10 +16,11 @@ use windlass_engine::offline::{self, Request};
 use windlass_engine::{CommandError, Engine, GoOn};
 use windlass_journal::{Fault, MemoryStore, RunQuery, Store};
 
+use crate::facts::{approve, gate_with_a_fact, is_read};
 use crate::world::*;
 
 /// A look, then a change of `db:main`, then a look.
-fn swap() -> Arc<IndexedPlan> {
+pub(crate) fn swap() -> Arc<IndexedPlan> {
     let steps = vec![
         read("look", &[]),
         change("swap", &["look"]),
@@ -43,14 +44,14 @@ fn approval(snapshot: &windlass_engine::Snapshot) -> Command {
     snapshot.state.approval(id("go"), operator(), note)
 }
 
-async fn begin(place: &Place, engine: &Engine, plan: Arc<IndexedPlan>) -> RunId {
+pub(crate) async fn begin(place: &Place, engine: &Engine, plan: Arc<IndexedPlan>) -> RunId {
     // Ids and requests have times of their own.
     place.clock.advance(Millis(10));
     engine.start(start(plan)).await.unwrap()
 }
 
 /// Returns once the run waits for the lock without a task.
-async fn in_line(engine: &Engine, run: &RunId) {
+pub(crate) async fn in_line(engine: &Engine, run: &RunId) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let waits = engine.view(run).await.unwrap().state.wants_lock().is_some();
@@ -62,7 +63,7 @@ async fn in_line(engine: &Engine, run: &RunId) {
     }
 }
 
-async fn words(engine: &Engine, run: &RunId) -> (String, String) {
+pub(crate) async fn words(engine: &Engine, run: &RunId) -> (String, String) {
     let rows = engine.live_runs().await.unwrap();
     let row = rows
         .into_iter()
@@ -234,7 +235,7 @@ fn a_parked_run_keeps_its_lock_and_the_line_its_order() {
 }
 
 /// The number that a run's lock was granted with.
-fn fence_of(store: &dyn Store, run: &RunId) -> u64 {
+pub(crate) fn fence_of(store: &dyn Store, run: &RunId) -> u64 {
     let records = offline::records(store, run, 0, 1_000).unwrap();
     let fence = records.iter().find_map(|record| match &record.event {
         Event::LockAcquired { fence, .. } => *fence,
@@ -243,32 +244,42 @@ fn fence_of(store: &dyn Store, run: &RunId) -> u64 {
     fence.unwrap()
 }
 
+/// A run that holds the target, one behind it whose facts have become old in the line, and
+/// one behind that.
+async fn a_line_with_old_facts(place: &Place, engine: &Engine) -> [RunId; 3] {
+    let steps = vec![change("prepare", &[]), gate("first", &["prepare"], None)];
+    let holder = begin(place, engine, plan_for("main", steps)).await;
+    eventually("it holds", || place.world.count("prepare") == 1).await;
+    let steps = vec![gate_with_a_fact(), change("late", &["go"])];
+    let second = begin(place, engine, plan_for("main", steps)).await;
+    place.until(engine, &second, is_read).await;
+    approve(engine, &second, 1).await;
+    in_line(engine, &second).await;
+    let third = begin(place, engine, swap()).await;
+    in_line(engine, &third).await;
+    place.clock.advance(Millis::from_mins(5));
+    [holder, second, third]
+}
+
+async fn cancel(engine: &Engine, run: &RunId) {
+    let cancel = Command::Cancel {
+        by: operator(),
+        reason: "not now".to_owned(),
+        undo: false,
+    };
+    engine.command(run, cancel).await.unwrap();
+}
+
 #[test]
 fn facts_that_became_old_in_the_line_are_read_before_anybody_else_comes() {
-    use crate::facts::{approve, gate_with_a_fact, is_read};
     let place = Place::new();
     let store = Arc::new(MemoryStore::new());
     let permits = Arc::new(Semaphore::new(0));
     place.life(async {
         let engine = place.open(store.clone()).await;
-        let steps = vec![change("prepare", &[]), gate("first", &["prepare"], None)];
-        let holder = begin(&place, &engine, plan_for("main", steps)).await;
-        eventually("it holds", || place.world.count("prepare") == 1).await;
-        let steps = vec![gate_with_a_fact(), change("late", &["go"])];
-        let second = begin(&place, &engine, plan_for("main", steps)).await;
-        place.until(&engine, &second, is_read).await;
-        approve(&engine, &second, 1).await;
-        in_line(&engine, &second).await;
-        let third = begin(&place, &engine, swap()).await;
-        in_line(&engine, &third).await;
-        place.clock.advance(Millis::from_mins(5));
+        let [holder, second, third] = a_line_with_old_facts(&place, &engine).await;
         place.world.doing("go", Doing::Hold(Arc::clone(&permits)));
-        let cancel = Command::Cancel {
-            by: operator(),
-            reason: "not now".to_owned(),
-            undo: false,
-        };
-        engine.command(&holder, cancel).await.unwrap();
+        cancel(&engine, &holder).await;
         // Read when the gate opened, after the approval, and now.
         eventually("the fact is read anew", || place.world.count("go") == 3).await;
         engine.wait_ended(&holder).await.unwrap();
@@ -285,29 +296,13 @@ fn facts_that_became_old_in_the_line_are_read_before_anybody_else_comes() {
 
 #[test]
 fn facts_that_do_not_hold_when_the_turn_comes_let_the_next_one_in() {
-    use crate::facts::{approve, gate_with_a_fact, is_read};
     let place = Place::new();
     place.life(async {
         let engine = place.open(Arc::new(MemoryStore::new())).await;
-        let steps = vec![change("prepare", &[]), gate("first", &["prepare"], None)];
-        let holder = begin(&place, &engine, plan_for("main", steps)).await;
-        eventually("it holds", || place.world.count("prepare") == 1).await;
-        let steps = vec![gate_with_a_fact(), change("late", &["go"])];
-        let second = begin(&place, &engine, plan_for("main", steps)).await;
-        place.until(&engine, &second, is_read).await;
-        approve(&engine, &second, 1).await;
-        in_line(&engine, &second).await;
-        let third = begin(&place, &engine, swap()).await;
-        in_line(&engine, &third).await;
-        place.clock.advance(Millis::from_mins(5));
+        let [holder, second, third] = a_line_with_old_facts(&place, &engine).await;
         let none = windlass_core::outcome::Effected::None;
         place.world.doing("go", Doing::Fail(none));
-        let cancel = Command::Cancel {
-            by: operator(),
-            reason: "not now".to_owned(),
-            undo: false,
-        };
-        engine.command(&holder, cancel).await.unwrap();
+        cancel(&engine, &holder).await;
         engine.wait_ended(&third).await.unwrap();
         assert_eq!(place.world.count("late"), 0);
         let view = engine.view(&second).await.unwrap();
@@ -521,117 +516,4 @@ fn one_run_at_a_time_whichever_append_is_the_last() {
         }
     }
     assert!(deaths >= 16, "the faults fired: {deaths}");
-}
-
-fn suspend(rescue: &RunId) -> Command {
-    Command::Suspend {
-        rescue: rescue.clone(),
-        by: operator(),
-        reason: "it hangs".to_owned(),
-    }
-}
-
-/// The records of runs about the lock, as they came: `RUN KIND FENCE`.
-fn lock_story(store: &dyn Store, runs: &[&RunId]) -> Vec<String> {
-    let mut story = Vec::new();
-    for (name, run) in ["holder", "rescue", "other"].iter().zip(runs) {
-        let key = windlass_journal::RunKey::new(run.as_str()).unwrap();
-        let records = store.read(&key, 0, 1_000).unwrap();
-        let positions = records.iter().map(|record| record.header.position);
-        let events = offline::records(store, run, 0, 1_000).unwrap();
-        for (position, record) in positions.zip(events) {
-            let told = match record.event {
-                Event::LockAcquired { .. }
-                | Event::RunSuspended { .. }
-                | Event::RunReleased { .. }
-                | Event::RunEnded { .. } => record.event.kind(),
-                _ => continue,
-            };
-            story.push((position, format!("{name} {told}")));
-        }
-    }
-    story.sort();
-    story.into_iter().map(|(_, told)| told).collect()
-}
-
-#[test]
-fn a_rescue_has_the_target_until_its_end_and_whoever_waits_does_not() {
-    let place = Place::new();
-    let store = Arc::new(MemoryStore::new());
-    let permits = Arc::new(Semaphore::new(0));
-    let mending = Arc::new(Semaphore::new(0));
-    place.world.doing("hang", Doing::Hold(Arc::clone(&permits)));
-    place.world.doing("mend", Doing::Hold(Arc::clone(&mending)));
-    let (holder, other, rescue) = place.life(async {
-        let engine = place.open(store.clone()).await;
-        let steps = vec![change("hang", &[]), change("after", &["hang"])];
-        let holder = begin(&place, &engine, plan_for("main", steps)).await;
-        eventually("it is at work", || place.world.count("hang") == 1).await;
-        let other = begin(&place, &engine, swap()).await;
-        in_line(&engine, &other).await;
-        let steps = vec![change("mend", &[])];
-        let rescue = begin(&place, &engine, plan_for("main", steps)).await;
-        in_line(&engine, &rescue).await;
-        // A run of another target, one that is not there, and itself are no rescue.
-        let elsewhere = plan_for(
-            "else",
-            vec![change("idle", &[]), gate("g", &["idle"], None)],
-        );
-        let elsewhere = begin(&place, &engine, elsewhere).await;
-        eventually("it holds the other target", || {
-            place.world.count("idle") == 1
-        })
-        .await;
-        let nobody: RunId = "20300101-0000-aaaaaa".parse().unwrap();
-        for no in [&elsewhere, &nobody, &holder] {
-            let refused = engine.command(&holder, suspend(no)).await.unwrap_err();
-            let CommandError::Rejected(rejection) = refused else {
-                panic!("{refused}");
-            };
-            assert_eq!(rejection.code(), "cannot_suspend");
-        }
-        engine.command(&holder, suspend(&rescue)).await.unwrap();
-        // What is at work is waited for: two runs never change a target at once.
-        assert_eq!(place.world.count("mend"), 0);
-        permits.add_permits(1);
-        eventually("the rescue is at work", || place.world.count("mend") == 1).await;
-        assert_eq!(place.world.count("after"), 0);
-        let view = engine.view(&rescue).await.unwrap();
-        let Lock::Held { instead_of, .. } = view.state.lock() else {
-            panic!("it holds the lock");
-        };
-        assert_eq!(instead_of.as_ref(), Some(&holder));
-        assert_eq!(
-            words(&engine, &holder).await,
-            (
-                "waiting".to_owned(),
-                format!("the end of run {rescue}, its rescue")
-            )
-        );
-        (holder, other, rescue)
-    });
-    // The owner dies meanwhile; its successor looks what became of the rescue's change, and
-    // all go on in the same order.
-    place.life(async {
-        let engine = place.open(store.clone()).await;
-        for run in [&rescue, &holder, &other] {
-            let end = engine.wait_ended(run).await.unwrap();
-            assert_eq!(end.state.status().as_str(), "succeeded");
-        }
-        let fence = engine.view(&holder).await.unwrap().state.fence();
-        assert!(fence > Some(fence_of(&*store, &rescue)));
-    });
-    assert_eq!(
-        lock_story(&*store, &[&holder, &rescue, &other]),
-        [
-            "holder lock_acquired",
-            "holder run_suspended",
-            "rescue lock_acquired",
-            "rescue run_ended",
-            "holder run_released",
-            "holder run_ended",
-            "other lock_acquired",
-            "other run_ended",
-        ]
-    );
 }

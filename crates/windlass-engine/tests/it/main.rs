@@ -18,5 +18,6 @@ mod parked;
 mod plugins;
 mod pruning;
 mod rehearsals;
+mod rescue;
 mod secrecy;
 mod stopping;
